@@ -1,0 +1,3 @@
+module github.com/rollcall-csirt/rollcall
+
+go 1.26.0

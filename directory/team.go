@@ -66,7 +66,7 @@ type Constituency struct {
 // organisation it lies.
 type ConstituencyType struct {
 	Type  Word // of [ConstituencyTypes]
-	Scope Word `json:",omitzero"` // of [Scopes]; "" is unknown
+	Scope Word `json:",omitzero"` // of [ConstituencyScopes]; "" is unknown
 }
 
 // Resource is something on the Internet that a team is responsible for.

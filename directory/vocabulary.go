@@ -18,8 +18,8 @@ var (
 		"sector", "nren", "enterprise", "commercial", "publicly-funded", "pirt", "military"}
 	// Statuses are whether a team operates.
 	Statuses = []Word{"active", "inactive", "forming"}
-	// Scopes say on which side of the host organisation a constituency lies.
-	Scopes = []Word{"internal", "external", "both"}
+	// ConstituencyScopes say on which side of the host organisation a constituency lies.
+	ConstituencyScopes = []Word{"internal", "external", "both"}
 	// ConstituencyTypes is the Trusted Introducer's list and the FIRST list, mapped to one.
 	ConstituencyTypes = []Word{"research-education", "government", "national", "military", "financial", "commercial",
 		"industrial", "service-provider", "isp", "vendor", "ciip", "law-enforcement", "health", "energy", "other"}

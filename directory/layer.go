@@ -1,0 +1,188 @@
+package directory
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Team merges what the team entered with the imported layers. What the team
+// entered wins, field by field: a list it entered is the whole list. Where it
+// entered nothing, a single value comes from the layer with the newest day,
+// and a list is the union of the layers'.
+func (r *Record) Team() Team {
+	t := Team{
+		ID: r.ID, Handle: r.Handle, Revision: r.Revision, Seq: r.Seq, Created: r.Created, Updated: r.Updated,
+		Deleted: r.Deleted, MergedInto: r.MergedInto, Evidence: r.Evidence, Origins: map[string]Origin{},
+	}
+	m := merger{team: &t}
+	m.add(&r.Own, Origin{Source: SourceTeam, At: r.OwnAt})
+	for _, i := range r.precedence() {
+		l := &r.Layers[i]
+		m.add(&l.Profile, Origin{Source: l.Source, AsOf: l.AsOf, At: l.At})
+	}
+	return t
+}
+
+// precedence orders the layers: the newest day first, then the newest import,
+// then by name, so that the order never depends on chance.
+func (r *Record) precedence() []int {
+	order := make([]int, len(r.Layers))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		x, y := &r.Layers[a], &r.Layers[b]
+		return cmp.Or(y.AsOf.Compare(x.AsOf), y.At.Compare(x.At), strings.Compare(x.Source, y.Source), strings.Compare(x.Key, y.Key))
+	})
+	return order
+}
+
+// merger builds a [Team] from layers given in the order of their weight.
+type merger struct {
+	team   *Team
+	closed [6]bool // lists that the team itself entered, numbered as in add
+	after  bool    // the team's own profile has been added
+}
+
+func (m *merger) add(p *Profile, o Origin) {
+	t := m.team
+	m.names(&p.Names, o)
+	pick(t, "status", &t.Status, p.Status, o)
+	pick(t, "host", &t.Host, p.Host, o)
+	pick(t, "country", &t.Country, p.Country, o)
+	pick(t, "address", &t.Address, p.Address, o)
+	pick(t, "zone", &t.Zone, p.Zone, o)
+	pick(t, "website", &t.Website, p.Website, o)
+	pick(t, "established", &t.Established, p.Established, o)
+	if t.Hours.IsZero() && !p.Hours.IsZero() {
+		t.Hours, t.Origins["hours"] = p.Hours, o
+	}
+	if t.Maturity.IsZero() && !p.Maturity.IsZero() {
+		t.Maturity, t.Origins["maturity"] = p.Maturity, o
+	}
+	m.constituency(&p.Constituency, o)
+	words(t, "kinds", &t.Kinds, p.Kinds, o)
+	words(t, "languages", &t.Languages, p.Languages, o)
+	words(t, "services", &t.Services, p.Services, o)
+	items(m, 0, &t.Resources, p.Resources, Resource.Key, func(r *Resource) { r.Origin = o })
+	items(m, 1, &t.Contacts, p.Contacts, Contact.Key, func(c *Contact) { c.Origin = o })
+	items(m, 2, &t.Keys, p.Keys, func(k TeamKey) string { return string(k.Fingerprint) }, func(k *TeamKey) { k.Origin = o })
+	items(m, 3, &t.Prose, p.Prose, Section.key, func(s *Section) { s.Origin = o })
+	items(m, 4, &t.Memberships, p.Memberships, func(x Membership) string { return x.Forum }, func(x *Membership) { x.Origin = o })
+	items(m, 5, &t.Designations, p.Designations, Designation.key, func(d *Designation) { d.Origin = o })
+	m.after = true
+}
+
+func (s Section) key() string     { return s.Number + "/" + string(s.Language) }
+func (d Designation) key() string { return string(d.Country) + "/" + d.Scope }
+
+// pick takes a single value from the first layer that has one.
+func pick[T ~string](t *Team, field string, to *T, from T, o Origin) {
+	if *to == "" && from != "" {
+		*to, t.Origins[field] = from, o
+	}
+}
+
+// words takes a plain list: the team's own, else the union of the layers'.
+func words[T ~string](t *Team, field string, to *[]T, from []T, o Origin) {
+	if from == nil || t.Origins[field].Source == SourceTeam {
+		return
+	}
+	if _, ok := t.Origins[field]; !ok {
+		t.Origins[field] = o
+		*to = from
+		return
+	}
+	for _, w := range from {
+		if !slices.Contains(*to, w) {
+			*to = append(slices.Clip(*to), w)
+		}
+	}
+}
+
+// items takes a list whose items have a key and an origin of their own.
+func items[T any](m *merger, list int, to *[]T, from []T, key func(T) string, mark func(*T)) {
+	if from == nil || m.closed[list] {
+		return
+	}
+	if !m.after {
+		m.closed[list] = true
+	}
+	if *to == nil {
+		*to = make([]T, 0, len(from))
+	}
+	for _, item := range from {
+		if m.after && len(*to) > 0 && slices.ContainsFunc(*to, func(have T) bool { return key(have) == key(item) }) {
+			continue
+		}
+		mark(&item)
+		*to = append(*to, item)
+	}
+}
+
+// names keeps the first short and full name, and every other one as a name
+// under which the team is found too.
+func (m *merger) names(n *Names, o Origin) {
+	t := m.team
+	if n.Short == "" && n.Full == "" && n.Former == nil && n.Other == nil {
+		return
+	}
+	if _, ok := t.Origins["names"]; !ok {
+		t.Origins["names"] = o
+		t.Names = *n
+		return
+	}
+	t.Names.Former = addNames(t.Names, t.Names.Former, n.Former...)
+	t.Names.Other = addNames(t.Names, t.Names.Other, slices.Concat([]string{n.Short, n.Full}, n.Other)...)
+}
+
+func addNames(have Names, list []string, more ...string) []string {
+	for _, name := range more {
+		if name != "" && name != have.Short && name != have.Full && !slices.Contains(list, name) {
+			list = append(slices.Clip(list), name)
+		}
+	}
+	return list
+}
+
+func (m *merger) constituency(c *Constituency, o Origin) {
+	t := m.team
+	if c.Types == nil && c.Sectors == nil && c.Countries == nil && c.Text == "" {
+		return
+	}
+	if t.Origins["constituency"].Source == "" {
+		t.Origins["constituency"] = o
+	}
+	have := &t.Constituency
+	if have.Types == nil {
+		have.Types = c.Types
+	}
+	if have.Sectors == nil {
+		have.Sectors = c.Sectors
+	}
+	if have.Countries == nil {
+		have.Countries = c.Countries
+	}
+	if have.Text == "" {
+		have.Text = c.Text
+	}
+}
+
+// changed names the top-level fields, as on the wire, in which two profiles
+// differ.
+func changed(before, after *Profile) []string {
+	var fields []string
+	b, a := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
+	for i := range b.NumField() {
+		if !reflect.DeepEqual(b.Field(i).Interface(), a.Field(i).Interface()) {
+			fields = append(fields, strings.ToLower(b.Type().Field(i).Name))
+		}
+	}
+	return fields
+}
+
+// length counts characters as people do, for the limits of text fields.
+func length(s string) int { return utf8.RuneCountInString(s) }

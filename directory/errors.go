@@ -16,6 +16,7 @@ const (
 	Invalid         Kind = "invalid"         // the input breaks a rule; Problems says which
 	Conflict        Kind = "conflict"        // the input is fine by itself but clashes with what is stored
 	Stale           Kind = "stale"           // the caller edited an old revision; Problems says what changed since
+	Unconditional   Kind = "unconditional"   // the change does not say on which revision it is based
 	Forbidden       Kind = "forbidden"       // the principal is known and may not do this
 	Unauthenticated Kind = "unauthenticated" // nobody, or an unknown or expired token
 	TooMany         Kind = "too_many"        // a limit of rate or size

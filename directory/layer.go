@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -18,10 +19,10 @@ func (r *Record) Team() Team {
 		Deleted: r.Deleted, MergedInto: r.MergedInto, Evidence: r.Evidence, Origins: map[string]Origin{},
 	}
 	m := merger{team: &t}
-	m.add(&r.Own, Origin{Source: SourceTeam, At: r.OwnAt})
+	m.add(&r.Own, Origin{Source: SourceTeam, At: r.OwnAt}, r.OwnDates)
 	for _, i := range r.precedence() {
 		l := &r.Layers[i]
-		m.add(&l.Profile, Origin{Source: l.Source, AsOf: l.AsOf, At: l.At})
+		m.add(&l.Profile, Origin{Source: l.Source, AsOf: l.AsOf, At: l.At}, l.Dates)
 	}
 	return t
 }
@@ -47,9 +48,10 @@ type merger struct {
 	after  bool    // the team's own profile has been added
 }
 
-func (m *merger) add(p *Profile, o Origin) {
+func (m *merger) add(p *Profile, origin Origin, dates Dates) {
 	t := m.team
-	m.names(&p.Names, o)
+	o := func(field string) Origin { return origin.since(dates[field]) }
+	m.names(&p.Names, o("names"))
 	pick(t, "status", &t.Status, p.Status, o)
 	pick(t, "host", &t.Host, p.Host, o)
 	pick(t, "country", &t.Country, p.Country, o)
@@ -58,31 +60,71 @@ func (m *merger) add(p *Profile, o Origin) {
 	pick(t, "website", &t.Website, p.Website, o)
 	pick(t, "established", &t.Established, p.Established, o)
 	if t.Hours.IsZero() && !p.Hours.IsZero() {
-		t.Hours, t.Origins["hours"] = p.Hours, o
+		t.Hours, t.Origins["hours"] = p.Hours, o("hours")
 	}
 	if t.Maturity.IsZero() && !p.Maturity.IsZero() {
-		t.Maturity, t.Origins["maturity"] = p.Maturity, o
+		t.Maturity, t.Origins["maturity"] = p.Maturity, o("maturity")
 	}
-	m.constituency(&p.Constituency, o)
-	words(t, "kinds", &t.Kinds, p.Kinds, o)
-	words(t, "languages", &t.Languages, p.Languages, o)
-	words(t, "services", &t.Services, p.Services, o)
-	items(m, 0, &t.Resources, p.Resources, Resource.Key, func(r *Resource) { r.Origin = o })
-	items(m, 1, &t.Contacts, p.Contacts, Contact.Key, func(c *Contact) { c.Origin = o })
-	items(m, 2, &t.Keys, p.Keys, func(k TeamKey) string { return string(k.Fingerprint) }, func(k *TeamKey) { k.Origin = o })
-	items(m, 3, &t.Prose, p.Prose, Section.key, func(s *Section) { s.Origin = o })
-	items(m, 4, &t.Memberships, p.Memberships, func(x Membership) string { return x.Forum }, func(x *Membership) { x.Origin = o })
-	items(m, 5, &t.Designations, p.Designations, Designation.key, func(d *Designation) { d.Origin = o })
+	m.constituency(&p.Constituency, o("constituency"))
+	words(t, "kinds", &t.Kinds, p.Kinds, o("kinds"))
+	words(t, "languages", &t.Languages, p.Languages, o("languages"))
+	words(t, "services", &t.Services, p.Services, o("services"))
+	m.lists(p, origin, o)
 	m.after = true
+}
+
+func (m *merger) lists(p *Profile, origin Origin, o func(string) Origin) {
+	t := m.team
+	at := o("resources")
+	items(m, 0, &t.Resources, p.Resources, Resource.Key, func(r *Resource) { r.Origin = at })
+	items(m, 1, &t.Contacts, p.Contacts, Contact.Key, func(c *Contact) { c.Origin = origin.since(c.Since) })
+	at = o("keys")
+	items(m, 2, &t.Keys, p.Keys, func(k TeamKey) string { return string(k.Fingerprint) }, func(k *TeamKey) { k.Origin = at })
+	at = o("prose")
+	items(m, 3, &t.Prose, p.Prose, Section.key, func(s *Section) { s.Origin = at })
+	at = o("memberships")
+	items(m, 4, &t.Memberships, p.Memberships, func(x Membership) string { return x.Forum }, func(x *Membership) { x.Origin = at })
+	at = o("designations")
+	items(m, 5, &t.Designations, p.Designations, Designation.key, func(d *Designation) { d.Origin = at })
+}
+
+// since returns o with its time replaced by t, if t is known.
+func (o Origin) since(t time.Time) Origin {
+	if !t.IsZero() {
+		o.At = t
+	}
+	return o
+}
+
+// redate returns since when each field of after has had its value, given what
+// held of before until at, its last writing.
+func redate(before, after *Profile, old Dates, at time.Time) Dates {
+	var dates Dates
+	news := changed(before, after)
+	v := reflect.ValueOf(after).Elem()
+	for i := range v.NumField() {
+		field := strings.ToLower(v.Type().Field(i).Name)
+		if v.Field(i).IsZero() || slices.Contains(news, field) || at.IsZero() {
+			continue
+		}
+		if dates == nil {
+			dates = Dates{}
+		}
+		dates[field] = at
+		if t, ok := old[field]; ok {
+			dates[field] = t
+		}
+	}
+	return dates
 }
 
 func (s Section) key() string     { return s.Number + "/" + string(s.Language) }
 func (d Designation) key() string { return string(d.Country) + "/" + d.Scope }
 
 // pick takes a single value from the first layer that has one.
-func pick[T ~string](t *Team, field string, to *T, from T, o Origin) {
+func pick[T ~string](t *Team, field string, to *T, from T, o func(string) Origin) {
 	if *to == "" && from != "" {
-		*to, t.Origins[field] = from, o
+		*to, t.Origins[field] = from, o(field)
 	}
 }
 
@@ -114,8 +156,12 @@ func items[T any](m *merger, list int, to *[]T, from []T, key func(T) string, ma
 	if *to == nil {
 		*to = make([]T, 0, len(from))
 	}
+	have := make(map[string]bool, len(*to))
+	for _, item := range *to {
+		have[key(item)] = true
+	}
 	for _, item := range from {
-		if m.after && len(*to) > 0 && slices.ContainsFunc(*to, func(have T) bool { return key(have) == key(item) }) {
+		if have[key(item)] {
 			continue
 		}
 		mark(&item)

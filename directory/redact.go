@@ -8,7 +8,11 @@ import "slices"
 func (p *Principal) Sees(label TLP, t *Team) bool {
 	rank := label.rank()
 	switch {
-	case rank == 0, p.Role == Operator:
+	case rank == 0:
+		return true
+	case !p.may(ScopeRead):
+		return false
+	case p.Role == Operator:
 		return true
 	case p.Team != "" && p.Team == t.ID:
 		return true

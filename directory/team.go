@@ -113,6 +113,7 @@ type Contact struct {
 	Order      int       `json:",omitzero"` // 0 to 99, lower first among contacts of one use
 	Classes    []Word    `json:",omitzero"` // of [IncidentClasses]; nil is all
 	Visibility TLP       `json:",omitzero"` // "" is CLEAR
+	Since      time.Time `json:",omitzero"` // when this revision was entered or imported
 	Origin     Origin    `json:"-"`         // set in a [Team] only
 }
 
@@ -218,8 +219,13 @@ type Layer struct {
 	AsOf    time.Time `json:",omitzero"` // the day the source vouches for
 	At      time.Time // when the values were imported
 	Hash    string    // of the values, to see at once that nothing changed
+	Dates   Dates     `json:",omitzero"`
 	Profile Profile
 }
+
+// Dates says since when fields have had their value, by wire name. Fields that
+// are not in it have it since the profile was last written.
+type Dates map[string]time.Time
 
 // Record is a team as the store keeps it.
 type Record struct {
@@ -234,6 +240,7 @@ type Record struct {
 	Own        Profile    // what the team entered
 	OwnAt      time.Time  `json:",omitzero"`
 	OwnBy      string     `json:",omitzero"` // who entered it last
+	OwnDates   Dates      `json:",omitzero"`
 	Layers     []Layer    `json:",omitzero"` // in order of import
 	Evidence   []Evidence `json:"-"`         // newest first; kept beside the record
 }

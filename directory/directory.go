@@ -1,0 +1,266 @@
+package directory
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// AnyRevision stands for "whatever is stored" where an edit names the revision
+// it is based on. Zero is refused, so that nobody overwrites by forgetting.
+const AnyRevision int64 = -1
+
+// Config is what a [Directory] needs.
+type Config struct {
+	Store  Store            // required
+	Now    func() time.Time // nil: the system's clock
+	Random io.Reader        // nil: crypto/rand
+	// Committed is called after each committed change, so that the index
+	// catches up before the caller goes on. nil: nobody to tell.
+	Committed func(context.Context) error
+}
+
+// Directory is the one door to the records. It is safe for concurrent use.
+type Directory struct{ cfg Config }
+
+// New returns a Directory on cfg.
+func New(cfg Config) (*Directory, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("directory: no store")
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	now := cfg.Now
+	cfg.Now = func() time.Time { return now().UTC().Truncate(time.Microsecond) }
+	return &Directory{cfg: cfg}, nil
+}
+
+// random returns n random bytes. A machine without randomness can't go on.
+func (d *Directory) random(n int) []byte {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(d.cfg.Random, b); err != nil {
+		panic("directory: no random numbers: " + err.Error())
+	}
+	return b
+}
+
+func (d *Directory) newID() string {
+	id, err := uuid.NewRandomFromReader(d.cfg.Random)
+	if err != nil {
+		panic("directory: no random numbers: " + err.Error())
+	}
+	return id.String()
+}
+
+// committed tells the index of a write that worked.
+func (d *Directory) committed(ctx context.Context, err error) error {
+	if err != nil || d.cfg.Committed == nil {
+		return err
+	}
+	// The write is done; an index that can't follow says so by itself.
+	_ = d.cfg.Committed(context.WithoutCancel(ctx))
+	return nil
+}
+
+// Team returns the team with the handle or id ref as p may see it. A merged
+// team's handle and id lead to the team it became part of.
+func (d *Directory) Team(ctx context.Context, p Principal, ref string) (Team, error) {
+	r, err := d.find(ctx, ref)
+	if err != nil {
+		return Team{}, err
+	}
+	t := r.Team()
+	return Redact(&t, p), nil
+}
+
+// find returns the living record with the handle or id ref.
+func (d *Directory) find(ctx context.Context, ref string) (r Record, err error) {
+	err = d.cfg.Store.View(ctx, func(tx Reader) error {
+		r, err = findIn(tx, ref)
+		return err
+	})
+	return r, err
+}
+
+func findIn(tx Reader, ref string) (Record, error) {
+	r, err := byRef(tx, ref)
+	for range 16 { // chains of merges are short; a loop must not hang
+		if err != nil || r.MergedInto == "" {
+			break
+		}
+		r, err = tx.Team(r.MergedInto)
+	}
+	if err == nil && !r.Deleted.IsZero() {
+		err = &Error{Kind: NotFound, Op: "find team", Subject: ref, Problems: []Problem{
+			problem("team.deleted", ref, "the team was deleted on "+r.Deleted.Format(time.DateOnly), "")}}
+	}
+	return r, err
+}
+
+func byRef(tx Reader, ref string) (Record, error) {
+	if id, err := ParseTeamID(ref); err == nil {
+		return tx.Team(id)
+	}
+	if h, err := ParseHandle(strings.ToLower(ref)); err == nil {
+		return tx.TeamByHandle(h)
+	}
+	return Record{}, noTeam(ref)
+}
+
+func noTeam(ref string) error {
+	return &Error{Kind: NotFound, Op: "find team", Subject: cut(ref, 80), Problems: []Problem{
+		problem("team.unknown", ref, "no team has this handle or id", "a handle or UUID from the list of teams")}}
+}
+
+// Teams returns the teams that f selects, in the order of their handles, as p
+// may see them.
+func (d *Directory) Teams(ctx context.Context, p Principal, f TeamFilter) ([]Team, error) {
+	if p.Role != Operator {
+		f.Deleted = false
+	}
+	var teams []Team
+	err := d.cfg.Store.View(ctx, func(tx Reader) error {
+		records, err := tx.Teams(f)
+		teams = make([]Team, len(records))
+		for i := range records {
+			t := records[i].Team()
+			teams[i] = Redact(&t, p)
+		}
+		return err
+	})
+	return teams, err
+}
+
+// NewTeam is what [Directory.Create] needs.
+type NewTeam struct {
+	ID      TeamID // "": a new one; a MISP organisation's UUID where there is one
+	Handle  Handle // required
+	Profile Profile
+}
+
+// Create adds a team. A secretariat may only create members of its forum.
+func (d *Directory) Create(ctx context.Context, p Principal, n NewTeam) (Team, error) {
+	now := d.cfg.Now()
+	if n.ID == "" {
+		n.ID = TeamID(d.newID())
+	}
+	r := Record{ID: n.ID, Handle: n.Handle, Revision: 1, Created: now, Updated: now, OwnAt: now, OwnBy: p.Name}
+	before := r.Team()
+	r.Own = n.Profile
+	problems := r.settle(&before, d, now)
+	after := r.Team()
+	err := authorise(p, actCreate, &after)
+	if err == nil && p.Role == Secretariat && !after.inForum(p.Forum) {
+		err = refuse(actCreate, "auth.field", "a secretariat creates members of its own forum only", "a membership in "+p.Forum)
+	}
+	if err != nil {
+		return Team{}, err
+	}
+	problems = append(problems, restricted(p, &before.Profile, &after.Profile)...)
+	if len(problems) > 0 {
+		return Team{}, &Error{Kind: Invalid, Op: "create team", Subject: string(n.Handle), Problems: problems}
+	}
+	err = d.cfg.Store.Update(ctx, func(tx Tx) error {
+		return d.put(tx, &r, OpUpsert, p, actCreate, changed(&before.Profile, &after.Profile))
+	})
+	t := r.Team()
+	return Redact(&t, p), d.committed(ctx, err)
+}
+
+// put writes one record as the next change.
+func (d *Directory) put(tx Tx, r *Record, op Op, p Principal, act action, fields []string) error {
+	seq, err := tx.NextSeq(1)
+	if err != nil {
+		return err
+	}
+	r.Seq = seq
+	return tx.PutTeams([]TeamWrite{{Record: *r, Op: op, Actor: p.Name, Action: string(act), Fields: fields}})
+}
+
+// settle prepares a record for the store: it gives contacts their ids and
+// revisions, hides named persons, and returns the problems of the result.
+func (r *Record) settle(before *Team, d *Directory, now time.Time) []Problem {
+	problems := settleContacts(before, &r.Own, r.ID, d.newID, now)
+	if _, err := ParseTeamID(string(r.ID)); err != nil {
+		problems = append(problems, asProblem(err, "/id"))
+	}
+	if _, err := ParseHandle(string(r.Handle)); err != nil {
+		problems = append(problems, asProblem(err, "/handle"))
+	}
+	problems = append(problems, r.Own.Check(now)...)
+	if t := r.Team(); t.Names.Short == "" && t.Names.Full == "" {
+		problems = append(problems, Problem{Code: "team.nameless", Field: "/names", Reason: "a team without any name", Want: "a short or a full name"})
+	}
+	return problems
+}
+
+// contactSpace is the name space of the ids of contacts (RFC 9562 section
+// 5.5), so that two imports of one contact give it one id.
+var contactSpace = uuid.MustParse("6a1c1f1e-5d0b-5b52-9d3c-0d5b8b1f7a10")
+
+// settleContacts gives each contact of p its id and revision by what the team
+// had before: by id where one is given, else by what it reaches.
+func settleContacts(before *Team, p *Profile, team TeamID, newID func() string, now time.Time) []Problem {
+	var problems []Problem
+	used := map[ContactID]bool{}
+	for i := range p.Contacts {
+		c := &p.Contacts[i]
+		if c.Person != "" && c.Visibility == "" {
+			c.Visibility = Amber // a named person is never public by default
+		}
+		old := previous(before, *c)
+		switch {
+		case c.ID != "" && old == nil:
+			problems = append(problems, Problem{Code: "contact.unknown-id", Field: fmt.Sprintf("/contacts/%d/id", i), Value: string(c.ID),
+				Reason: "the team has no contact with this id", Want: "no id for a new contact"})
+		case old != nil && !used[old.ID]:
+			c.ID, c.Revision, c.Since = old.ID, old.Revision, old.Since
+			if !c.same(old) {
+				c.Revision, c.Since = old.Revision+1, now
+			}
+		default:
+			c.ID, c.Revision = ContactID(uuid.NewSHA1(contactSpace, []byte(string(team)+" "+c.Key())).String()), 1
+			c.Since = now
+		}
+		if used[c.ID] || old == nil && taken(before, c.ID) {
+			c.ID = ContactID(newID())
+		}
+		used[c.ID] = true
+	}
+	return problems
+}
+
+// previous finds what c was before.
+func previous(t *Team, c Contact) *Contact {
+	i := slices.IndexFunc(t.Contacts, func(o Contact) bool {
+		if c.ID != "" {
+			return o.ID == c.ID
+		}
+		return o.Key() == c.Key()
+	})
+	if i < 0 {
+		return nil
+	}
+	return &t.Contacts[i]
+}
+
+func taken(t *Team, id ContactID) bool {
+	return slices.ContainsFunc(t.Contacts, func(c Contact) bool { return c.ID == id })
+}
+
+// same reports whether what was proven about o is still true of c: drills
+// prove the hours too, so new hours need new proof.
+func (c *Contact) same(o *Contact) bool {
+	return c.Key() == o.Key() && c.Hours.Equal(o.Hours)
+}

@@ -95,17 +95,25 @@ func (d *Directory) find(ctx context.Context, ref string) (r Record, err error) 
 
 func findIn(tx Reader, ref string) (Record, error) {
 	r, err := byRef(tx, ref)
-	for range 16 { // chains of merges are short; a loop must not hang
-		if err != nil || r.MergedInto == "" {
-			break
-		}
-		r, err = tx.Team(r.MergedInto)
+	if err == nil && r.MergedInto != "" {
+		r, err = follow(tx, r.MergedInto)
 	}
 	if err == nil && !r.Deleted.IsZero() {
 		err = &Error{Kind: NotFound, Op: "find team", Subject: ref, Problems: []Problem{
 			problem("team.deleted", ref, "the team was deleted on "+r.Deleted.Format(time.DateOnly), "")}}
 	}
 	return r, err
+}
+
+// follow returns the record that id stands for after all merges.
+func follow(tx Reader, id TeamID) (r Record, err error) {
+	for range 16 { // chains of merges are short; a loop must not hang
+		if r, err = tx.Team(id); err != nil || r.MergedInto == "" {
+			return r, err
+		}
+		id = r.MergedInto
+	}
+	return r, &Error{Kind: Internal, Op: "find team", Subject: string(id), Err: errors.New("merges in a circle")}
 }
 
 func byRef(tx Reader, ref string) (Record, error) {
@@ -200,10 +208,12 @@ func (r *Record) settle(before *Team, d *Directory, now time.Time) []Problem {
 	}
 	problems = append(problems, r.Own.Check(now)...)
 	if t := r.Team(); t.Names.Short == "" && t.Names.Full == "" {
-		problems = append(problems, Problem{Code: "team.nameless", Field: "/names", Reason: "a team without any name", Want: "a short or a full name"})
+		problems = append(problems, nameless)
 	}
 	return problems
 }
+
+var nameless = Problem{Code: "team.nameless", Field: "/names", Reason: "a team without any name", Want: "a short or a full name"}
 
 // contactSpace is the name space of the ids of contacts (RFC 9562 section
 // 5.5), so that two imports of one contact give it one id.

@@ -13,6 +13,7 @@ type ImportOptions struct {
 	Complete bool      // records that the source no longer has are taken out
 	DryRun   bool      // report, and write nothing
 	Force    bool      // skip the mass-change guard
+	Team     string    // handle or id of the team that all records belong to; "": each its own
 	// MaxChange is the share of the source's records, 0 to 1, that may change
 	// or vanish without Force. 0 is 0.2. Sources with fewer than ten records
 	// are not guarded.
@@ -29,6 +30,9 @@ type SourceRecord struct {
 	Handle  Handle // a wish; the directory makes it unique
 	Profile Profile
 	AsOf    time.Time // zero: that of the import
+	// Mailboxes tie a record to the team that has a contact with one of these
+	// addresses; a keyring has nothing else to go by.
+	Mailboxes []Email
 }
 
 // ImportItem is what a codec yields: a record, or the problem of a row that
@@ -37,7 +41,20 @@ type ImportItem struct {
 	Record  *SourceRecord
 	Skipped *RowProblem // the row is left out
 	Note    *RowProblem // the row counts, but somebody should look
+	Fatal   error       // the whole file is refused: a [Problem], or a read error
 }
+
+// RecordItem is what the codec of our own format yields: a whole record, the
+// problem of a line, or the end of everything.
+type RecordItem struct {
+	Row     int
+	Record  *Record
+	Skipped *RowProblem
+	Fatal   error
+}
+
+// RecordItems is that codec's output: streamed, and read once.
+type RecordItems = iter.Seq[RecordItem]
 
 // RowProblem is a [Problem] and where in the file it is.
 type RowProblem struct {

@@ -221,13 +221,33 @@ func (m *merger) constituency(c *Constituency, o Origin) {
 // differ.
 func changed(before, after *Profile) []string {
 	var fields []string
-	b, a := reflect.ValueOf(before).Elem(), reflect.ValueOf(after).Elem()
+	x, y := bare(*before), bare(*after)
+	b, a := reflect.ValueOf(&x).Elem(), reflect.ValueOf(&y).Elem()
 	for i := range b.NumField() {
 		if !reflect.DeepEqual(b.Field(i).Interface(), a.Field(i).Interface()) {
 			fields = append(fields, strings.ToLower(b.Type().Field(i).Name))
 		}
 	}
 	return fields
+}
+
+// bare returns p without origins and dates, which say nothing about the values.
+func bare(p Profile) Profile {
+	p.Resources = each(p.Resources, func(r *Resource) { r.Origin = Origin{} })
+	p.Contacts = each(p.Contacts, func(c *Contact) { c.Origin, c.Since = Origin{}, time.Time{} })
+	p.Keys = each(p.Keys, func(k *TeamKey) { k.Origin = Origin{} })
+	p.Prose = each(p.Prose, func(s *Section) { s.Origin = Origin{} })
+	p.Memberships = each(p.Memberships, func(m *Membership) { m.Origin = Origin{} })
+	p.Designations = each(p.Designations, func(d *Designation) { d.Origin = Origin{} })
+	return p
+}
+
+func each[T any](list []T, do func(*T)) []T {
+	list = slices.Clone(list)
+	for i := range list {
+		do(&list[i])
+	}
+	return list
 }
 
 // length counts characters as people do, for the limits of text fields.

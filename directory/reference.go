@@ -47,6 +47,8 @@ type ReferenceItem struct {
 	Kind    ReferenceKind
 	Entry   ReferenceRow
 	Skipped *RowProblem // then Entry is not set
+	Note    *RowProblem // then Entry is not set; somebody should look
+	Fatal   error       // the whole file is refused: a [Problem], or a read error
 }
 
 // ReferenceItems is a codec's output: streamed, and read once.

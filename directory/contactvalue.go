@@ -116,7 +116,7 @@ func ParsePhone(s string, home Country) (Phone, error) {
 // ParseURL parses an absolute http or https URL of at most 2,048 octets,
 // without user name or password; the host is put in canonical form.
 func ParseURL(s string) (string, error) {
-	u, err := parseURI(s, "url")
+	u, err := parseURI(s, uriCodes{"url.syntax", "url.too-long", "url.userinfo"})
 	if err != nil {
 		return "", err
 	}
@@ -141,7 +141,7 @@ func ParseURL(s string) (string, error) {
 // ParseChat parses a chat address in URI form: matrix:, xmpp:, sip:, irc:,
 // ircs: or https:, at most 2,048 octets.
 func ParseChat(s string) (string, error) {
-	u, err := parseURI(s, "chat")
+	u, err := parseURI(s, uriCodes{"chat.syntax", "chat.too-long", "chat.userinfo"})
 	if err != nil {
 		return "", err
 	}
@@ -152,18 +152,20 @@ func ParseChat(s string) (string, error) {
 	return "", problem("chat.scheme", s, "not a chat address that a program can open", "a URI of the scheme matrix, xmpp, sip, irc or https")
 }
 
-func parseURI(s, what string) (*url.URL, error) {
+// uriCodes are the codes of the rules that all URIs share.
+type uriCodes struct{ syntax, long, userinfo Code }
+
+func parseURI(s string, codes uriCodes) (*url.URL, error) {
 	text := strings.TrimSpace(s)
-	syntax, long := Code(what+".syntax"), Code(what+".too-long")
 	if len(text) > 2048 {
-		return nil, problem(long, s, "a URL here has at most 2,048 octets", "")
+		return nil, problem(codes.long, s, "a URL here has at most 2,048 octets", "")
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme == "" || (u.Host == "" && u.Opaque == "") || strings.ContainsAny(text, " \t\r\n\x00") {
-		return nil, problem(syntax, s, "not an absolute URL (RFC 3986 section 4.3)", "https://example.org/path")
+		return nil, problem(codes.syntax, s, "not an absolute URL (RFC 3986 section 4.3)", "https://example.org/path")
 	}
 	if u.User != nil && u.Scheme != "sip" && u.Scheme != "sips" && u.Scheme != "xmpp" {
-		return nil, problem(Code(what+".userinfo"), s, "a user name or password inside a URL", "the URL without it")
+		return nil, problem(codes.userinfo, s, "a user name or password inside a URL", "the URL without it")
 	}
 	return u, nil
 }

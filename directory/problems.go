@@ -27,9 +27,3 @@ func compare[T ~string](a, b T) int {
 	}
 	return 0
 }
-
-var (
-	valueCodes  []CodeInfo
-	recordCodes []CodeInfo
-	doorCodes   []CodeInfo
-)

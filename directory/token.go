@@ -168,8 +168,11 @@ func (d *Directory) Authenticate(ctx context.Context, secret string) (Principal,
 		return Principal{}, unauthenticated("auth.token", "the token is unknown")
 	}
 	now := d.cfg.Now()
-	if state := t.State(now); state != "valid" {
-		return Principal{}, unauthenticated("auth.token-"+Code(state), "the token is "+state)
+	switch t.State(now) {
+	case "expired":
+		return Principal{}, unauthenticated("auth.token-expired", "the token expired on "+t.Expires.Format(time.DateOnly))
+	case "revoked":
+		return Principal{}, unauthenticated("auth.token-revoked", "the token was revoked on "+t.Revoked.Format(time.DateOnly))
 	}
 	if now.Sub(t.LastUsed) >= time.Minute {
 		// A token that works but whose use can't be noted still works.

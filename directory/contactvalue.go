@@ -107,10 +107,12 @@ func ParsePhone(s string, home Country) (Phone, error) {
 	if n.GetExtension() != "" {
 		return "", problem("phone.extension", s, "E.164 has no extensions", "the direct number")
 	}
-	if !phonenumbers.IsPossibleNumber(n) {
+	e164 := phonenumbers.Format(n, phonenumbers.E164)
+	again, err := phonenumbers.Parse(e164, "")
+	if !phonenumbers.IsPossibleNumber(n) || err != nil || phonenumbers.Format(again, phonenumbers.E164) != e164 {
 		return "", problem("phone.impossible", s, "too long or too short for the numbering plan of its country", want)
 	}
-	return Phone(phonenumbers.Format(n, phonenumbers.E164)), nil
+	return Phone(e164), nil
 }
 
 // ParseURL parses an absolute http or https URL of at most 2,048 octets,

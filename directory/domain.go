@@ -3,6 +3,7 @@ package directory
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
@@ -30,6 +31,9 @@ func ParseDomain(s string) (Domain, error) {
 	}
 	if len(name) > 1024 {
 		return "", problem("domain.too-long", s, "a domain has at most 253 octets (RFC 1035 section 2.3.4)", "")
+	}
+	if !utf8.ValidString(name) {
+		return "", problem("domain.syntax", s, "not valid UTF-8", "letters, digits and hyphens between dots")
 	}
 	if bad := confusable(name); bad != "" {
 		return "", problem("domain.confusable", s, bad, "the name in one script, or its xn-- form if it is really meant")

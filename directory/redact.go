@@ -102,15 +102,13 @@ func redactList[T any](out *Team, name string, list []T, sees func(*T) bool) []T
 // everyone but the team and the operator, the notes, in which people write
 // what they were told on the phone.
 func redactEvidence(out *Team, list []Evidence, p Principal) []Evidence {
-	if p.Role == Operator {
-		return list
-	}
+	insider := p.Sees(Red, out)
 	kept := make([]Evidence, 0, len(list))
 	for _, e := range list {
 		if !slices.ContainsFunc(out.Contacts, func(c Contact) bool { return c.ID == e.Contact }) {
 			continue
 		}
-		if p.Team == "" || p.Team != out.ID {
+		if !insider {
 			e.Note = ""
 		}
 		kept = append(kept, e)

@@ -135,11 +135,16 @@ func decodeBase64(text []byte) (data []byte, badSum, ok bool) {
 	if n := len(joined); n >= 5 && joined[n-5] == '=' && joined[n-1] != '=' {
 		sum, joined = joined[n-4:], joined[:n-5]
 	}
-	data = make([]byte, base64.StdEncoding.DecodedLen(len(joined)))
+	data = make([]byte, len(joined)) // DecodedLen is too short for text without padding
 	n, err := base64.StdEncoding.Decode(data, joined)
 	if err != nil {
-		// Padding is the first thing that gets lost.
-		n, err = base64.RawStdEncoding.Decode(data, bytes.TrimRight(joined, "="))
+		// Padding is the first thing that gets lost, then the end; what is left
+		// may still be a secret key, or tell that it is cut short.
+		joined = bytes.TrimRight(joined, "=")
+		if len(joined)%4 == 1 {
+			joined = joined[:len(joined)-1]
+		}
+		n, err = base64.RawStdEncoding.Decode(data, joined)
 	}
 	if err != nil || n == 0 {
 		return nil, false, false

@@ -66,8 +66,7 @@ func isBinary(data []byte) bool {
 		return true
 	}
 	p, _, err := nextPacket(data)
-	return err != errPacketHeader && armorBegin.FindIndex(data) == nil &&
-		(p.tag == tagPublicKey || p.tag == tagSignature || p.tag == tagUserID || p.tag == tagPublicSubkey)
+	return err != errPacketHeader && p.tag == tagPublicKey && armorBegin.FindIndex(data) == nil
 }
 
 // decodeText makes UTF-8 of what Windows editors save as "Unicode" and takes
@@ -125,11 +124,17 @@ func openArmor(text []byte) (keyInput, error) {
 		in.notes = append(in.notes, problem("key.armor-checksum", "",
 			"the checksum at the end of the armour is wrong; the signatures inside decide", "the key exported anew"))
 	}
-	if len(bytes.TrimSpace(text[:b.start]))+len(bytes.TrimSpace(text[b.end:])) > 0 {
+	if !isBlank(text[:b.start]) || !isBlank(text[b.end:]) {
 		in.notes = append(in.notes, problem("key.surrounding-text", "",
 			"there is other text before or after the key; it was ignored", "the key block alone"))
 	}
 	return in, nil
+}
+
+// isBlank reports whether text is nothing but blanks, or what became of them.
+func isBlank(text []byte) bool {
+	text, _ = undoMarkup(text)
+	return len(bytes.TrimSpace(text)) == 0
 }
 
 // armorBlocks returns the armoured blocks of text. It looks into every one of

@@ -13,6 +13,9 @@ import (
 // publicKeyBlock is the armour type of a certificate, RFC 9580 section 6.2.
 const publicKeyBlock = "PUBLIC KEY BLOCK"
 
+// maxRepairSize bounds what is tried on a damaged block, which costs many passes over it.
+const maxRepairSize = 4 << 20
+
 // armorBlock is one armoured block found in a text.
 type armorBlock struct {
 	kind       string // what follows "PGP ", as "PUBLIC KEY BLOCK"
@@ -82,6 +85,9 @@ func (b *armorBlock) decode(body []byte) {
 			b.data, b.badSum = data, badSum
 			return
 		}
+	}
+	if len(body) > maxRepairSize {
+		return
 	}
 	text, undone := undoMarkup(body)
 	data, badSum, why, ok := searchBase64(text)

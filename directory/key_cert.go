@@ -106,6 +106,8 @@ func framing(err error) Problem {
 // readPrimary checks the packet that must open a certificate.
 func (c *certificate) readPrimary(p rawPacket) error {
 	switch {
+	case p.tag == tagSecretKey || p.tag == tagSecretSubkey:
+		return errPrivateKey()
 	case p.tag == tagSignature:
 		return errSignatureOnly()
 	case isMessageTag(p.tag):
@@ -209,6 +211,8 @@ func (c *certificate) place(p rawPacket, at *component) (*component, error) {
 		return nil, nil
 	case tagMarker, tagTrust, tagPadding:
 		return at, nil
+	case tagSecretKey, tagSecretSubkey: // of a version that nobody knows
+		return nil, errPrivateKey()
 	}
 	if p.tag == tagPublicKey || isMessageTag(p.tag) {
 		return nil, problem("key.malformed", "", "a packet that cannot be part of a key is among its packets", "the key exported anew")

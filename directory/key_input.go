@@ -39,9 +39,12 @@ func openKey(data []byte) (keyInput, error) {
 			fmt.Sprintf("the input has %d bytes, the limit is %d", len(data), maxKeySize),
 			"the key without the signatures of others: gpg --export-options export-minimal --armor --export")
 	}
-	text, repairs, err := decodeText(data)
-	if err != nil {
-		return keyInput{}, err
+	text, repairs := decodeText(data)
+	switch {
+	case len(repairs) > 0 && (secretMarker.Match(text) || hasSecretPacket(text)):
+		return keyInput{}, errPrivateKey()
+	case len(bytes.TrimSpace(text)) == 0:
+		return keyInput{}, problem("key.empty", "", "the input is empty", "an OpenPGP public key")
 	}
 	if isBinary(text) {
 		return keyInput{packets: text, repairs: repairs}, nil
@@ -71,23 +74,16 @@ func isBinary(data []byte) bool {
 
 // decodeText makes UTF-8 of what Windows editors save as "Unicode" and takes
 // off the byte order mark.
-func decodeText(data []byte) ([]byte, []string, error) {
-	var repairs []string
+func decodeText(data []byte) (text []byte, repairs []string) {
 	switch {
 	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
-		data, repairs = fromUTF16(data[2:], binary.LittleEndian), []string{"UTF-16 text converted"}
+		return fromUTF16(data[2:], binary.LittleEndian), []string{"UTF-16 text converted"}
 	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		data, repairs = fromUTF16(data[2:], binary.BigEndian), []string{"UTF-16 text converted"}
+		return fromUTF16(data[2:], binary.BigEndian), []string{"UTF-16 text converted"}
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
-		data, repairs = data[3:], []string{"byte order mark removed"}
+		return data[3:], []string{"byte order mark removed"}
 	}
-	if secretMarker.Match(data) || hasSecretPacket(data) {
-		return nil, nil, errPrivateKey()
-	}
-	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, nil, problem("key.empty", "", "the input is empty", "an OpenPGP public key")
-	}
-	return data, repairs, nil
+	return data, nil
 }
 
 func fromUTF16(data []byte, order binary.ByteOrder) []byte {

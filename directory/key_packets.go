@@ -58,6 +58,7 @@ func nextPacket(data []byte) (p rawPacket, rest []byte, err error) {
 		return p, data, errPacketHeader
 	}
 	if size > len(data)-header {
+		p.body = data[header:]
 		return p, data, errPacketTruncated
 	}
 	p.body = data[header : header+size]
@@ -115,13 +116,19 @@ func (p rawPacket) append(b []byte) []byte {
 }
 
 // hasSecretPacket reports whether a secret key or subkey is among the packets
-// at the start of data. It goes on after truncation would stop a parser: a
-// header that announces a secret key is enough.
+// at the start of data, whole or cut short. It is asked of text as well, where a
+// first letter may look like a packet header, so version and algorithm must fit.
 func hasSecretPacket(data []byte) bool {
 	for len(data) > 0 {
 		p, rest, err := nextPacket(data)
-		if p.tag == tagSecretKey || p.tag == tagSecretSubkey {
-			return !errors.Is(err, errPacketHeader)
+		if (p.tag == tagSecretKey || p.tag == tagSecretSubkey) && len(p.body) >= 6 {
+			algorithm := p.body[5]
+			if p.body[0] < 4 && len(p.body) > 7 { // two octets of validity come before it
+				algorithm = p.body[7]
+			}
+			if p.body[0] >= 2 && p.body[0] <= 6 && algorithm > 0 && algorithm < 48 {
+				return true
+			}
 		}
 		if err != nil {
 			return false

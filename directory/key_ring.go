@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"bytes"
 	"fmt"
 	"iter"
 )
@@ -24,26 +23,13 @@ type KeyringItem struct {
 func ParseKeyring(data []byte) iter.Seq[KeyringItem] {
 	return func(yield func(KeyringItem) bool) {
 		r := ringReader{yield: yield}
-		text, repairs, err := decodeRing(data)
-		switch {
-		case err != nil:
-			r.refuse(0, err)
-		case isBinary(text) || isBinary(firstKey(text)):
+		text, repairs := decodeText(data)
+		if isBinary(text) || isBinary(firstKey(text)) {
 			r.packets(text, 0, -1, nil)
-		default:
-			r.armored(text, repairs)
+			return
 		}
+		r.armored(text, repairs)
 	}
-}
-
-// decodeRing is decodeText, but a secret key among the keys of a ring is that
-// key's error only.
-func decodeRing(data []byte) ([]byte, []string, error) {
-	text, repairs, err := decodeText(data)
-	if err != nil && len(bytes.TrimSpace(data)) > 0 {
-		return data, nil, nil
-	}
-	return text, repairs, err
 }
 
 // firstKey returns data from its first byte if that starts a secret key, so

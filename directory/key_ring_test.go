@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"os/exec"
 	"slices"
@@ -65,6 +66,7 @@ func TestParseKeyring(t *testing.T) {
 		"a packet header lost":                {cat(raw("good"), damaged, raw("dsa")), []string{"good", "key.malformed", "dsa"}},
 		"cut short":                           {cat(raw("good"), raw("other")[:300]), []string{"good", "key.truncated"}},
 		"signatures before the first key":     {cat(raw("revocation"), raw("other")), []string{"key.signature-only", "other"}},
+		"UTF-16 with a private key in it":     {toUTF16(text("good")+privArmor+text("other"), binary.LittleEndian), []string{"good", "key.private", "other"}},
 		"an HTML page":                        {[]byte("<html><body>not here</body></html>"), []string{"key.html-page"}},
 		"nothing":                             {nil, []string{"key.empty"}},
 		"words":                               {[]byte("no keys today"), []string{"key.not-openpgp"}},

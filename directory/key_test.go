@@ -39,10 +39,11 @@ func refused(t testing.TB) map[string]struct {
 	many := func(n int, of *packet.OpaquePacket) []*packet.OpaquePacket {
 		return slices.Repeat([]*packet.OpaquePacket{of}, n)
 	}
-	uids, subkeys := goodPackets[:1:1], goodPackets[:3:3]
+	uids, subkeys, unreadable := goodPackets[:1:1], goodPackets[:3:3], goodPackets[:3:3]
 	for i := range 65 {
 		uids = append(uids, opaque(13, fmt.Appendf(nil, "User %d <u%d@example.org>", i, i)...), goodPackets[2])
-		subkeys = append(subkeys, opaque(14, public(t, e)...)) // no key: unreadable
+		subkeys = append(subkeys, opaque(14, rawKey(4, 25, bytes.Repeat([]byte{byte(i + 1)}, 32)...)...))
+		unreadable = append(unreadable, opaque(14, rawKey(4, 99, byte(i))...))
 	}
 	forged := slices.Clone(goodPackets)
 	forged[1] = opaque(13, []byte("Someone else <someone@example.org>")...)
@@ -120,6 +121,7 @@ func refused(t testing.TB) map[string]struct {
 		"only a signature over MD5":          {join(t, goodPackets[0], goodPackets[1], opaque(2, append([]byte{4, 0x13, 22, 1}, goodPackets[2].Contents[4:]...)...)), "key.no-self-signature"},
 		"65 user IDs":                        {join(t, uids...), "key.too-many-user-ids"},
 		"65 subkeys":                         {join(t, subkeys...), "key.too-many-subkeys"},
+		"65 unreadable subkeys":              {join(t, unreadable...), "key.too-many-subkeys"},
 		"2,002 signatures in its own name":   {join(t, manySigs...), "key.too-many-signatures"},
 		"2,000 copies of the primary key":    {join(t, many(2000, goodPackets[0])...), "key.several-certificates"},
 		"a packet of indeterminate length":   {append([]byte{0x9b}, goodRaw[2:]...), "key.malformed"},

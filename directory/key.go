@@ -1,27 +1,168 @@
 package directory
 
-import "time"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
 
-// Fingerprint is an OpenPGP fingerprint in upper-case hex: 40 digits for a
-// version 4 key, 64 for version 6.
-type Fingerprint string
+// Limits of what [ParseKey] reads. Of 905 keys of Debian's developers the
+// largest has 362 KB with all its third-party signatures.
+const (
+	maxKeySize        = 512 << 10
+	maxUserIDs        = 64
+	maxSubkeys        = 64
+	maxSelfSignatures = 2000
+	maxUserIDSize     = 2048  // gpg's limit
+	maxKeyBits        = 16384 // larger numbers are there to keep the reader busy
+	maxDSABits        = 4096
+)
 
-// Key is an OpenPGP certificate and what it says.
+// Key is an OpenPGP certificate (RFC 9580 section 10.1): its smallest useful
+// form and the facts that its owner's signatures state. Facts are dated, not
+// judged: Key knows no clock, [Key.UsableAt] does.
+//
+// The tags keep empty fields out of the store's own encoding; they are no wire format.
 type Key struct {
 	Fingerprint Fingerprint `json:",omitzero"`
-	Version     int         `json:",omitzero"`
-	Armor       string      `json:",omitzero"`
-	UserIDs     []UserID    `json:",omitzero"`
+	Version     int         `json:",omitzero"` // 4 or 6
+	Armor       string      `json:",omitzero"` // primary key, valid self-signatures and revocations, user IDs, subkeys; nothing else
+	UserIDs     []UserID    `json:",omitzero"` // those that the key itself vouches for, in the key's order
+	Algorithm   string      `json:",omitzero"` // of the primary key: "RSA", "Ed25519", "ECDSA P-256"
+	Bits        int         `json:",omitzero"` // 0 where a number would mislead (post-quantum)
+	Created     time.Time   `json:",omitzero"`
+	Signed      time.Time   `json:",omitzero"` // when the newest self-signature that the facts rest on was made
+	Expires     time.Time   `json:",omitzero"` // of the primary key, and so of all; zero: never
+	Certifies   bool        `json:",omitzero"` // the primary key may certify
+	Signs       bool        `json:",omitzero"` // the primary key may sign messages
+	Subkeys     []Subkey    `json:",omitzero"` // those with a valid binding, in the key's order
+
+	// EncryptTo are the keys, not revoked, that the certificate offers for
+	// encryption: subkeys, and the primary key if its flags say so. They may have expired.
+	EncryptTo []Subkey `json:",omitzero"`
+	// EncryptionExpires is when the last of EncryptTo expires; zero when
+	// EncryptTo is empty or one of them never does.
+	EncryptionExpires time.Time `json:",omitzero"`
+
+	Revoked          bool      `json:",omitzero"`
+	RevokedAt        time.Time `json:",omitzero"`
+	RevocationReason string    `json:",omitzero"` // "key compromised: laptop stolen"
+
+	Stripped int      `json:",omitzero"` // third-party signatures dropped
+	Repairs  []string `json:",omitzero"` // what was done to the input to read it
+}
+
+// UserID is a user ID that the key has signed itself. Nobody else vouches for it here.
+type UserID struct {
+	Name    string `json:",omitzero"`
+	Email   string `json:",omitzero"` // as written; "" when there is none
+	Raw     string `json:",omitzero"` // all of it, made valid UTF-8 without control characters
+	Primary bool   `json:",omitzero"`
+	Revoked bool   `json:",omitzero"`
+}
+
+// Subkey is a subkey bound by a valid signature of the primary key; in
+// [Key.EncryptTo] it may also stand for the primary key.
+type Subkey struct {
+	Fingerprint Fingerprint `json:",omitzero"`
 	Algorithm   string      `json:",omitzero"`
 	Bits        int         `json:",omitzero"`
 	Created     time.Time   `json:",omitzero"`
-	Expires     time.Time   `json:",omitzero"`
+	Signed      time.Time   `json:",omitzero"` // when it was last bound
+	Expires     time.Time   `json:",omitzero"` // zero: as the primary key
+	Revoked     bool        `json:",omitzero"`
+	Encrypts    bool        `json:",omitzero"`
+	Signs       bool        `json:",omitzero"` // allowed to, and proven by a back-signature (RFC 9580 section 5.2.1.9)
 }
 
-// UserID is one user id.
-type UserID struct {
-	Name, Email, Raw string
-	Primary, Revoked bool
+// ParseKey reads one OpenPGP certificate, binary or armoured, and repairs armour
+// that lost its line breaks. The problems are notes: the key is kept all the same.
+// A refused input gives a zero Key and a [Problem] as error; neither notes nor
+// error ever quote key material, because it may be secret.
+func ParseKey(data []byte) (Key, []Problem, error) {
+	in, err := openKey(data)
+	if err != nil {
+		return Key{}, nil, err
+	}
+	if n := countPrimaries(in.packets); n > 1 {
+		return Key{}, nil, problem("key.several-certificates", "",
+			fmt.Sprintf("the block holds %d keys, and which one is meant cannot be guessed", n), "one key at a time")
+	}
+	k, notes, err := parseCertificate(in.packets)
+	if err != nil {
+		return Key{}, nil, err
+	}
+	k.Repairs = in.repairs
+	return k, append(in.notes, notes...), nil
 }
 
-var keyCodes []CodeInfo
+// UsableAt tells whether now the key can be encrypted to and can have made
+// signatures; why says what stands against the first that it cannot. It judges
+// revocation, dates and purpose; the strength of algorithms is a policy's matter.
+func (k Key) UsableAt(now time.Time) (encrypt, sign bool, why string) {
+	if why := k.unusableAt(now); why != "" {
+		return false, false, why
+	}
+	whyNot := "the key has no encryption subkey"
+	for _, s := range k.EncryptTo {
+		if reason := s.unusableAt(now); reason != "" {
+			whyNot = "the encryption subkey " + reason
+			continue
+		}
+		encrypt = true
+	}
+	sign = k.Signs
+	for _, s := range k.Subkeys {
+		sign = sign || s.Signs && !s.Revoked && s.unusableAt(now) == ""
+	}
+	switch {
+	case !encrypt:
+		return encrypt, sign, whyNot
+	case !sign:
+		return encrypt, sign, "no part of the key can sign now"
+	}
+	return encrypt, sign, ""
+}
+
+// unusableAt says why nothing of the key can be used at now, or "".
+func (k Key) unusableAt(now time.Time) string {
+	switch {
+	case k.Fingerprint == "":
+		return "there is no key"
+	case k.Revoked:
+		return strings.TrimSuffix("the key is revoked: "+k.RevocationReason, ": ")
+	case k.Version < 6 && !k.hasLiveUserID():
+		return "every user ID of the key is revoked"
+	}
+	if reason := datesAgainst(k.Created, k.Signed, k.Expires, now); reason != "" {
+		return "the key " + reason
+	}
+	return ""
+}
+
+func (k Key) hasLiveUserID() bool {
+	for _, u := range k.UserIDs {
+		if !u.Revoked {
+			return true
+		}
+	}
+	return false
+}
+
+func (s Subkey) unusableAt(now time.Time) string {
+	return datesAgainst(s.Created, s.Signed, s.Expires, now)
+}
+
+// datesAgainst judges dates as RFC 9580 section 5.2.3.13 counts them: a key is
+// valid up to and including the second of its expiry.
+func datesAgainst(created, signed, expires, now time.Time) string {
+	switch {
+	case created.After(now):
+		return "is dated in the future: " + created.Format(time.DateOnly)
+	case signed.After(now):
+		return "is signed in the future: " + signed.Format(time.DateOnly)
+	case !expires.IsZero() && now.After(expires):
+		return "expired on " + expires.Format(time.DateOnly)
+	}
+	return ""
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// DB is an open database. It is safe for concurrent use. Open one with
+// sqlite.Open or postgres.Open.
+type DB struct {
+	// Now is the clock for what the store dates by itself: migrations and
+	// backups. Set it before use only.
+	Now func() time.Time
+
+	write, read *sql.DB
+	dialect     Dialect
+}
+
+var _ directory.Store = (*DB)(nil)
+
+// New makes a DB of two pools of connections, which may be one. It owns them
+// from then on. Open of an engine calls it, nobody else needs to.
+func New(write, read *sql.DB, d Dialect) *DB {
+	return &DB{Now: time.Now, write: write, read: read, dialect: d}
+}
+
+// Ready does what opts ask for and else refuses a schema that is not the one
+// this program was built for.
+func (db *DB) Ready(ctx context.Context, opts ...Option) error {
+	for _, o := range opts {
+		switch o {
+		case AnySchema:
+			return nil
+		case MigrateFirst:
+			_, err := db.Migrate(ctx)
+			return err
+		}
+	}
+	return db.checkSchema(ctx)
+}
+
+// Engine returns "sqlite" or "postgres".
+func (db *DB) Engine() string { return db.dialect.Name }
+
+// Close ends all connections. Transactions that are under way fail.
+func (db *DB) Close() error {
+	err := db.read.Close()
+	if db.write != db.read {
+		err = errors.Join(err, db.write.Close())
+	}
+	return err
+}
+
+// attempts bounds how often a transaction is run again because the engine
+// asked for it.
+const attempts = 6
+
+// Update implements [directory.Store]. An Update within the fn of another one
+// waits for itself and fails.
+func (db *DB) Update(ctx context.Context, fn func(directory.Tx) error) error {
+	return db.update(ctx, "write", func(t *tx) error { return fn(t) })
+}
+
+func (db *DB) update(ctx context.Context, op string, fn func(*tx) error) error {
+	for i := 1; ; i++ {
+		err := db.updateOnce(ctx, op, fn)
+		if err == nil || i == attempts || db.fault(err) != FaultRetry {
+			return err
+		}
+		pause := time.Duration(i*i) * (2*time.Millisecond + rand.N(3*time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return db.fail(op, "", ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (db *DB) updateOnce(ctx context.Context, op string, fn func(*tx) error) error {
+	begun, err := db.write.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return db.fail(op, "", err)
+	}
+	// After a commit this does nothing; after an error or a panic it undoes all.
+	defer begun.Rollback() //nolint:errcheck // the first error is the one to tell
+	t := &tx{view: view{ctx: ctx, db: db, tx: begun}}
+	if db.dialect.Lock != "" {
+		if _, err := begun.ExecContext(ctx, db.dialect.Lock); err != nil {
+			return db.fail(op, "", err)
+		}
+	}
+	if err := fn(t); err != nil {
+		return err
+	}
+	if err := t.finish(op); err != nil {
+		return err
+	}
+	return db.fail(op, "", begun.Commit())
+}
+
+// View implements [directory.Store].
+func (db *DB) View(ctx context.Context, fn func(directory.Reader) error) error {
+	return db.view(ctx, "read", func(v *view) error { return fn(v) })
+}
+
+func (db *DB) view(ctx context.Context, op string, fn func(*view) error) error {
+	begun, err := db.read.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return db.fail(op, "", err)
+	}
+	defer begun.Rollback() //nolint:errcheck // there is nothing to undo
+	return fn(&view{ctx: ctx, db: db, tx: begun})
+}
+
+// view is a [directory.Reader]. It lives as long as its transaction and keeps
+// that one's context, since the methods of a Reader take none.
+type view struct {
+	ctx context.Context
+	db  *DB
+	tx  *sql.Tx
+}
+
+// each calls row for every row of a query. row MUST NOT ask the database
+// anything: PostgreSQL has one conversation per connection.
+func (v *view) each(row func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := v.tx.QueryContext(v.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err tells
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// collect gathers what scan makes of every row.
+func collect[T any](v *view, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	var list []T
+	err := v.each(func(rows *sql.Rows) error {
+		item, err := scan(rows)
+		list = append(list, item)
+		return err
+	}, query, args...)
+	return list, err
+}

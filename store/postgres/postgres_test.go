@@ -1,0 +1,9 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/rollcall-csirt/rollcall/store/storetest"
+)
+
+func TestContract(t *testing.T) { storetest.Run(t, storetest.Postgres()) }

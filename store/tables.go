@@ -1,0 +1,129 @@
+package store
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// columnType is how a column enters an archive.
+type columnType int
+
+const (
+	text columnType = iota
+	integer
+	blob
+)
+
+type column struct {
+	name string
+	typ  columnType
+}
+
+// table is one table as the migrations make it. Those of [tables] are what a
+// backup holds, in an order in which they can be filled: parents first.
+type table struct {
+	name    string
+	order   string // the primary key
+	columns []column
+}
+
+var (
+	metaTable     = table{"meta", "name", cols("name", "value")}
+	counterTable  = table{"counter", "id", cols("#id", "#seq")}
+	teamTable     = table{"team", "id", cols("id", "handle", "#revision", "#seq", "name", "country", "kinds", "#gone", "#created", "#updated", "doc")}
+	layerTable    = table{"layer", "source, source_key", cols("source", "source_key", "team_id", "hash")}
+	historyTable  = table{"history", "team_id, revision", cols("team_id", "#revision", "#seq", "#at", "actor", "action", "fields", "doc")}
+	changeTable   = table{"change", "seq", cols("#seq", "type", "id", "op", "#revision", "#at")}
+	auditTable    = table{"audit", "seq", cols("#seq", "#at", "actor", "action", "subject", "fields", "detail")}
+	evidenceTable = table{"evidence", "team_id, n", cols("team_id", "#n", "id", "contact", "#revision", "#level", "outcome", "method", "#at", "#valid_until", "vouched_by", "note", "raw_hash")}
+	tokenTable    = table{"token", "id", cols("id", "name", "hash", "role", "team", "forum", "scopes", "#created", "created_by", "#expires", "#last_used", "#revoked")}
+	setTable      = table{"reference_set", "kind, source", cols("kind", "source", "#as_of", "#loaded", "#entries", "hash", "#seq")}
+	blockTable    = table{"reference_block", "kind, source, n", cols("kind", "source", "#n", "=data")}
+)
+
+func tables() []table {
+	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, tokenTable, setTable, blockTable}
+}
+
+// cols reads column names: #n is an integer, =n bytes, else text.
+func cols(names ...string) []column {
+	var list []column
+	for _, n := range names {
+		switch n[0] {
+		case '#':
+			list = append(list, column{n[1:], integer})
+		case '=':
+			list = append(list, column{n[1:], blob})
+		default:
+			list = append(list, column{n, text})
+		}
+	}
+	return list
+}
+
+func (t table) names() []string {
+	var list []string
+	for _, c := range t.columns {
+		list = append(list, c.name)
+	}
+	return list
+}
+
+// insert builds the statement that inserts n rows; then follows what to do
+// with those that are there already.
+func (t table) insert(n int, then string) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO " + t.name + " (" + strings.Join(t.names(), ", ") + ") VALUES ")
+	for row := range n {
+		if row > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("(" + parameters(row*len(t.columns)+1, len(t.columns)) + ")")
+	}
+	return b.String() + then
+}
+
+// parameters writes n parameters beginning with $first.
+func parameters(first, n int) string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = "$" + strconv.Itoa(first+i)
+	}
+	return strings.Join(names, ", ")
+}
+
+// overwrite is the end of an insert that replaces the row with the same key.
+func (t table) overwrite() string {
+	keys := strings.Split(t.order, ", ")
+	var sets []string
+	for _, name := range t.names() {
+		if !slices.Contains(keys, name) {
+			sets = append(sets, name+" = excluded."+name)
+		}
+	}
+	return " ON CONFLICT (" + t.order + ") DO UPDATE SET " + strings.Join(sets, ", ")
+}
+
+// batch is how many rows go into one statement: enough that the cost of a
+// statement is spread, few enough that 13 columns stay far below the 32,766
+// parameters of SQLite.
+const batch = 128
+
+// insertAll inserts rows, a batch at a time; rows holds their values one after
+// the other. The rest goes in powers of two, so that few different statements
+// are prepared.
+func (t *tx) insertAll(in table, then string, rows []any) error {
+	width := len(in.columns)
+	size := batch
+	for len(rows) > 0 {
+		for size*width > len(rows) {
+			size /= 2
+		}
+		if err := t.exec(in.insert(size, then), rows[:size*width]...); err != nil {
+			return err
+		}
+		rows = rows[size*width:]
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package store
+
+import (
+	"database/sql"
+	"runtime"
+	"sync"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+const (
+	teamByID     = `SELECT seq, doc FROM team WHERE id = $1`
+	teamByHandle = `SELECT seq, doc FROM team WHERE handle = $1`
+	teamList     = `SELECT seq, doc FROM team
+		WHERE handle > $1 AND ($2 = '' OR country = $2) AND ($3 = '' OR REPLACE(kinds, ' ' || $3 || ' ', '') <> kinds) AND gone <= $4
+		ORDER BY handle LIMIT $5`
+	evidenceOf = `SELECT team_id, id, contact, revision, level, outcome, method, at, valid_until, vouched_by, note, raw_hash
+		FROM evidence WHERE team_id = $1 ORDER BY at DESC, n DESC`
+	evidenceBetween = `SELECT e.team_id, e.id, e.contact, e.revision, e.level, e.outcome, e.method, e.at, e.valid_until, e.vouched_by, e.note, e.raw_hash
+		FROM evidence e JOIN team t ON t.id = e.team_id
+		WHERE t.handle >= $1 AND t.handle <= $2 ORDER BY e.team_id, e.at DESC, e.n DESC`
+)
+
+// Team implements [directory.Reader].
+func (v *view) Team(id directory.TeamID) (directory.Record, error) {
+	return v.one(teamByID, string(id))
+}
+
+// TeamByHandle implements [directory.Reader].
+func (v *view) TeamByHandle(h directory.Handle) (directory.Record, error) {
+	return v.one(teamByHandle, string(h))
+}
+
+func (v *view) one(query, key string) (directory.Record, error) {
+	const op = "read team"
+	list, err := collect(v, scanDocument, query, key)
+	if err != nil {
+		return directory.Record{}, v.db.fail(op, key, err)
+	}
+	if len(list) == 0 {
+		return directory.Record{}, notFound(op, key)
+	}
+	r, err := list[0].record()
+	if err != nil {
+		return r, internal(op, key, err)
+	}
+	r.Evidence, err = v.evidence(r.ID)
+	return r, v.db.fail(op, key, err)
+}
+
+func (v *view) evidence(id directory.TeamID) ([]directory.Evidence, error) {
+	var list []directory.Evidence
+	err := v.each(func(rows *sql.Rows) error {
+		_, e, err := scanEvidence(rows)
+		list = append(list, e)
+		return err
+	}, evidenceOf, string(id))
+	return list, err
+}
+
+// Teams implements [directory.Reader].
+func (v *view) Teams(f directory.TeamFilter) ([]directory.Record, error) {
+	const op = "read teams"
+	gone := 0
+	if f.Deleted {
+		gone = 1
+	}
+	docs, err := collect(v, scanDocument, teamList, string(f.After), string(f.Country), f.Kind, gone, most(f.Limit))
+	if err != nil || len(docs) == 0 {
+		return nil, v.db.fail(op, "", err)
+	}
+	records, err := decodeAll(docs)
+	if err != nil {
+		return nil, internal(op, "", err)
+	}
+	first, last := records[0].Handle, records[len(records)-1].Handle
+	// One query for all: the pages of a filter that leaves much out read
+	// evidence in vain, but no page ever asks once for each team.
+	byTeam := map[directory.TeamID][]directory.Evidence{}
+	err = v.each(func(rows *sql.Rows) error {
+		id, e, err := scanEvidence(rows)
+		byTeam[id] = append(byTeam[id], e)
+		return err
+	}, evidenceBetween, string(first), string(last))
+	for i := range records {
+		records[i].Evidence = byTeam[records[i].ID]
+	}
+	return records, v.db.fail(op, "", err)
+}
+
+// stored is a record as it comes out of its row.
+type stored struct {
+	seq int64
+	doc []byte
+}
+
+func scanDocument(rows *sql.Rows) (stored, error) {
+	var s stored
+	err := rows.Scan(&s.seq, &s.doc)
+	return s, err
+}
+
+// record decodes a row. Its column knows the number of the last change, the
+// document only of the last one that made a revision.
+func (s stored) record() (directory.Record, error) {
+	r, err := DecodeRecord(s.doc)
+	r.Seq = s.seq
+	return r, err
+}
+
+// decodeAll decodes on all processors: reading the whole directory for the
+// index is most of a cold start.
+func decodeAll(docs []stored) ([]directory.Record, error) {
+	records := make([]directory.Record, len(docs))
+	workers := min(runtime.GOMAXPROCS(0), 1+len(docs)/256)
+	errs := make([]error, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(docs) && errs[w] == nil; i += workers {
+				records[i], errs[w] = docs[i].record()
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+func scanEvidence(rows *sql.Rows) (directory.TeamID, directory.Evidence, error) {
+	var e directory.Evidence
+	var id directory.TeamID
+	var at, until int64
+	err := rows.Scan(&id, &e.ID, &e.Contact, &e.Revision, &e.Level, &e.Outcome, &e.Method, &at, &until, &e.By, &e.Note, &e.RawHash)
+	e.At, e.ValidUntil = timeOf(at), timeOf(until)
+	return id, e, err
+}

@@ -83,6 +83,8 @@ const (
 	StepWithheld  StepResult = "withheld"   // a contact exists that the viewer may not see
 	StepMapped    StepResult = "mapped"     // reference data led to another subject
 	StepNotLoaded StepResult = "not_loaded" // the reference data for this step is not loaded
+	StepInactive  StepResult = "inactive"   // a team is known that no longer operates
+	StepNear      StepResult = "near"       // no such name, and some that look like it
 )
 
 // Step is one line of the trace. It holds values, not text, so that an answer
@@ -93,7 +95,7 @@ type Step struct {
 	Subject Subject       // what was tried: 193.0.0.1, AS3333, www.example.org, NL
 	Found   Subject       // what it matched or was mapped to; zero when nothing
 	Team    *Team         // the only team found; nil for none or several
-	Count   int           // how many teams were found
+	Count   int           // how many teams were found, those without a contact too
 	Set     *ReferenceSet // the reference data that was asked, if any
 }
 
@@ -108,13 +110,15 @@ type Subject struct {
 // Candidate is one team to contact, and why.
 type Candidate struct {
 	Team        *Team    // belongs to the index: never change it, and redact it before showing it
-	Contact     *Contact // nil when the team has none that the viewer may see
+	Contact     *Contact // nil when the viewer may see none, or a Near team has none
 	Withheld    bool     // a better contact exists that the viewer may not see
+	Near        bool     // the name only looks like the one asked for: never to be taken without asking
 	Standing    Standing // of Contact
 	Rung        Rung
 	MatchedOn   Subject      // 192.0.2.0/24, AS64496, example.org, AT
 	Rank        int          // from 1; candidates of one rank are undecided
 	Holder      string       // the organisation behind what matched, where known
+	Claim       Word         // of [Claims], of a resource; "" is declared
 	Designation *Designation // of a national team
 }
 
@@ -128,4 +132,21 @@ type Answer struct {
 	Incomplete bool        // a step could not be asked, as the trace says
 	Seq        int64       // the change the index had reached
 	Err        error       // why it is unavailable
+}
+
+// Best returns the first candidate with a contact that is not known to fail,
+// else the first with any contact, else nil. It says nothing about the other
+// candidates of its rank: look at Status before using it.
+func (a *Answer) Best() *Candidate {
+	var failed *Candidate
+	for i := range a.Candidates {
+		switch c := &a.Candidates[i]; {
+		case c.Contact == nil || c.Near:
+		case c.Standing.State != Failed:
+			return c
+		case failed == nil:
+			failed = c
+		}
+	}
+	return failed
 }

@@ -1,0 +1,192 @@
+package directory
+
+import (
+	"fmt"
+	"math/bits"
+	"net/netip"
+	"slices"
+)
+
+// numbers of countries: two letters make an index into one table.
+const countryNumbers = 26 * 26
+
+// letterPairs is AAABAC…ZZ: a country read from a block is a piece of it, so
+// that 400,000 rows make no strings.
+var letterPairs = func() string {
+	b := make([]byte, 0, 2*countryNumbers)
+	for i := range countryNumbers {
+		b = append(b, byte('A'+i/26), byte('A'+i%26))
+	}
+	return string(b)
+}()
+
+func countryAt(n uint32) Country { return Country(letterPairs[2*n : 2*n+2]) }
+
+// number returns the index of c in a table of countries, and whether c is two
+// capital letters at all.
+func (c Country) number() (uint32, bool) {
+	if len(c) != 2 || c[0] < 'A' || c[0] > 'Z' || c[1] < 'A' || c[1] > 'Z' {
+		return 0, false
+	}
+	return uint32(c[0]-'A')*26 + uint32(c[1]-'A'), true
+}
+
+// ReferenceBlocks calls yield with each block of one set, as
+// [Reader.ReferenceBlocks] does for the set it is given.
+type ReferenceBlocks func(set ReferenceSet, yield func([]byte) error) error
+
+// ReferenceTable is the reference data of one kind from all its sources, made
+// ready to be asked. It is immutable.
+type ReferenceTable struct {
+	kind   ReferenceKind
+	sets   []ReferenceSet
+	v4, v6 *rangeTable
+	asn    *rangeTable
+	lists  [][]ASN // origins of prefixes that have several
+}
+
+// NewReferenceTable reads the sets of one kind. The more specific entry wins,
+// then the one from the newer set. An error is that of blocks, or names the
+// set whose block is damaged.
+func NewReferenceTable(kind ReferenceKind, sets []ReferenceSet, blocks ReferenceBlocks) (*ReferenceTable, error) {
+	l := referenceLoader{table: &ReferenceTable{kind: kind}}
+	rows := 0
+	for _, s := range sets {
+		if s.Kind == kind {
+			l.table.sets = append(l.table.sets, s)
+			rows += s.Rows
+		}
+	}
+	// Rows is what the store says; a wrong figure costs time and no more.
+	l.v4 = make([]rangeEntry, 0, min(rows, 1<<20))
+	for i, s := range l.table.sets {
+		l.set = uint16(i)
+		err := blocks(s, func(b []byte) error { return DecodeReference(b, l.row) })
+		if err != nil {
+			return nil, fmt.Errorf("reference data %s: %w", s.ID(), err)
+		}
+	}
+	l.finish()
+	return l.table, nil
+}
+
+type referenceLoader struct {
+	table       *ReferenceTable
+	set         uint16
+	v4, v6, asn []rangeEntry
+}
+
+func (l *referenceLoader) row(r ReferenceRow) error {
+	e := rangeEntry{set: l.set}
+	switch {
+	case l.table.kind == PrefixASN:
+		if len(r.Origins) == 0 {
+			return nil
+		}
+		e.value = uint32(r.Origins[0])
+		if len(r.Origins) > 1 {
+			e.value, e.list = uint32(len(l.table.lists)), true
+			l.table.lists = append(l.table.lists, slices.Clone(r.Origins))
+		}
+	default:
+		n, ok := r.Country.number()
+		if !ok {
+			return nil
+		}
+		e.value = n
+	}
+	switch {
+	case l.table.kind == ASNCountry:
+		l.asn = appendASNs(l.asn, e, uint64(r.First), uint64(r.Last))
+	case !r.Prefix.IsValid():
+	case r.Prefix.Addr().Is4():
+		l.v4 = append(l.v4, atPrefix(e, r.Prefix))
+	default:
+		l.v6 = append(l.v6, atPrefix(e, r.Prefix))
+	}
+	return nil
+}
+
+func atPrefix(e rangeEntry, p netip.Prefix) rangeEntry {
+	e.hi, e.lo = addrKey(p.Addr())
+	e.bits = uint8(p.Bits())
+	return e
+}
+
+// appendASNs splits a range of AS numbers into aligned blocks, so that the
+// narrower of two overlapping ranges wins as with prefixes.
+func appendASNs(list []rangeEntry, e rangeEntry, first, last uint64) []rangeEntry {
+	for first <= last && last < 1<<32 {
+		size := bits.TrailingZeros64(first | 1<<32)
+		for first+1<<size-1 > last {
+			size--
+		}
+		e.hi, e.bits = first<<32, uint8(32-size)
+		list = append(list, e)
+		first += 1 << size
+	}
+	return list
+}
+
+func (l *referenceLoader) finish() {
+	sets := l.table.sets
+	newer := func(a, b uint16) bool {
+		x, y := &sets[a], &sets[b]
+		if c := x.AsOf.Compare(y.AsOf); c != 0 {
+			return c > 0
+		}
+		if c := x.Loaded.Compare(y.Loaded); c != 0 {
+			return c > 0
+		}
+		return x.Source < y.Source
+	}
+	build := func(entries []rangeEntry, is4 bool) *rangeTable {
+		if len(entries) == 0 {
+			return nil
+		}
+		return newRangeTable(entries, is4, newer)
+	}
+	l.table.v4, l.table.v6, l.table.asn = build(l.v4, true), build(l.v6, false), build(l.asn, true)
+}
+
+// loaded reports whether any set of the kind is loaded.
+func (t *ReferenceTable) loaded() bool { return t != nil && len(t.sets) > 0 }
+
+// source returns the set to name in a trace when nothing was found: the only
+// one, or nil.
+func (t *ReferenceTable) source() *ReferenceSet {
+	if len(t.sets) == 1 {
+		return &t.sets[0]
+	}
+	return nil
+}
+
+// prefix returns the most specific entry that covers all of p.
+func (t *ReferenceTable) prefix(p netip.Prefix) (*rangeEntry, netip.Prefix) {
+	table, is4 := t.v6, p.Addr().Is4()
+	if is4 {
+		table = t.v4
+	}
+	hi, lo := addrKey(p.Addr())
+	e := table.lookup(hi, lo, p.Bits())
+	if e == nil {
+		return nil, netip.Prefix{}
+	}
+	return e, e.prefix(is4)
+}
+
+// number returns the entry that covers an AS number.
+func (t *ReferenceTable) number(n ASN) *rangeEntry { return t.asn.lookup(uint64(n)<<32, 0, 32) }
+
+// size returns the number of entries in memory.
+func (t *ReferenceTable) size() int {
+	n := 0
+	if t != nil {
+		for _, r := range []*rangeTable{t.v4, t.v6, t.asn} {
+			if r != nil {
+				n += len(r.entries)
+			}
+		}
+	}
+	return n
+}

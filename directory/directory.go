@@ -117,13 +117,16 @@ func follow(tx Reader, id TeamID) (r Record, err error) {
 }
 
 func byRef(tx Reader, ref string) (Record, error) {
-	if id, err := ParseTeamID(ref); err == nil {
-		return tx.Team(id)
+	r, err := Record{}, noTeam(ref)
+	if id, bad := ParseTeamID(ref); bad == nil {
+		r, err = tx.Team(id)
+	} else if h, bad := ParseHandle(strings.ToLower(ref)); bad == nil {
+		r, err = tx.TeamByHandle(h)
 	}
-	if h, err := ParseHandle(strings.ToLower(ref)); err == nil {
-		return tx.TeamByHandle(h)
+	if KindOf(err) == NotFound {
+		err = noTeam(ref)
 	}
-	return Record{}, noTeam(ref)
+	return r, err
 }
 
 func noTeam(ref string) error {

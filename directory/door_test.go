@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/store/storetest"
 )
 
@@ -31,17 +32,15 @@ type door struct {
 
 // onEngines runs f on a fresh directory of each engine.
 func onEngines(t *testing.T, f func(t *testing.T, d door)) {
-	for _, e := range storetest.Engines(t) {
-		t.Run(e.Name, func(t *testing.T) {
-			_, db := e.Open(t)
-			c := &clock{now}
-			d, err := directory.New(directory.Config{Store: db, Now: c.now})
-			if err != nil {
-				t.Fatal(err)
-			}
-			f(t, door{d, db, c, t})
-		})
-	}
+	t.Helper()
+	storetest.Each(t, func(t *testing.T, _ string, db *store.DB) {
+		c := &clock{now}
+		d, err := directory.New(directory.Config{Store: db, Now: c.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(t, door{d, db, c, t})
+	})
 }
 
 // create makes a team called handle with one contact, one prefix, and a seat

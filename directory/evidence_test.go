@@ -7,8 +7,6 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-
 func daysAgo(n int) time.Time { return now.AddDate(0, 0, -n) }
 
 func TestAssess(t *testing.T) {

@@ -109,6 +109,8 @@ func (im *importer) relayer(r *Record, before *Team, w *pending, now time.Time) 
 	if l.AsOf.IsZero() {
 		l.AsOf = im.opt.AsOf
 	}
+	// The item belongs to the codec, and apply may run twice.
+	l.Profile.Resources, l.Profile.Contacts = slices.Clone(l.Profile.Resources), slices.Clone(l.Profile.Contacts)
 	for j := range l.Profile.Resources {
 		if l.Profile.Resources[j].Claim == "" {
 			l.Profile.Resources[j].Claim = "listed"

@@ -46,7 +46,7 @@ func PrefixASN(r io.Reader) directory.ReferenceItems {
 			case t.bad == nil && text == "":
 			case t.bad == nil && e.rows == 0 && !header && isASNHeader(text):
 				header = true
-			case t.bad == nil && e.rows == 0 && !header && !strings.ContainsAny(text, ".:"):
+			case t.bad == nil && e.rows == 0 && !header && !likePrefix(text):
 				e.fail(fault("import.header", text, "neither a header nor a prefix", "prefix,asn or a row such as 192.0.2.0/24,AS64496"))
 			default:
 				e.rows++
@@ -67,6 +67,12 @@ func uncomment(s string) string {
 func isASNHeader(text string) bool {
 	prefix, asn := cutColumn(text)
 	return strings.EqualFold(strings.Trim(prefix, `"`), "prefix") && slices.Contains([]string{"asn", "as", "origin"}, strings.ToLower(strings.Trim(asn, `"`)))
+}
+
+// likePrefix reports whether a row begins with the characters of a prefix.
+func likePrefix(text string) bool {
+	first, _ := cutColumn(text)
+	return strings.ContainsAny(first, ".:") && strings.Trim(first, `0123456789abcdefABCDEF.:/"`) == ""
 }
 
 // cutColumn cuts off the first column at a comma, or else at white space.

@@ -36,7 +36,8 @@ type SourceRecord struct {
 }
 
 // ImportItem is what a codec yields: a record, or the problem of a row that
-// could not be read, or a note on one that could.
+// could not be read, or a note on one that could, or the reason why the file
+// as a whole is no use.
 type ImportItem struct {
 	Record  *SourceRecord
 	Skipped *RowProblem // the row is left out

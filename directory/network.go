@@ -53,7 +53,7 @@ var never = []netip.Prefix{
 // to /32 and IPv6 prefixes /16 to /128; private, multicast and other special
 // ranges are refused.
 func ParsePrefix(s string) (netip.Prefix, error) {
-	p, err := parseCIDR(s)
+	p, err := ParseCIDR(s)
 	if err != nil {
 		return netip.Prefix{}, err
 	}
@@ -75,8 +75,10 @@ func minBits(p netip.Prefix) int {
 	return 16
 }
 
-// parseCIDR parses the form of a prefix and nothing of its meaning.
-func parseCIDR(s string) (netip.Prefix, error) {
+// ParseCIDR parses a prefix in CIDR form, or a bare address as a /32 or /128,
+// with host bits zero. It judges the form only, which is all that reference
+// data needs; what a team may claim is for [ParsePrefix] to say.
+func ParseCIDR(s string) (netip.Prefix, error) {
 	text := strings.TrimSpace(s)
 	if !strings.Contains(text, "/") {
 		a, err := netip.ParseAddr(text)

@@ -41,11 +41,13 @@ type ReferenceRow struct {
 	Origins     []ASN // usually one
 }
 
-// ReferenceItem is what a codec yields.
+// ReferenceItem is what a codec yields: an entry, or one of Skipped, Note and
+// Fatal, and then Kind and Entry are not set. One row may make several entries.
 type ReferenceItem struct {
 	Row     int
 	Kind    ReferenceKind
 	Entry   ReferenceRow
+	AsOf    time.Time   // the day the file says it describes; zero: it does not say
 	Skipped *RowProblem // then Entry is not set
 	Note    *RowProblem // then Entry is not set; somebody should look
 	Fatal   error       // the whole file is refused: a [Problem], or a read error

@@ -45,3 +45,27 @@ var rollcallCodes = []directory.CodeInfo{
 	{Code: "rollcall.unreadable", Title: "The file can't be read to its end", Advice: "Check the disk or the connection."},
 	{Code: "layer.source", Title: "An imported layer claims to be the team's own", Advice: "Name the source that the values come from."},
 }
+
+// documentCodes are the problems of an RFC 2350 document. Those of its file
+// (import.html and so on) are the same for every format.
+var documentCodes = []directory.CodeInfo{
+	{Code: "import.unreadable", Title: "The file can't be read to its end", Advice: "Check the disk or the connection."},
+	{Code: "rfc2350.no-sections", Title: "The text does not have the sections of the template", Spec: "RFC 2350 appendix D", Advice: "Check that the file is an RFC 2350 description, as Markdown or plain text."},
+	{Code: "rfc2350.nobody", Title: "The document names no team", Spec: "RFC 2350 section 3.2", Advice: "Give the name in section 2.1 or a mail address in section 2.7."},
+	{Code: "rfc2350.unknown-section", Title: "A heading is not of the template", Spec: "RFC 2350 appendix D", Advice: "Nothing, if the section before it is the right place for its text; else move it."},
+	{Code: "rfc2350.country", Title: "The address names no country", Advice: "Put the country in English on a line of its own."},
+	{Code: "rfc2350.zone", Title: "The time zone can't be told from the text", Advice: "Name one IANA zone, such as Europe/Vienna."},
+	{Code: "rfc2350.phone", Title: "A telephone number can't be read", Spec: "E.164", Advice: "Write the number with its country code, such as +43 1 5056416."},
+	{Code: "rfc2350.email", Title: "A mail address can't be read", Advice: "Write one bare address."},
+	{Code: "rfc2350.key", Title: "The key in the document can't be used", Advice: "Publish the current public key in ASCII armour; the message says what is wrong with this one."},
+	{Code: "rfc2350.key-mismatch", Title: "The fingerprint in the text belongs to another key", Advice: "Correct the text or replace the key."},
+	{Code: "rfc2350.key-expiry", Title: "The day of expiry in the text is not that of the key", Advice: "Correct the text or replace the key."},
+}
+
+// keyringCodes are the problems of a keyring; those of one key are of package
+// directory.
+var keyringCodes = []directory.CodeInfo{
+	{Code: "keyring.no-address", Title: "No user ID of the key has a mail address", Advice: "Enter the key at its team by hand, or add a user ID with the team's address."},
+	{Code: "keyring.no-team", Title: "No team has a contact with an address of the key", Advice: "Enter the address at its team first, then import the keyring again."},
+	{Code: "keyring.duplicate", Title: "The same key stands twice in the keyring", Advice: "Nothing: the first was taken. Merge the two if they differ."},
+}

@@ -1,7 +1,6 @@
 package format
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,9 +21,9 @@ const maxKeyring = 256 << 20
 // reason, and costs no other. Row counts certificates, from 1.
 func Keyring(r io.Reader) directory.ImportItems {
 	return func(yield func(directory.ImportItem) bool) {
-		data, bad := readKeyring(r)
-		if bad != nil {
-			yield(directory.ImportItem{Skipped: &directory.RowProblem{Row: 1, Problem: *bad}})
+		data, err := readWhole(r, maxKeyring)
+		if err != nil {
+			yield(directory.ImportItem{Fatal: err})
 			return
 		}
 		first := map[directory.Fingerprint]int{}
@@ -36,25 +35,6 @@ func Keyring(r io.Reader) directory.ImportItems {
 			}
 		}
 	}
-}
-
-func readKeyring(r io.Reader) ([]byte, *directory.Problem) {
-	refuse := func(code directory.Code, reason, want string) ([]byte, *directory.Problem) {
-		p := wireProblem(code, "", "", reason, want)
-		return nil, &p
-	}
-	data, err := io.ReadAll(io.LimitReader(r, maxKeyring+1))
-	switch {
-	case err != nil:
-		return refuse("import.unreadable", "the file can't be read to its end: "+err.Error(), "")
-	case len(data) > maxKeyring:
-		return refuse("import.too-large", "more than 256 MiB of keys", "a keyring in parts")
-	case len(bytes.TrimSpace(data)) == 0:
-		return refuse("import.empty", "the file is empty", "")
-	case webPage(data):
-		return refuse("import.html", "a web page, saved instead of the keyring", "the keyring itself")
-	}
-	return data, nil
 }
 
 // keyringItems turns one certificate into what an import takes.

@@ -24,53 +24,60 @@ const (
 // they can be read without a guess, and a Note says where they can't.
 func RFC2350(r io.Reader) directory.ImportItems {
 	return func(yield func(directory.ImportItem) bool) {
-		text, bad := readDocument(r)
-		if bad == nil {
-			d := outline(text)
-			x := extractor{doc: d}
-			if bad = x.extract(); bad == nil {
-				for i := range x.notes {
-					if !yield(directory.ImportItem{Note: &x.notes[i]}) {
-						return
-					}
-				}
-				yield(directory.ImportItem{Record: x.record()})
+		x, err := readRFC2350(r)
+		if err != nil {
+			yield(directory.ImportItem{Fatal: err})
+			return
+		}
+		for i := range x.notes {
+			if !yield(directory.ImportItem{Note: &x.notes[i]}) {
 				return
 			}
 		}
-		yield(directory.ImportItem{Skipped: &directory.RowProblem{Row: 1, Problem: *bad}})
+		yield(directory.ImportItem{Record: x.record()})
 	}
 }
 
-// readDocument reads the text and refuses what is not one.
-func readDocument(r io.Reader) (string, *directory.Problem) {
-	refuse := func(code directory.Code, reason, want string) (string, *directory.Problem) {
-		p := wireProblem(code, "", "", reason, want)
-		return "", &p
+func readRFC2350(r io.Reader) (*extractor, error) {
+	data, err := readWhole(r, maxDocument)
+	if err != nil {
+		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
-	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
+	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
+		return nil, wireProblem("import.encoding", "", "", "the file is not UTF-8 text", "the document as UTF-8")
+	}
+	x := &extractor{doc: outline(documentText(string(data)))}
+	return x, x.extract()
+}
+
+// readWhole reads a file that is only understood as a whole, and refuses what
+// can't be data.
+func readWhole(r io.Reader, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, most+1))
 	switch {
 	case err != nil:
-		return refuse("import.unreadable", "the file can't be read to its end: "+err.Error(), "")
-	case len(data) > maxDocument:
-		return refuse("import.too-large", "more than 2 MiB of text", "one RFC 2350 document")
+		return nil, fmt.Errorf("after %d bytes: %w", len(data), err)
+	case int64(len(data)) > most:
+		return nil, wireProblem("import.too-large", "", "", fmt.Sprintf("more than %d MiB", most>>20), "one file of the right kind")
 	case len(bytes.TrimSpace(data)) == 0:
-		return refuse("import.empty", "the file is empty", "")
+		return nil, wireProblem("import.empty", "", "", "the file is empty", "")
 	case webPage(data):
-		return refuse("import.html", "a web page, saved instead of the document it shows", "the document as Markdown or plain text")
-	case !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0:
-		return refuse("import.encoding", "the file is not UTF-8 text", "the document as UTF-8")
+		return nil, wireProblem("import.html", "", "", "a web page, saved instead of the file it shows", "the file itself, not the page around it")
 	}
+	return bytes.TrimPrefix(data, []byte("\uFEFF")), nil
+}
+
+// documentText takes out what a text shows nothing of.
+func documentText(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t' || r == '\u00A0':
 			return ' '
-		case r == '\u00AD' || r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
+		case r == '\u00AD' || r == '\uFEFF' || r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
 			return -1
 		}
 		return r
-	}, strings.ReplaceAll(string(data), "\r\n", "\n")), nil
+	}, strings.ReplaceAll(s, "\r\n", "\n"))
 }
 
 // webPage reports whether data is HTML: nobody publishes Markdown that begins
@@ -97,11 +104,10 @@ func (x *extractor) note(section string, p directory.Problem) {
 	x.notes = append(x.notes, directory.RowProblem{Row: max(x.doc.row[section], 1), Problem: p})
 }
 
-func (x *extractor) extract() *directory.Problem {
+func (x *extractor) extract() error {
 	if len(x.doc.row) < 3 {
-		p := wireProblem("rfc2350.no-sections", "", "", fmt.Sprintf("only %d headings of the template were found", len(x.doc.row)),
+		return wireProblem("rfc2350.no-sections", "", "", fmt.Sprintf("only %d headings of the template were found", len(x.doc.row)),
 			"a document with the sections of RFC 2350 appendix D")
-		return &p
 	}
 	for _, h := range x.doc.unknown {
 		x.notes = append(x.notes, directory.RowProblem{Row: h.row + 1, Problem: wireProblem("rfc2350.unknown-section", "", h.title,
@@ -117,8 +123,7 @@ func (x *extractor) extract() *directory.Problem {
 	x.prose()
 	x.label()
 	if x.key() == "" {
-		p := wireProblem("rfc2350.nobody", "", "", "the document has neither a name in section 2.1 nor a mail address in section 2.7", "")
-		return &p
+		return wireProblem("rfc2350.nobody", "", "", "the document has neither a name in section 2.1 nor a mail address in section 2.7", "")
 	}
 	return nil
 }

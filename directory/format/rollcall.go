@@ -134,8 +134,9 @@ func proofTo(e directory.Evidence) rollcallProof {
 
 // Rollcall reads our own NDJSON. A line that can't be read is reported and the
 // rest goes on; a file without its last line, or with another number of
-// records than that says, is reported as cut off at its end.
-func Rollcall(r io.Reader) iter.Seq[directory.RecordItem] {
+// records than that says, is refused as cut off: the end is Fatal, so that
+// nothing of half a file is taken in.
+func Rollcall(r io.Reader) directory.RecordItems {
 	return func(yield func(directory.RecordItem) bool) {
 		f := rollcallFile{lines: bufio.NewReaderSize(r, 1<<16), yield: yield}
 		f.read()
@@ -194,16 +195,24 @@ func (f *rollcallFile) skip(p directory.Problem) bool {
 	return f.yield(directory.RecordItem{Row: f.row, Skipped: &directory.RowProblem{Row: f.row, Problem: p}})
 }
 
+// refuse ends the file.
+func (f *rollcallFile) refuse(code directory.Code, pointer, value, reason, want string) bool {
+	f.yield(directory.RecordItem{Row: f.row, Fatal: wireProblem(code, pointer, value, reason, want)})
+	return false
+}
+
 func (f *rollcallFile) header(line []byte) bool {
 	const want = `{"format":"rollcall","version":1} as the first line`
 	var h rollcallEdge
-	if bad := decodeInto(bytes.TrimPrefix(line, []byte("\uFEFF")), &h, true); len(bad) > 0 || h.Format != rollcallName {
-		f.skip(wireProblem("rollcall.header", "", string(bytes.TrimSpace(line)), "not a file of our own format", want))
-		return false
+	line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\uFEFF")))
+	if webPage(line) {
+		return f.refuse("import.html", "", "", "a web page, saved instead of the data", "a file that rollcall export wrote")
+	}
+	if bad := decodeInto(line, &h, true); len(bad) > 0 || h.Format != rollcallName {
+		return f.refuse("rollcall.header", "", string(line), "not a file of our own format", want)
 	}
 	if h.Version != RollcallVersion {
-		f.skip(wireProblem("rollcall.version", "/version", strconv.Itoa(h.Version), "a version of the format that this program does not know", "version 1"))
-		return false
+		return f.refuse("rollcall.version", "/version", strconv.Itoa(h.Version), "a version of the format that this program does not know", "version 1")
 	}
 	return true
 }
@@ -213,7 +222,7 @@ func (f *rollcallFile) take(line []byte) bool {
 		return true
 	}
 	if f.ended {
-		return f.skip(wireProblem("rollcall.after-end", "", "", "a line behind the last one", "one export in one file"))
+		return f.refuse("rollcall.after-end", "", "", "a line behind the last one", "one export in one file")
 	}
 	if bytes.HasPrefix(line, []byte(`{"end":`)) {
 		return f.trailer(line)
@@ -237,13 +246,11 @@ func summary(bad []directory.Problem) directory.Problem {
 
 func (f *rollcallFile) trailer(line []byte) bool {
 	var e rollcallEdge
-	if bad := decodeInto(line, &e, true); len(bad) > 0 {
-		return f.skip(summary(bad))
-	}
+	bad := decodeInto(line, &e, true)
 	f.ended = true
-	if e.Records == nil || *e.Records != f.records {
-		return f.skip(wireProblem("rollcall.count", "/records", string(line),
-			fmt.Sprintf("the file has %d records, and its last line says something else", f.records), "the whole file, unchanged"))
+	if len(bad) > 0 || e.Records == nil || *e.Records != f.records {
+		return f.refuse("rollcall.count", "/records", string(line),
+			fmt.Sprintf("the file has %d records, and its last line says something else", f.records), "the whole file, unchanged")
 	}
 	return true
 }
@@ -252,9 +259,11 @@ func (f *rollcallFile) end(err error) {
 	f.row++
 	switch {
 	case !errors.Is(err, io.EOF):
-		f.skip(wireProblem("rollcall.unreadable", "", "", "the file can't be read further: "+err.Error(), ""))
+		f.yield(directory.RecordItem{Row: f.row, Fatal: fmt.Errorf("line %d: %w", f.row, err)})
+	case f.row == 1:
+		f.refuse("import.empty", "", "", "the file is empty", "a file that rollcall export wrote")
 	case !f.ended:
-		f.skip(wireProblem("rollcall.truncated", "", "", "the file ends without its last line, so it was cut off", "a file whose last line has the number of records"))
+		f.refuse("rollcall.truncated", "", "", "the file ends without its last line, so it was cut off", "a file whose last line has the number of records")
 	}
 }
 

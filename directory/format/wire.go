@@ -95,6 +95,7 @@ type Contact struct {
 	Order      int       `json:"order,omitzero" minimum:"0" maximum:"99" doc:"Lower is asked first among contacts of one use"`
 	Classes    []string  `json:"classes,omitzero" enum:"abusive-content,malicious-code,information-gathering,intrusion-attempts,intrusions,availability,information-content-security,fraud,vulnerable,other,test" doc:"RSIT incident classes; absent is all"`
 	Visibility string    `json:"visibility,omitzero" enum:"clear,green,amber,amber+strict,red" doc:"TLP 2.0 label; absent is clear"`
+	Since      time.Time `json:"since,omitzero" format:"date-time" readOnly:"true" doc:"When this revision of the contact was entered or imported"`
 	Evidence   *Evidence `json:"evidence,omitzero" readOnly:"true" doc:"What was proven about the contact, when, how and until when"`
 	Origin     *Origin   `json:"origin,omitzero" readOnly:"true" doc:"Where the item comes from"`
 }

@@ -129,7 +129,7 @@ func TestBadRecords(t *testing.T) {
 		{"mail without @", contactOf("email", "csirt.example.org"), "email.syntax@/contacts/0/value"},
 		{"mail with two dots", contactOf("email", "a..b@example.org"), "email.syntax@/contacts/0/value"},
 		{"mail with NUL", contactOf("email", "a\x00b@example.org"), "email.syntax@/contacts/0/value"},
-		{"mail with a line break", contactOf("email", "a@example.org\r\nBcc: b@example.org"), "domain.syntax@/contacts/0/value"},
+		{"mail with a line break", contactOf("email", "a@example.org\r\nBcc: b@example.org"), "email.syntax@/contacts/0/value"},
 		{"mail to an address literal", contactOf("email", "a@[192.0.2.1]"), "email.literal@/contacts/0/value"},
 		{"mail that needs SMTPUTF8", contactOf("email", "jürgen@example.org"), "email.non-ascii@/contacts/0/value"},
 		{"mail to look-alike letters", contactOf("email", "csirt@ехаmple.org"), "domain.confusable@/contacts/0/value"},
@@ -160,11 +160,11 @@ func TestBadRecords(t *testing.T) {
 		{"a time that is none", `{"keys":[{"fingerprint":"0123456789ABCDEF0123456789ABCDEF01234567","expires":"soon"}]}`, "time.syntax@/keys/0/expires"},
 		// Keys.
 		{"a key without a key", `{"keys":[{}]}`, "field.missing@/keys/0/armor"},
-		{"a key that is text", `{"keys":[{"armor":"hello"}]}`, "key.syntax@/keys/0/armor"},
-		{"a fingerprint that is none", `{"keys":[{"fingerprint":"ABCD"}]}`, "key.fingerprint@/keys/0/fingerprint"},
+		{"a key that is text", `{"keys":[{"armor":"hello"}]}`, "key.not-openpgp@/keys/0/armor"},
+		{"a fingerprint that is none", `{"keys":[{"fingerprint":"ABCD"}]}`, "key.fingerprint-malformed@/keys/0/fingerprint"},
 		{"the fingerprint of another key", `{"keys":[{"fingerprint":"0123456789ABCDEF0123456789ABCDEF01234567","armor":` + armorOf(t, "good") + `}]}`, "key.fingerprint-mismatch@/keys/0/fingerprint"},
 		{"facts that the key does not say", `{"keys":[{"algorithm":"ROT13","armor":` + armorOf(t, "good") + `}]}`, "field.read-only@/keys/0/algorithm"},
-		{"a signature where a key belongs", `{"keys":[{"armor":` + armorOf(t, "signature") + `}]}`, "key.not-a-key@/keys/0/armor"},
+		{"a signature where a key belongs", `{"keys":[{"armor":` + armorOf(t, "signature") + `}]}`, "key.signature-only@/keys/0/armor"},
 		// Text, and rules between values.
 		{"NUL in a name", `{"names":{"short":"A\u0000B"}}`, "text.control@/names/short"},
 		{"text that turns around", `{"host":"abc\u202Egpj.exe"}`, "text.bidi@/host"},

@@ -42,14 +42,12 @@ var rollcallCodes = []directory.CodeInfo{
 	{Code: "rollcall.truncated", Title: "The file ends without its last line", Advice: "Copy the file again: its end is missing."},
 	{Code: "rollcall.count", Title: "The file does not have the number of records that its last line says", Advice: "Copy the file again: something in the middle is missing or came twice."},
 	{Code: "rollcall.after-end", Title: "There are lines behind the last one", Advice: "Import the files one by one instead of joined."},
-	{Code: "rollcall.unreadable", Title: "The file can't be read to its end", Advice: "Check the disk or the connection."},
 	{Code: "layer.source", Title: "An imported layer claims to be the team's own", Advice: "Name the source that the values come from."},
 }
 
 // documentCodes are the problems of an RFC 2350 document. Those of its file
 // (import.html and so on) are the same for every format.
 var documentCodes = []directory.CodeInfo{
-	{Code: "import.unreadable", Title: "The file can't be read to its end", Advice: "Check the disk or the connection."},
 	{Code: "rfc2350.no-sections", Title: "The text does not have the sections of the template", Spec: "RFC 2350 appendix D", Advice: "Check that the file is an RFC 2350 description, as Markdown or plain text."},
 	{Code: "rfc2350.nobody", Title: "The document names no team", Spec: "RFC 2350 section 3.2", Advice: "Give the name in section 2.1 or a mail address in section 2.7."},
 	{Code: "rfc2350.unknown-section", Title: "A heading is not of the template", Spec: "RFC 2350 appendix D", Advice: "Nothing, if the section before it is the right place for its text; else move it."},

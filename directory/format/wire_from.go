@@ -177,6 +177,7 @@ func (p *parser) contact(at string, w Contact) directory.Contact {
 	c := directory.Contact{
 		ID:         optional(p, at+"/id", w.ID, parseContactID),
 		Revision:   p.number(at+"/revision", w.Revision, 0, 1<<31-1),
+		Since:      w.Since,
 		Channel:    required(p, at+"/channel", w.Channel, vocabulary("channel.unknown", directory.Channels)),
 		Uses:       parseList(p, at+"/uses", w.Uses, vocabulary("use.unknown", directory.Uses)),
 		Person:     w.Person,

@@ -95,17 +95,17 @@ func (p *patcher) ownValue(name string) any {
 	return v
 }
 
-// contacts refuses another revision than the contact has and gives the known
-// ones theirs: a patch never has to name it.
+// contacts gives the contacts that the team has what only the directory sets:
+// a patch can't name it.
 func (p *patcher) contacts(w *Profile) {
-	known := map[string]int{}
+	known := map[string]directory.Contact{}
 	for _, c := range p.own.Contacts {
-		known[string(c.ID)] = c.Revision
+		known[string(c.ID)] = c
 	}
 	for i := range w.Contacts {
 		c := &w.Contacts[i]
-		if c.ID != "" {
-			c.Revision = known[strings.ToLower(c.ID)]
+		if have, ok := known[strings.ToLower(c.ID)]; ok {
+			c.Revision, c.Since = have.Revision, utc(have.Since)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func contactTo(c directory.Contact) Contact {
 	return Contact{
 		ID: string(c.ID), Revision: c.Revision, Channel: c.Channel, Value: c.Value, Uses: c.Uses, Person: c.Person,
 		Label: c.Label, Hours: c.Hours.String(), Order: c.Order, Classes: c.Classes,
-		Visibility: string(c.Visibility), Origin: originTo(c.Origin),
+		Visibility: string(c.Visibility), Since: utc(c.Since), Origin: originTo(c.Origin),
 	}
 }
 

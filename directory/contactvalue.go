@@ -171,3 +171,21 @@ func parseURI(s string, codes uriCodes) (*url.URL, error) {
 	}
 	return u, nil
 }
+
+// ParseContactValue parses the value of a contact as its channel demands:
+// [ParseEmail], [ParsePhone] with home, [ParseURL] or [ParseChat].
+func ParseContactValue(channel Word, value string, home Country) (string, error) {
+	switch channel {
+	case "email":
+		e, err := ParseEmail(value)
+		return string(e), err
+	case "phone":
+		p, err := ParsePhone(value, home)
+		return string(p), err
+	case "url":
+		return ParseURL(value)
+	case "chat":
+		return ParseChat(value)
+	}
+	return "", problem("channel.unknown", channel, "not a channel", "one of "+strings.Join(Channels, ", "))
+}

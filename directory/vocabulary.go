@@ -50,9 +50,9 @@ var (
 		"awareness-building", "training-and-education", "exercises", "technical-and-policy-advisory"}
 )
 
-// parseWord parses a term of a vocabulary in any case, with spaces or
-// underscores for hyphens.
-func parseWord(code Code, s string, vocabulary []Word) (Word, error) {
+// ParseWord parses a term of a vocabulary in any case, with spaces or
+// underscores for hyphens. A word outside of it is a [Problem] with code.
+func ParseWord(code Code, s string, vocabulary []Word) (Word, error) {
 	w := strings.ToLower(strings.TrimSpace(s))
 	w = strings.NewReplacer(" ", "-", "_", "-").Replace(w)
 	if slices.Contains(vocabulary, w) {

@@ -133,14 +133,14 @@ func freeHandle(tx Reader, s *SourceRecord, taken map[Handle]bool) (Handle, erro
 	if _, err := ParseHandle(string(wish)); err != nil {
 		wish = "team-" + Handle(s.hash()[:12])
 	}
-	candidates := []Handle{wish}
-	if s.Profile.Country != "" {
-		candidates = append(candidates, trimHandle(wish, "-"+strings.ToLower(string(s.Profile.Country))))
-	}
-	for n := 2; n < 1000; n++ {
-		candidates = append(candidates, trimHandle(wish, fmt.Sprintf("-%d", n)))
-	}
-	for _, h := range candidates {
+	for n := range 1000 {
+		h := wish
+		switch {
+		case n == 1 && s.Profile.Country != "":
+			h = trimHandle(wish, "-"+strings.ToLower(string(s.Profile.Country)))
+		case n > 0:
+			h = trimHandle(wish, fmt.Sprintf("-%d", n))
+		}
 		if taken[h] {
 			continue
 		}

@@ -79,6 +79,9 @@ func (ri *referenceImport) read(ctx context.Context, items ReferenceItems) error
 				s = &referenceDraft{kind: item.Kind, info: ReferenceSet{Kind: item.Kind, Source: ri.opt.Source, AsOf: ri.opt.AsOf}}
 				ri.sets[item.Kind] = s
 			}
+			if s.info.AsOf.IsZero() {
+				s.info.AsOf = item.AsOf
+			}
 			s.entries = append(s.entries, referenceEntry{ReferenceRow: item.Entry, row: item.Row})
 			if ri.opt.Progress != nil {
 				ri.opt.Progress(item.Row)

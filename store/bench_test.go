@@ -22,7 +22,7 @@ func records(revision int64) []directory.Record {
 
 // BenchmarkPutTeams writes a whole directory: first anew, then once more.
 func BenchmarkPutTeams(b *testing.B) {
-	for _, e := range storetest.Engines() {
+	for _, e := range storetest.Engines(b) {
 		b.Run(e.Name, func(b *testing.B) {
 			_, db := e.Open(b)
 			revision := int64(0)
@@ -40,7 +40,7 @@ func BenchmarkPutTeams(b *testing.B) {
 
 // BenchmarkTeamsScan reads a whole directory, as a cold start does.
 func BenchmarkTeamsScan(b *testing.B) {
-	for _, e := range storetest.Engines() {
+	for _, e := range storetest.Engines(b) {
 		b.Run(e.Name, func(b *testing.B) {
 			_, db := e.Open(b)
 			storetest.Write(b, db, records(1)...)
@@ -74,7 +74,7 @@ func BenchmarkTeamsScan(b *testing.B) {
 
 // BenchmarkWrite is one edit: what a person waits for.
 func BenchmarkWrite(b *testing.B) {
-	for _, e := range storetest.Engines() {
+	for _, e := range storetest.Engines(b) {
 		b.Run(e.Name, func(b *testing.B) {
 			_, db := e.Open(b)
 			n := 0

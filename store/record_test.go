@@ -127,4 +127,3 @@ func BenchmarkDecodeRecord(b *testing.B) {
 		}
 	}
 }
-

@@ -110,6 +110,14 @@ func (t table) overwrite() string {
 // parameters of SQLite.
 const batch = 128
 
+// insertKey is what the text of an insert follows from. An import runs the
+// same few some hundred times.
+type insertKey struct {
+	table string
+	rows  int
+	then  string
+}
+
 // insertAll inserts rows, a batch at a time; rows holds their values one after
 // the other. The rest goes in powers of two, so that few different statements
 // are prepared.
@@ -120,7 +128,14 @@ func (t *tx) insertAll(in table, then string, rows []any) error {
 		for size*width > len(rows) {
 			size /= 2
 		}
-		if err := t.exec(in.insert(size, then), rows[:size*width]...); err != nil {
+		key := insertKey{in.name, size, then}
+		if t.inserts[key] == "" {
+			if t.inserts == nil {
+				t.inserts = map[insertKey]string{}
+			}
+			t.inserts[key] = in.insert(size, then)
+		}
+		if err := t.exec(t.inserts[key], rows[:size*width]...); err != nil {
 			return err
 		}
 		rows = rows[size*width:]

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -8,8 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"context"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -27,9 +26,10 @@ const (
 // tx is a [directory.Tx].
 type tx struct {
 	view
-	taken  span  // numbers of the sequence that this transaction took
-	used   int64 // how many of them have their change
-	broken error // the first write that failed
+	taken   span                 // numbers of the sequence that this transaction took
+	used    int64                // how many of them have their change
+	broken  error                // the first write that failed
+	inserts map[insertKey]string // statements built so far
 }
 
 // span is the numbers from first to last; the zero value is none.

@@ -74,13 +74,13 @@ func (e Engine) exec(t testing.TB, dsn, statement string) {
 	}
 }
 
-// Engines returns both engines.
-func Engines() []Engine { return []Engine{SQLite(), Postgres()} }
+// Engines returns both engines. t is the test they are for.
+func Engines(t testing.TB) []Engine { t.Helper(); return []Engine{SQLite(), Postgres()} }
 
 // Each runs fn as a subtest on each engine, with an empty database.
 func Each(t *testing.T, fn func(t *testing.T, dsn string, db *store.DB)) {
 	t.Helper()
-	for _, e := range Engines() {
+	for _, e := range Engines(t) {
 		t.Run(e.Name, func(t *testing.T) {
 			dsn, db := e.Open(t)
 			fn(t, dsn, db)

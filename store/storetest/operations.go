@@ -79,7 +79,7 @@ func testBackup(t *testing.T, e Engine) {
 	if info.Seq != 303 || info.Rows["team"] != 301 || info.Rows["history"] != 302 || info.Rows["reference_block"] != 3 || info.Engine != e.Name {
 		t.Errorf("BackupInfo = %+v", info)
 	}
-	for _, to := range Engines() {
+	for _, to := range Engines(t) {
 		t.Run("to "+to.Name, func(t *testing.T) {
 			_, target := to.Open(t)
 			before := head(t, target)

@@ -43,8 +43,10 @@ func Full() directory.Record {
 	r := directory.Record{
 		ID: TeamID(1), Handle: "example-cert", Revision: 1, Created: Moment(), Updated: Moment().Add(time.Hour),
 		Deleted: Moment().Add(2 * time.Hour), MergedInto: TeamID(2), Own: fullProfile(), OwnAt: Moment(), OwnBy: "token:rct_1",
+		OwnDates: directory.Dates{"names": Moment()},
 	}
-	r.Layers = []directory.Layer{{Source: "list", Key: "row 1", AsOf: Moment(), At: Moment(), Hash: "h1", Profile: fullProfile()}}
+	r.Layers = []directory.Layer{{Source: "list", Key: "row 1", AsOf: Moment(), At: Moment(), Hash: "h1", Profile: fullProfile(),
+		Dates: directory.Dates{"contacts": Moment()}}}
 	return r
 }
 
@@ -60,16 +62,26 @@ func fullProfile() directory.Profile {
 			Sectors: []directory.Word{"energy"}, Countries: []directory.Country{"AT"}, Text: "Everybody"},
 		Resources: fullResources(),
 		Contacts: []directory.Contact{{ID: "c1", Revision: 3, Channel: "email", Value: "cert@example.org", Uses: []directory.Word{"abuse"},
-			Person: "A. Person", Label: "duty officer", Hours: hours, Order: 7, Classes: []directory.Word{"fraud"}, Visibility: "AMBER"}},
-		Keys: []directory.TeamKey{{Key: directory.Key{Fingerprint: "0123456789ABCDEF0123456789ABCDEF01234567", Version: 4, Armor: "-----BEGIN", Algorithm: "RSA", Bits: 4096,
-			UserIDs: []directory.UserID{{Name: "EX", Email: "cert@example.org", Raw: "EX <cert@example.org>", Primary: true, Revoked: true}},
-			Created: Moment(), Expires: Moment()}, Visibility: "GREEN"}},
+			Person: "A. Person", Label: "duty officer", Hours: hours, Order: 7, Classes: []directory.Word{"fraud"}, Visibility: "AMBER", Since: Moment()}},
+		Keys:     []directory.TeamKey{{Key: fullKey(), Visibility: "GREEN"}},
 		Prose:    []directory.Section{{Number: "3.2", Language: "de", Text: "Für alle", Visibility: "GREEN"}},
 		Services: []directory.Word{"exercises"},
 		Memberships: []directory.Membership{{Forum: "first", Type: "Full Member", Status: "member", Sponsors: []directory.Handle{"other"}, Since: date, Until: date,
 			History: []directory.MembershipStatus{{Status: "candidate", Since: date}}}},
 		Designations: []directory.Designation{{Country: "AT", Scope: "national", By: "Chancellery", Evidence: "https://example.org/act", Since: date, Until: date, Preference: 1}},
 		Maturity:     directory.Maturity{Model: "SIM3 v1", By: "peer", Assessed: date, ValidUntil: date, Levels: map[string]int{"O-1": 4, "H-2": 2}, Visibility: "GREEN"},
+	}
+}
+
+func fullKey() directory.Key {
+	sub := directory.Subkey{Fingerprint: "1123456789ABCDEF0123456789ABCDEF01234567", Algorithm: "RSA", Bits: 4096, Created: Moment(), Signed: Moment(),
+		Expires: Moment(), Revoked: true, Encrypts: true, Signs: true}
+	return directory.Key{
+		Fingerprint: "0123456789ABCDEF0123456789ABCDEF01234567", Version: 4, Armor: "-----BEGIN", Algorithm: "RSA", Bits: 4096,
+		UserIDs: []directory.UserID{{Name: "EX", Email: "cert@example.org", Raw: "EX <cert@example.org>", Primary: true, Revoked: true}},
+		Created: Moment(), Signed: Moment(), Expires: Moment(), Certifies: true, Signs: true,
+		Subkeys: []directory.Subkey{sub}, EncryptTo: []directory.Subkey{sub}, EncryptionExpires: Moment(),
+		Revoked: true, RevokedAt: Moment(), RevocationReason: "key compromised", Stripped: 2, Repairs: []string{"joined lines"},
 	}
 }
 

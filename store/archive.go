@@ -12,6 +12,8 @@ import (
 	"hash"
 	"io"
 	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // An archive is a gzip stream of lines, each one JSON value: a header, then
@@ -72,7 +74,15 @@ func (a *archiveWriter) line(v any) error {
 		return err
 	}
 	_, err = a.buf.Write(append(text, '\n'))
-	return err
+	return cantWrite(err)
+}
+
+// cantWrite tells trouble with the archive from trouble with the database.
+func cantWrite(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &directory.Error{Kind: directory.Unavailable, Op: "write backup", Err: err}
 }
 
 func (a *archiveWriter) row(t table, values []any) error {
@@ -83,11 +93,11 @@ func (a *archiveWriter) row(t table, values []any) error {
 // close writes the trailer and returns the hash in it.
 func (a *archiveWriter) close() (string, error) {
 	if err := a.buf.Flush(); err != nil {
-		return "", err
+		return "", cantWrite(err)
 	}
 	sum := hex.EncodeToString(a.hash.Sum(nil))
 	err := a.line(archiveTrailer{Rows: a.rows, Hash: sum})
-	return sum, errors.Join(err, a.buf.Flush(), a.zip.Close())
+	return sum, cantWrite(errors.Join(err, a.buf.Flush(), a.zip.Close()))
 }
 
 // errArchive is what is wrong with an archive.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"io"
 	"strings"
 )
@@ -30,18 +29,16 @@ func (db *DB) Backup(ctx context.Context, w io.Writer) (BackupInfo, error) {
 		}
 		a, err := newArchiveWriter(w, header)
 		if err != nil {
-			return fmt.Errorf("write backup: %w", err)
+			return err
 		}
 		for _, t := range tables() {
 			if err := v.archive(a, t); err != nil {
 				return db.fail(op, t.name, err)
 			}
 		}
-		if info.Hash, err = a.close(); err != nil {
-			return fmt.Errorf("write backup: %w", err)
-		}
 		info.Rows = a.rows
-		return nil
+		info.Hash, err = a.close()
+		return err
 	})
 	return info, err
 }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -40,7 +41,7 @@ func Open(ctx context.Context, url string, opts ...store.Option) (*store.DB, err
 	if err != nil {
 		return nil, store.Unavailable("postgres", "not a PostgreSQL URL", err)
 	}
-	subject := net.JoinHostPort(config.Host, "") + config.Database
+	subject := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "rollcall"
 	}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -181,6 +183,28 @@ func testDamagedBackup(t *testing.T, e Engine) {
 		t.Errorf("Head = %+v, want %+v", got, before)
 	}
 	whole(t, db)
+}
+
+// fullDisk takes some bytes and no more.
+type fullDisk int
+
+func (d *fullDisk) Write(p []byte) (int, error) {
+	if *d -= fullDisk(len(p)); *d < 0 {
+		return 0, syscall.ENOSPC
+	}
+	return len(p), nil
+}
+
+func testBackupFails(t *testing.T, e Engine) {
+	_, db := e.Open(t)
+	fill(t, db)
+	for _, size := range []fullDisk{0, 100, 5000} {
+		_, err := db.Backup(context.Background(), &size)
+		wantKind(t, "Backup to a full disk", err, directory.Unavailable)
+		if !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("Backup: %v, want the writer's error in its chain", err)
+		}
+	}
 }
 
 func testBackupBeside(t *testing.T, e Engine) {

@@ -47,6 +47,7 @@ func Run(t *testing.T, e Engine) {
 		{"a restore replaces everything, with force only", testRestoreForce},
 		{"a damaged backup changes nothing", testDamagedBackup},
 		{"a backup is one moment beside writers", testBackupBeside},
+		{"a backup that can't be written says so", testBackupFails},
 		{"migrations run once", testMigrate},
 		{"a schema that does not fit is refused", testSchema},
 		{"another process's commit wakes", testWatch},

@@ -226,3 +226,16 @@ func TestBadTokens(t *testing.T) {
 		}
 	})
 }
+
+// TestRefusalsSayWhy holds the codes with which the door turns people away.
+func TestRefusalsSayWhy(t *testing.T) {
+	onEngines(t, func(t *testing.T, d door) {
+		ctx := context.Background()
+		_, err := d.Tokens(ctx, directory.Principal{})
+		wantCode(t, err, directory.Unauthenticated, "auth.required", "")
+		_, err = d.Tokens(ctx, directory.Principal{Role: directory.Consumer})
+		wantCode(t, err, directory.Forbidden, "auth.role", "")
+		_, err = d.Tokens(ctx, directory.Principal{Role: directory.Operator, Scopes: []directory.Scope{directory.ScopeRead}})
+		wantCode(t, err, directory.Forbidden, "auth.scope", "")
+	})
+}

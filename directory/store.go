@@ -57,8 +57,9 @@ type Tx interface {
 	// NextSeq takes n numbers of the one sequence and returns the first.
 	NextSeq(n int) (first int64, err error)
 	// PutTeams writes records with their history, change and audit rows. The
-	// stored revision must be Record.Revision-1 (or the record new), else
-	// [Conflict]; so must the handle be unique.
+	// stored revision must be Record.Revision-1, else [Conflict]; a record that
+	// is not stored yet may come with any revision, as from an export. The
+	// handle must be unique.
 	PutTeams([]TeamWrite) error
 	// PutEvidence adds items about the contacts of one team.
 	PutEvidence(TeamID, []Evidence) error

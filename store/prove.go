@@ -16,7 +16,7 @@ func orphans() map[string]string {
 		"evidence without a team":                `SELECT COUNT(*) FROM evidence WHERE team_id NOT IN (SELECT id FROM team)`,
 		"reference blocks without a set":         `SELECT COUNT(*) FROM reference_block b WHERE NOT EXISTS (SELECT 1 FROM reference_set s WHERE s.kind = b.kind AND s.source = b.source)`,
 		"teams without their last revision":      `SELECT COUNT(*) FROM team t WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.team_id = t.id AND h.revision = t.revision)`,
-		"revisions that were skipped":            `SELECT COUNT(*) FROM history h WHERE h.revision > 1 AND NOT EXISTS (SELECT 1 FROM history p WHERE p.team_id = h.team_id AND p.revision = h.revision - 1)`,
+		"revisions that were skipped":            `SELECT COUNT(*) FROM history h WHERE EXISTS (SELECT 1 FROM history o WHERE o.team_id = h.team_id AND o.revision < h.revision) AND NOT EXISTS (SELECT 1 FROM history p WHERE p.team_id = h.team_id AND p.revision = h.revision - 1)`,
 		"changes missing from the sequence":      `SELECT c.seq - (SELECT COUNT(*) FROM change WHERE seq BETWEEN 1 AND c.seq) FROM counter c`,
 		"changes beyond the end of the sequence": `SELECT COUNT(*) FROM change WHERE seq < 1 OR seq > (SELECT seq FROM counter)`,
 		"changes without an audit entry":         `SELECT COUNT(*) FROM change c WHERE NOT EXISTS (SELECT 1 FROM audit a WHERE a.seq = c.seq)`,

@@ -93,7 +93,7 @@ func (t *tx) checkRevisions(writes []directory.TeamWrite) error {
 	}
 	for i := range writes {
 		r := &writes[i].Record
-		if have[r.ID] != r.Revision-1 {
+		if was, stored := have[r.ID]; stored && was != r.Revision-1 || r.Revision < 1 {
 			return conflict(opPut, string(r.Handle), directory.Problem{
 				Code: "revision.conflict", Field: "/revision", Value: fmt.Sprint(r.Revision - 1),
 				Reason: fmt.Sprintf("the stored revision is %d", have[r.ID]), Want: "an edit of the stored revision",

@@ -47,7 +47,7 @@ func testSwallowedError(t *testing.T, e Engine) {
 	_, db := e.Open(t)
 	Write(t, db, Small(0))
 	err := db.Update(context.Background(), func(tx directory.Tx) error {
-		bad := Small(200)
+		bad := Small(0) // which is stored
 		bad.Revision = 9
 		if err := put(tx, append(many(1, 150), bad)...); err == nil {
 			t.Error("PutTeams of a conflict returned nil")

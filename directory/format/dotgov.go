@@ -96,7 +96,8 @@ func (r dotgovRow) holder() string {
 	if r.sub == "" || r.sub == r.org {
 		return r.org
 	}
-	return strings.TrimPrefix(r.org+" / "+r.sub, " / ")
+	holder, _ := clean(strings.TrimPrefix(r.org+" / "+r.sub, " / "), 300)
+	return holder
 }
 
 // add takes a row in. It returns what is to be told of it.
@@ -122,11 +123,11 @@ func (d *dotgov) add(in row) []directory.ImportItem {
 		if blank(s) {
 			return ""
 		}
-		short, cut := clean(s, 300)
-		if cut {
-			told = append(told, noted(in.n, fault("text.too-long", s, "longer than 300 characters, and cut", "").At("/"+column)))
+		s, mended := clean(s, 300)
+		if mended != nil {
+			told = append(told, noted(in.n, mended.At("/"+column)))
 		}
-		return short
+		return s
 	}
 	r := dotgovRow{n: in.n, domain: domain, kind: text("Domain type"), org: text("Organization name"),
 		sub: text("Suborganization name"), city: text("City"), state: text("State")}
@@ -212,7 +213,7 @@ func (g *dotgovGroup) record() *directory.SourceRecord {
 	p.Country = "US"
 	p.Address = g.place()
 	p.Constituency.Types = []directory.ConstituencyType{{Type: "government"}}
-	p.Constituency.Text = "Domain types: " + strings.Join(g.kinds(), "; ")
+	p.Constituency.Text, _ = clean("Domain types: "+strings.Join(g.kinds(), "; "), 4000)
 	for _, r := range byDomain {
 		p.Resources = append(p.Resources, directory.Resource{Type: "domain", Domain: r.domain, Claim: "listed", Holder: r.holder()})
 	}
@@ -228,8 +229,7 @@ func (g *dotgovGroup) record() *directory.SourceRecord {
 // organisations and the suborganisations as other names.
 func (g *dotgovGroup) names() directory.Names {
 	if g.rows[0].contact == "" { // all rows have the same holder
-		full, _ := clean(g.rows[0].holder(), 300)
-		return directory.Names{Full: cmp.Or(full, string(g.rows[0].domain))}
+		return directory.Names{Full: cmp.Or(g.rows[0].holder(), string(g.rows[0].domain))}
 	}
 	full := mostOften(g.rows, func(r dotgovRow) string { return r.org })
 	full = cmp.Or(full, g.rows[0].sub, string(g.rows[0].domain))

@@ -266,6 +266,9 @@ func (g *dotgovGroup) kinds() []string {
 // mostOften returns the value that most rows have, "" not counted; of several,
 // the one that comes first.
 func mostOften[R any](rows []R, value func(R) string) string {
+	if len(rows) == 1 { // as in most groups
+		return value(rows[0])
+	}
 	counts := map[string]int{}
 	for _, r := range rows {
 		counts[value(r)]++

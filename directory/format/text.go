@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -92,17 +93,13 @@ func wishHandle(name string) directory.Handle {
 	return directory.Handle(h)
 }
 
-// otherNames collects names beside the main one: each once, whatever its
+// otherNames collects names beside the main ones: each once, whatever its
 // case, in the order given, at most max.
 func otherNames(main []string, candidates []string, max int) []string {
-	seen := map[string]bool{"": true}
-	for _, m := range main {
-		seen[strings.ToLower(m)] = true
-	}
 	var names []string
 	for _, c := range candidates {
-		if key := strings.ToLower(c); !seen[key] && len(names) < max {
-			seen[key] = true
+		same := func(have string) bool { return strings.EqualFold(have, c) }
+		if c != "" && len(names) < max && !slices.ContainsFunc(main, same) && !slices.ContainsFunc(names, same) {
 			names = append(names, c)
 		}
 	}

@@ -37,8 +37,6 @@ var readCodes = []directory.CodeInfo{
 	{Code: "row.quote", Title: "The quotes of a row do not match", Spec: "RFC 4180 section 2", Advice: "Put a field that has quotes between quotes and double those inside."},
 	{Code: "row.fields", Title: "A row has another number of fields than its header", Advice: "Mend the row; a comma without quotes is the usual cause."},
 	{Code: "row.duplicate", Title: "A row says again what an earlier row said", Advice: "Take one of the two out."},
-	{Code: "row.conflict", Title: "A row contradicts an earlier row", Advice: "Decide which is right and take the other out; the first was imported."},
-	{Code: "text.too-long", Title: "A text is longer than its field and was cut", Advice: "Shorten it at the source."},
 }
 
 // fault builds a [directory.Problem] as the parsers of package directory do.

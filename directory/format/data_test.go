@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -94,9 +95,21 @@ func (in imported) whole(t *testing.T, rows int) {
 	}
 }
 
+// checked fails for a record that the directory would refuse: a codec says of
+// a row what is wrong with it, and leaves nothing to be found out later.
+func checked(t *testing.T, in imported) {
+	t.Helper()
+	for _, r := range in.records {
+		for _, p := range r.Profile.Check(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)) {
+			t.Errorf("record of line %d: %v", r.Row, p)
+		}
+	}
+}
+
 func TestDotgovReal(t *testing.T) {
 	in := collect(format.Dotgov(bytes.NewReader(realData(t, "dotgov.csv"))))
 	in.whole(t, 16539)
+	checked(t, in)
 	if len(in.notes) != 0 {
 		t.Errorf("notes: %v, want none", in.notes)
 	}
@@ -174,6 +187,7 @@ func TestDotgovRealAnswers(t *testing.T) {
 func TestNationalCSIRTsReal(t *testing.T) {
 	in := collect(format.NationalCSIRTs(bytes.NewReader(realData(t, "national-csirts.sql"))))
 	in.whole(t, 239)
+	checked(t, in)
 	teams, active := map[directory.Country]int{}, 0
 	var newest string
 	for _, r := range in.records {

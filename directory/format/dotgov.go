@@ -10,9 +10,19 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-// dotgovColumns are the columns a file must have; Suborganization name, City
-// and State are read where they are there.
-var dotgovColumns = []string{"Domain name", "Domain type", "Organization name", "Security contact email"}
+// dotgovColumns are the columns of the file, in the order of the constants
+// below. The first four have to be there.
+var dotgovColumns = []string{"Domain name", "Domain type", "Organization name", "Security contact email", "Suborganization name", "City", "State"}
+
+const (
+	govDomain = iota
+	govType
+	govOrg
+	govContact
+	govSub
+	govCity
+	govState
+)
 
 // maxOtherNames is how many names beside its own a record keeps. A mailbox
 // that serves more organisations still has each as the holder of its domains.
@@ -26,25 +36,23 @@ const maxOtherNames = 100
 // organisation, suborganisation and place into teams that have no contact, so
 // that a lookup can say "no contact published" rather than "unknown". A
 // contact that can't be read leaves its domain known, without contact, and a
-// note; a domain that can't be read, or comes twice,
-// is skipped.
+// note; a domain that can't be read, or comes twice, is skipped.
 //
-// The contact is for every use: the registry asks for the address at which
-// "the public" reports any security issue of the domain and publishes no
-// other one.
+// The contact is for general use, abuse and vulnerabilities: it is the only
+// address that the registry publishes for the security of a domain.
 //
 // The whole file is held, since its rows have to be grouped. Records come in
 // the order of the smallest domain of each.
 func Dotgov(r io.Reader) directory.ImportItems {
 	return func(yield func(directory.ImportItem) bool) {
-		t, err := openTable(r, maxGrouped, dotgovColumns...)
+		t, err := openTable(r, maxGrouped, dotgovColumns[:govSub]...)
 		if err != nil {
 			yield(directory.ImportItem{Fatal: err})
 			return
 		}
-		d := dotgov{table: t, column: map[string]int{}, seen: map[directory.Domain]int{}, groups: map[string]*dotgovGroup{}}
-		for _, name := range slices.Concat(dotgovColumns, []string{"Suborganization name", "City", "State"}) {
-			d.column[name] = t.column(name)
+		d := dotgov{table: t, seen: map[directory.Domain]int{}, groups: map[string]*dotgovGroup{}}
+		for _, name := range dotgovColumns {
+			d.column = append(d.column, t.column(name))
 		}
 		for {
 			in, err := t.next()
@@ -72,7 +80,7 @@ func Dotgov(r io.Reader) directory.ImportItems {
 // dotgov is one reading of a file.
 type dotgov struct {
 	*table
-	column map[string]int // name to number; -1: the file does not have it
+	column []int // of each of dotgovColumns, its number; -1: the file does not have it
 	rows   int
 	seen   map[directory.Domain]int // domain to line
 	groups map[string]*dotgovGroup  // by key
@@ -96,7 +104,8 @@ func (r dotgovRow) holder() string {
 	if r.sub == "" || r.sub == r.org {
 		return r.org
 	}
-	return strings.TrimPrefix(r.org+" / "+r.sub, " / ")
+	holder, _ := clean(strings.TrimPrefix(r.org+" / "+r.sub, " / "), 300)
+	return holder
 }
 
 // add takes a row in. It returns what is to be told of it.
@@ -108,7 +117,7 @@ func (d *dotgov) add(in row) []directory.ImportItem {
 	if in.bad != nil {
 		return []directory.ImportItem{skipped(in.n, *in.bad)}
 	}
-	domain, err := directory.ParseDomain(d.get(in, "Domain name"))
+	domain, err := directory.ParseDomain(d.get(in, govDomain))
 	if err != nil {
 		return []directory.ImportItem{skipped(in.n, faultOf(err, "Domain name"))}
 	}
@@ -117,20 +126,20 @@ func (d *dotgov) add(in row) []directory.ImportItem {
 	}
 	d.seen[domain] = in.n
 	var told []directory.ImportItem
-	text := func(column string) string {
+	text := func(column int) string {
 		s := d.get(in, column)
 		if blank(s) {
 			return ""
 		}
-		short, cut := clean(s, 300)
-		if cut {
-			told = append(told, noted(in.n, fault("text.too-long", s, "longer than 300 characters, and cut", "").At("/"+column)))
+		s, mended := clean(s, 300)
+		if mended != nil {
+			told = append(told, noted(in.n, mended.At("/"+dotgovColumns[column])))
 		}
-		return short
+		return s
 	}
-	r := dotgovRow{n: in.n, domain: domain, kind: text("Domain type"), org: text("Organization name"),
-		sub: text("Suborganization name"), city: text("City"), state: text("State")}
-	if contact := d.get(in, "Security contact email"); !blank(contact) {
+	r := dotgovRow{n: in.n, domain: domain, kind: text(govType), org: text(govOrg),
+		sub: text(govSub), city: text(govCity), state: text(govState)}
+	if contact := d.get(in, govContact); !blank(contact) {
 		if r.contact, err = directory.ParseEmail(contact); err != nil {
 			p := faultOf(err, "Security contact email")
 			p.Reason = "the domain is kept without contact: " + p.Reason
@@ -153,7 +162,7 @@ func duplicate(value string, first int) directory.Problem {
 	return fault("row.duplicate", value, fmt.Sprintf("line %d has the same already", first), "")
 }
 
-func (d *dotgov) get(in row, column string) string {
+func (d *dotgov) get(in row, column int) string {
 	if i := d.column[column]; i >= 0 {
 		return in.fields[i]
 	}
@@ -200,8 +209,10 @@ func (d *dotgov) yield(yield func(directory.ImportItem) bool) {
 
 // record makes the team of a group. Its rows are in file order.
 func (g *dotgovGroup) record() *directory.SourceRecord {
-	byDomain := slices.Clone(g.rows)
-	slices.SortFunc(byDomain, func(a, b dotgovRow) int { return cmp.Compare(a.domain, b.domain) })
+	byDomain := g.rows
+	if len(byDomain) > 1 {
+		byDomain = slices.SortedFunc(slices.Values(byDomain), func(a, b dotgovRow) int { return cmp.Compare(a.domain, b.domain) })
+	}
 	rec := &directory.SourceRecord{Row: g.rows[0].n, Rows: len(g.rows), Key: g.key}
 	if first := string(byDomain[0].domain); len(first) <= 64 {
 		rec.Handle = directory.Handle(first)
@@ -212,7 +223,8 @@ func (g *dotgovGroup) record() *directory.SourceRecord {
 	p.Country = "US"
 	p.Address = g.place()
 	p.Constituency.Types = []directory.ConstituencyType{{Type: "government"}}
-	p.Constituency.Text = "Domain types: " + strings.Join(g.kinds(), "; ")
+	p.Constituency.Text, _ = clean("Domain types: "+strings.Join(g.kinds(), "; "), 4000)
+	p.Resources = make([]directory.Resource, 0, len(byDomain))
 	for _, r := range byDomain {
 		p.Resources = append(p.Resources, directory.Resource{Type: "domain", Domain: r.domain, Claim: "listed", Holder: r.holder()})
 	}
@@ -228,8 +240,7 @@ func (g *dotgovGroup) record() *directory.SourceRecord {
 // organisations and the suborganisations as other names.
 func (g *dotgovGroup) names() directory.Names {
 	if g.rows[0].contact == "" { // all rows have the same holder
-		full, _ := clean(g.rows[0].holder(), 300)
-		return directory.Names{Full: cmp.Or(full, string(g.rows[0].domain))}
+		return directory.Names{Full: cmp.Or(g.rows[0].holder(), string(g.rows[0].domain))}
 	}
 	full := mostOften(g.rows, func(r dotgovRow) string { return r.org })
 	full = cmp.Or(full, g.rows[0].sub, string(g.rows[0].domain))
@@ -266,6 +277,9 @@ func (g *dotgovGroup) kinds() []string {
 // mostOften returns the value that most rows have, "" not counted; of several,
 // the one that comes first.
 func mostOften[R any](rows []R, value func(R) string) string {
+	if len(rows) == 1 { // as in most groups
+		return value(rows[0])
+	}
 	counts := map[string]int{}
 	for _, r := range rows {
 		counts[value(r)]++

@@ -65,6 +65,7 @@ func FuzzDotgov(f *testing.F) {
 	seed(f, "dotgov", "dotgov.csv")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in := collect(format.Dotgov(bytes.NewReader(data)))
+		checked(t, in)
 		for _, r := range in.records {
 			if r.Rows == 0 || len(r.Profile.Resources) != r.Rows || r.Profile.Names.Full == "" || len(r.Profile.Contacts) > 1 {
 				t.Errorf("record %+v of %d rows", r, r.Rows)
@@ -95,6 +96,7 @@ func FuzzNationalCSIRTs(f *testing.F) {
 		if in.rows+len(in.skipped) != want {
 			t.Errorf("%d rows in records and %d skipped, want %d", in.rows, len(in.skipped), want)
 		}
+		checked(t, in)
 		for _, r := range in.records {
 			if len(r.Profile.Contacts) != 1 || r.Profile.Country == "" || r.Profile.Names.Short+r.Profile.Names.Full+r.Profile.Contacts[0].Person == "" {
 				t.Errorf("record %+v", r)

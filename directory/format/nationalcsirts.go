@@ -298,11 +298,11 @@ func (c *csirts) name(in row, column string, max int, note func(string, director
 		note(column, fault("csirts.name", text, "a doubled apostrophe, made a single one", strings.ReplaceAll(text, "''", "'")))
 		text = strings.ReplaceAll(text, "''", "'")
 	}
-	short, cut := clean(text, max)
-	if cut {
-		note(column, fault("text.too-long", text, fmt.Sprintf("longer than %d characters, and cut", max), ""))
+	text, mended := clean(text, max)
+	if mended != nil {
+		note(column, *mended)
 	}
-	return short
+	return text
 }
 
 func parseActive(s string) (bool, error) {
@@ -487,7 +487,8 @@ func csirtContact(rows []csirtRow) (c directory.Contact, person string, notes []
 	c.Visibility = directory.Green
 	for _, r := range rows {
 		if r.full != "" && letters(r.full) == letters(local) {
-			c.Person, person = r.full, r.full
+			c.Person, _ = clean(r.full, 200)
+			person = r.full
 		}
 	}
 	p := fault("contact.personal", string(rows[0].email), "seems to be a person's address, and is shown to those who are signed in only", "the address of a role")

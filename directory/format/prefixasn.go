@@ -104,10 +104,6 @@ func (e *entries) origins(t line, text string) {
 		e.skip(t.n, faultOf(err, "asn"))
 		return
 	}
-	if problem, twice := e.again(t.n, prefixKey(p), originsValue(origins), text); twice {
-		e.skip(t.n, problem)
-		return
-	}
 	e.send(directory.ReferenceItem{Row: t.n, Kind: e.kind, Entry: directory.ReferenceRow{Prefix: p, Origins: origins}})
 }
 
@@ -134,13 +130,4 @@ func parseOrigins(s string) ([]directory.ASN, error) {
 	}
 	slices.Sort(origins)
 	return slices.Compact(origins), nil
-}
-
-// originsValue is a number for a list of origins (FNV-1a over the AS numbers).
-func originsValue(origins []directory.ASN) uint64 {
-	h := uint64(14695981039346656037)
-	for _, o := range origins {
-		h = (h ^ uint64(o)) * 1099511628211
-	}
-	return h
 }

@@ -7,9 +7,7 @@ import (
 )
 
 // PrefixCountry reads rows of prefix and country under the header
-// "prefix,country". It goes row by row; what it remembers of each prefix is
-// enough to tell a duplicate (row.duplicate) from a contradiction
-// (row.conflict).
+// "prefix,country", in constant memory.
 func PrefixCountry(r io.Reader) directory.ReferenceItems {
 	return func(yield func(directory.ReferenceItem) bool) {
 		e := newEntries(directory.PrefixCountry, yield)
@@ -50,10 +48,6 @@ func (e *entries) prefixCountry(n int, prefix, country string) {
 	c, err := e.country(country)
 	if err != nil {
 		e.skip(n, faultOf(err, "country"))
-		return
-	}
-	if problem, twice := e.again(n, prefixKey(p), countryValue(c), prefix); twice {
-		e.skip(n, problem)
 		return
 	}
 	e.send(directory.ReferenceItem{Row: n, Kind: e.kind, Entry: directory.ReferenceRow{Prefix: p, Country: c}})

@@ -179,13 +179,9 @@ func (f *rirFile) record(n int, text string, fields []string) {
 		f.skip(n, faultOf(err, "country"))
 		return
 	}
-	kind, rows, key, err := delegated(fields[2], fields[3], fields[4])
+	kind, rows, err := delegated(fields[2], fields[3], fields[4])
 	if err != nil {
 		f.skip(n, faultOf(err, ""))
-		return
-	}
-	if p, twice := f.again(n, key, countryValue(country), text); twice {
-		f.skip(n, p)
 		return
 	}
 	for _, entry := range rows {
@@ -195,50 +191,50 @@ func (f *rirFile) record(n int, text string, fields []string) {
 }
 
 // delegated reads what a record is about.
-func delegated(what, start, value string) (directory.ReferenceKind, []directory.ReferenceRow, entryKey, error) {
+func delegated(what, start, value string) (directory.ReferenceKind, []directory.ReferenceRow, error) {
 	count, err := strconv.ParseUint(value, 10, 64)
 	if err != nil {
 		count = 0 // never a good one
 	}
 	switch what {
 	case "ipv4":
-		rows, key, err := delegated4(start, value, count)
-		return directory.PrefixCountry, rows, key, err
+		rows, err := delegated4(start, value, count)
+		return directory.PrefixCountry, rows, err
 	case "ipv6":
 		p, err := directory.ParseCIDR(start + "/" + value)
 		if err != nil || p.Addr().Is4() || count == 0 {
-			return "", nil, entryKey{}, orFault(err, fault("rir.value", start+"/"+value, "not an IPv6 prefix", "a start and a length from 1 to 128"))
+			return "", nil, orFault(err, fault("rir.value", start+"/"+value, "not an IPv6 prefix", "a start and a length from 1 to 128"))
 		}
-		return directory.PrefixCountry, []directory.ReferenceRow{{Prefix: p}}, prefixKey(p), nil
+		return directory.PrefixCountry, []directory.ReferenceRow{{Prefix: p}}, nil
 	case "asn":
 		first, err := directory.ParseASN(start)
 		if err != nil {
-			return "", nil, entryKey{}, err
+			return "", nil, err
 		}
 		if count == 0 || count > 1<<32-1-uint64(first) {
-			return "", nil, entryKey{}, fault("rir.value", value, "not a number of AS numbers", "1 or more, and none above 4294967294")
+			return "", nil, fault("rir.value", value, "not a number of AS numbers", "1 or more, and none above 4294967294")
 		}
 		row := directory.ReferenceRow{First: first, Last: first + directory.ASN(count-1)}
-		return directory.ASNCountry, []directory.ReferenceRow{row}, entryKey{rest: 2<<40 | uint64(first)}, nil
+		return directory.ASNCountry, []directory.ReferenceRow{row}, nil
 	}
-	return "", nil, entryKey{}, fault("rir.syntax", what, "not a type of record", "ipv4, ipv6 or asn")
+	return "", nil, fault("rir.syntax", what, "not a type of record", "ipv4, ipv6 or asn")
 }
 
-func delegated4(start, value string, count uint64) ([]directory.ReferenceRow, entryKey, error) {
+func delegated4(start, value string, count uint64) ([]directory.ReferenceRow, error) {
 	a, err := netip.ParseAddr(start)
 	if err != nil || !a.Is4() {
-		return nil, entryKey{}, fault("prefix.syntax", start, "not an IPv4 address", "such as 192.0.2.0")
+		return nil, fault("prefix.syntax", start, "not an IPv4 address", "such as 192.0.2.0")
 	}
 	b := a.As4()
 	first := binary.BigEndian.Uint32(b[:])
 	if count == 0 || count > 1<<32-uint64(first) {
-		return nil, entryKey{}, fault("rir.value", value, "not a number of IPv4 addresses", "1 or more, and none behind 255.255.255.255")
+		return nil, fault("rir.value", value, "not a number of IPv4 addresses", "1 or more, and none behind 255.255.255.255")
 	}
 	var rows []directory.ReferenceRow
 	for _, p := range rangePrefixes(first, count) {
 		rows = append(rows, directory.ReferenceRow{Prefix: p})
 	}
-	return rows, entryKey{rest: uint64(first)}, nil
+	return rows, nil
 }
 
 // rangePrefixes returns the fewest prefixes that cover n IPv4 addresses from

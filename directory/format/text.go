@@ -1,6 +1,8 @@
 package format
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -10,20 +12,39 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-// clean puts a text that is one line for people in order: control characters
-// and runs of spaces become one space. It reports whether the text had to be
-// cut to max characters.
-func clean(s string, max int) (text string, cut bool) {
+// clean puts a text that is one line for people in order: every run of white
+// space becomes one space. Control characters, those that turn the direction
+// of text, and what is longer than max characters are left out, and then the
+// problem says so: the row is still good.
+func clean(s string, max int) (text string, mended *directory.Problem) {
 	if plain(s) && len(s) <= max {
-		return s, false
+		return s, nil
 	}
-	text = strings.Join(strings.FieldsFunc(s, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r)
-	}), " ")
-	if utf8.RuneCountInString(text) <= max {
-		return text, false
+	mend := func(code directory.Code, reason, want string) {
+		if mended == nil {
+			p := fault(code, s, reason, want)
+			mended = &p
+		}
 	}
-	return strings.TrimSpace(string([]rune(text)[:max])), true
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsControl(r):
+			mend("text.control", "a control character, left out", "text without control characters")
+			return -1
+		case unicode.Is(unicode.Bidi_Control, r):
+			mend("text.bidi", "a character that can make text read as what it is not, left out", "text without bidi controls")
+			return -1
+		}
+		return r
+	}, s)
+	text = strings.Join(strings.Fields(text), " ")
+	if utf8.RuneCountInString(text) > max {
+		mend("text.too-long", fmt.Sprintf("longer than %d characters, and cut", max), "")
+		text = strings.TrimSpace(string([]rune(text)[:max]))
+	}
+	return text, mended
 }
 
 // plain reports whether s is printable ASCII with single spaces between words,
@@ -72,17 +93,13 @@ func wishHandle(name string) directory.Handle {
 	return directory.Handle(h)
 }
 
-// otherNames collects names beside the main one: each once, whatever its
+// otherNames collects names beside the main ones: each once, whatever its
 // case, in the order given, at most max.
 func otherNames(main []string, candidates []string, max int) []string {
-	seen := map[string]bool{"": true}
-	for _, m := range main {
-		seen[strings.ToLower(m)] = true
-	}
 	var names []string
 	for _, c := range candidates {
-		if key := strings.ToLower(c); !seen[key] && len(names) < max {
-			seen[key] = true
+		same := func(have string) bool { return strings.EqualFold(have, c) }
+		if c != "" && len(names) < max && !slices.ContainsFunc(main, same) && !slices.ContainsFunc(names, same) {
 			names = append(names, c)
 		}
 	}

@@ -187,7 +187,7 @@ func (x *extractor) label() {
 }
 
 var (
-	nameLineForm = regexp.MustCompile(`(?i)^(full|official|short|abbreviated|long|team)?[ -]*(?:team )?name[^:]{0,20}:\s*(.+)$`)
+	nameLineForm = regexp.MustCompile(`(?i)^(full|official|short|abbreviated|long|team|former|previous)?[ -]*(?:team )?names?[^:]{0,20}:\s*(.+)$`)
 	acronymForm  = regexp.MustCompile(`^(.*\S)\s+\(([A-Za-z0-9][A-Za-z0-9./-]{1,29})\)\.?$`)
 	shortForm    = regexp.MustCompile(`^([A-Z0-9][A-Za-z0-9./-]{1,29})\s*(?:: | [–—-] )\s*(\S.*\s.*)$`)
 )
@@ -202,6 +202,10 @@ func (x *extractor) names() {
 			switch strings.ToLower(m[1]) {
 			case "short", "abbreviated":
 				n.Short = nameText(m[2], 100)
+			case "former", "previous":
+				for f := range strings.SplitSeq(m[2], ",") {
+					n.Former = append(n.Former, nameText(f, 300))
+				}
 			default:
 				n.Full = nameText(m[2], 300)
 			}

@@ -116,6 +116,7 @@ func TestBadRecords(t *testing.T) {
 		{"hours that end when they start", `{"hours":"Mon 08:00-08:00"}`, "hours.impossible@/hours"},
 		{"hours that overlap", `{"hours":"Mon-Fri 08:00-17:00; Wed 16:00-20:00"}`, "hours.overlap@/hours"},
 		{"a day that does not exist", `{"hours":"Moonday 08:00-17:00"}`, "hours.day@/hours"},
+		{"more stretches than are written back", `{"hours":"Mon-Sun 00:00-01:00; Mon-Sun 02:00-03:00; Mon-Sun 04:00-05:00; Mon-Sun 06:00-07:00; Mon-Sun 08:00-09:00"}`, "hours.syntax@/hours"},
 		{"hours in prose", `{"hours":"8 a.m. to 5 p.m."}`, "hours.syntax@/hours"},
 		{"a language that is none", `{"languages":["klingonese!"]}`, "language.unknown@/languages/0"},
 		{"a date that does not exist", `{"established":"2025-02-30"}`, "date.syntax@/established"},

@@ -86,6 +86,7 @@ func TestKeyring(t *testing.T) {
 		{"the same key twice", []byte(armored(t, "good", "good")), []string{"1:" + good + "[good@example.org]", "2:keyring.duplicate"}},
 		{"text around the blocks", []byte("Our keys\n\n" + armored(t, "good") + "\nand\n\n" + armored(t, "other") + "\nthat is all\n"),
 			[]string{"1:" + good + "[good@example.org]", "2:" + other + "[other@example.org]"}},
+		{"a key without a mail address", []byte(readFile(t, "testdata", "keyring-nomail.asc")), []string{"1:keyring.no-address"}},
 		{"text without a key", []byte("no keys here\n"), []string{"1:key.not-openpgp"}},
 	} {
 		got, fatal := keyring(t, c.in)
@@ -146,14 +147,14 @@ func TestWriteKeyring(t *testing.T) {
 	if !strings.Contains(b.String(), "one: One - ") || !strings.Contains(b.String(), aKey(t, "other").Fingerprint.Spaced()) {
 		t.Errorf("the blocks do not say whose they are:\n%s", b.String())
 	}
-	if err := format.WriteKeyring(failing{}, slices.Values(teams)); !errors.Is(err, os.ErrClosed) {
+	if err := format.WriteKeyring(closedFile{}, slices.Values(teams)); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("WriteKeyring to a closed file = %v", err)
 	}
 }
 
-type failing struct{}
+type closedFile struct{}
 
-func (failing) Write([]byte) (int, error) { return 0, os.ErrClosed }
+func (closedFile) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func FuzzKeyring(f *testing.F) {
 	for _, n := range []string{"good", "twoids", "revoked", "signature", "message"} {

@@ -10,7 +10,7 @@ import (
 // Codes returns the problem codes of this package, sorted. The codes of single
 // values are those of [directory.Codes].
 func Codes() []directory.CodeInfo {
-	all := slices.Concat(readCodes, csirtCodes, referenceCodes, rirCodes)
+	all := slices.Concat(readCodes, csirtCodes, referenceCodes, rirCodes, wireCodes, rollcallCodes, documentCodes, keyringCodes)
 	slices.SortFunc(all, func(a, b directory.CodeInfo) int { return cmp.Compare(a.Code, b.Code) })
 	return all
 }

@@ -65,12 +65,12 @@ func TestRFC2350Markdown(t *testing.T) {
 	}
 	p := r.Profile
 	got := map[string]any{
-		"key": r.Key, "names": p.Names, "address": p.Address, "country": p.Country, "zone": p.Zone, "website": p.Website,
+		"key": r.Key, "handle": r.Handle, "names": p.Names, "address": p.Address, "country": p.Country, "zone": p.Zone, "website": p.Website,
 		"contacts": contactLines(p), "keys": len(p.Keys), "fingerprint": p.Keys[0].Fingerprint, "notes": notes,
 	}
 	line := func(s string) int { return strings.Count(text[:strings.Index(text, s)], "\n") + 1 }
 	want := map[string]any{
-		"key":     "csirt@example.org",
+		"key": "csirt@example.org", "handle": directory.Handle("example-csirt"),
 		"names":   directory.Names{Short: "EXAMPLE-CSIRT", Full: "Example Computer Security Incident Response Team"},
 		"address": "Example CSIRT\nExample Street 1\n1010 Vienna\nAustria", "country": directory.Country("AT"),
 		"zone": directory.Zone("Europe/Vienna"), "website": "https://csirt.example.org/",
@@ -223,6 +223,45 @@ func TestRFC2350Refused(t *testing.T) {
 		_, _, err := document(t, c.in)
 		if p, ok := errors.AsType[directory.Problem](err); !ok || p.Code != c.want {
 			t.Errorf("%s: RFC2350 = %v, want %s", c.name, err, c.want)
+		}
+	}
+}
+
+// What can't be read without a guess stays prose, and somebody is told.
+func TestRFC2350Notes(t *testing.T) {
+	for _, c := range []struct{ name, heading, text, want string }{
+		{"an address without a country", "2.2 Address", "Example Street 1\nExampletown, CA 94107", "rfc2350.country"},
+		{"an address with a country", "2.2 Address", "Example Street 1\nThe Netherlands.", ""},
+		{"a country behind a comma", "2.2 Address", "Example Street 1, Vienna, Austria", ""},
+		{"no address", "2.2 Address", "None available.", ""},
+		{"an abbreviation of a zone", "2.3 Time Zone", "CET/CEST", "rfc2350.zone"},
+		{"an offset", "2.3 Time Zone", "UTC-0500", "rfc2350.zone"},
+		{"two zones", "2.3 Time Zone", "Europe/Vienna or Europe/London", "rfc2350.zone"},
+		{"one zone twice", "2.3 Time Zone", "Europe/Vienna (Europe/Vienna)", ""},
+		{"a zone that does not exist", "2.3 Time Zone", "Europe/Atlantis", "rfc2350.zone"},
+		{"a number without a country", "2.4 Telephone Number", "01534 500 050", "rfc2350.phone"},
+		{"a number with a country", "2.4 Telephone Number", "+44 1534 500 050", ""},
+		{"a trunk zero", "2.4 Telephone Number", "+43 (0)1 5056416", ""},
+		{"a number in words", "2.4 Telephone Number", "Ask the switchboard.", "rfc2350.phone"},
+		{"no telephone", "2.4 Telephone Number", "None available.", ""},
+		{"mail in words", "2.7 Electronic Mail Address", "See our website.", "rfc2350.email"},
+		{"mail that nobody can send", "2.7 Electronic Mail Address", "csirt@example..org or csirt@-example-.org", "rfc2350.email"},
+	} {
+		text := "## 1. Document Information\n\n## 2.1 Name of the Team\n\nX Y\n\n## " + c.heading + "\n\n" + c.text + "\n\n## 7. Disclaimers\n"
+		r, notes, err := document(t, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		if c.want != "" {
+			want = "7:" + c.want
+		}
+		if got := strings.Join(notes, " "); got != want {
+			t.Errorf("%s: notes %q, want %q", c.name, got, want)
+		}
+		number, _, _ := strings.Cut(c.heading, " ")
+		if got := proseOf(r.Profile, number); got != c.text && c.text != "None available." {
+			t.Errorf("%s: the prose is %q, want %q", c.name, got, c.text)
 		}
 	}
 }

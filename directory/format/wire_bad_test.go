@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -239,4 +240,32 @@ func FuzzReadProfile(f *testing.F) {
 			t.Fatalf("the wire form changes:\n%s\n%s", one, two)
 		}
 	})
+}
+
+// Codes are public: each has a case that gives it, and words that help.
+func TestEveryWireCodeHasACase(t *testing.T) {
+	var cases strings.Builder
+	for _, name := range []string{"wire_bad_test.go", "wire_patch_test.go", "rollcall_test.go", "rfc2350_test.go", "keyring_test.go"} {
+		cases.WriteString(readFile(t, name))
+	}
+	seen := map[directory.Code]bool{}
+	for _, c := range directory.Codes() {
+		if slices.ContainsFunc(format.WireCodes(), func(w directory.CodeInfo) bool { return w.Code == c.Code }) {
+			t.Errorf("%s is in the table of package directory too", c.Code)
+		}
+	}
+	for _, c := range format.Codes() {
+		if seen[c.Code] {
+			t.Errorf("%s is in the table twice", c.Code)
+		}
+		seen[c.Code] = true
+	}
+	for _, c := range format.WireCodes() {
+		if !seen[c.Code] || c.Title == "" || c.Advice == "" {
+			t.Errorf("%s is not published, or without title and advice", c.Code)
+		}
+		if !strings.Contains(cases.String(), string(c.Code)) {
+			t.Errorf("%s has no case", c.Code)
+		}
+	}
 }

@@ -44,9 +44,15 @@ func ParseHours(s string) (Hours, error) {
 		}
 		h.Spans = append(h.Spans, spans...)
 	}
+	if len(h.Spans) > maxSpans {
+		return Hours{}, problem("hours.syntax", s, "more than four stretches a day", wantHours)
+	}
 	slices.SortFunc(h.Spans, func(a, b Span) int { return a.start() - b.start() })
 	return h, h.overlaps(s)
 }
+
+// maxSpans keeps [Hours.String] within the length that ParseHours reads.
+const maxSpans = 28
 
 const wantHours = `24x7, or rules such as "Mon-Fri 08:00-17:00; Sat 10:00-12:00"`
 

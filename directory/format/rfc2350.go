@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
@@ -61,10 +62,12 @@ func readWhole(r io.Reader, most int64) ([]byte, error) {
 		return nil, wireProblem("import.too-large", "", "", fmt.Sprintf("more than %d MiB", most>>20), "one file of the right kind")
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, wireProblem("import.empty", "", "", "the file is empty", "")
-	case webPage(data):
-		return nil, wireProblem("import.html", "", "", "a web page, saved instead of the file it shows", "the file itself, not the page around it")
 	}
-	return bytes.TrimPrefix(data, []byte("\uFEFF")), nil
+	// Markdown may begin with a comment, as a page does.
+	if err := sniff(commentForm.ReplaceAll(data[:min(len(data), 4096)], nil)); err != nil {
+		return nil, err
+	}
+	return bytes.TrimPrefix(data, bom), nil
 }
 
 // documentText takes out what a text shows nothing of.
@@ -78,18 +81,6 @@ func documentText(s string) string {
 		}
 		return r
 	}, strings.ReplaceAll(s, "\r\n", "\n"))
-}
-
-// webPage reports whether data is HTML: nobody publishes Markdown that begins
-// with a document type.
-func webPage(data []byte) bool {
-	head := bytes.ToLower(bytes.TrimSpace(commentForm.ReplaceAll(data[:min(len(data), 4096)], nil)))
-	for _, tag := range []string{"<!doctype", "<html", "<head", "<body", "<?xml", "<script", "<meta"} {
-		if bytes.HasPrefix(head, []byte(tag)) {
-			return true
-		}
-	}
-	return false
 }
 
 // extractor reads facts out of a document.
@@ -139,7 +130,7 @@ func (x *extractor) key() string {
 }
 
 func (x *extractor) record() *directory.SourceRecord {
-	return &directory.SourceRecord{Row: 1, Rows: 1, Key: x.key(), Profile: x.profile}
+	return &directory.SourceRecord{Row: 1, Rows: 1, Key: x.key(), Handle: wishHandle(cmp.Or(x.profile.Names.Short, x.profile.Names.Full)), Profile: x.profile}
 }
 
 // none reports whether a section says that there is nothing.
@@ -187,7 +178,7 @@ func (x *extractor) label() {
 }
 
 var (
-	nameLineForm = regexp.MustCompile(`(?i)^(full|official|short|abbreviated|long|team)?[ -]*(?:team )?name[^:]{0,20}:\s*(.+)$`)
+	nameLineForm = regexp.MustCompile(`(?i)^(full|official|short|abbreviated|long|team|former|previous)?[ -]*(?:team )?names?[^:]{0,20}:\s*(.+)$`)
 	acronymForm  = regexp.MustCompile(`^(.*\S)\s+\(([A-Za-z0-9][A-Za-z0-9./-]{1,29})\)\.?$`)
 	shortForm    = regexp.MustCompile(`^([A-Z0-9][A-Za-z0-9./-]{1,29})\s*(?:: | [–—-] )\s*(\S.*\s.*)$`)
 )
@@ -202,6 +193,10 @@ func (x *extractor) names() {
 			switch strings.ToLower(m[1]) {
 			case "short", "abbreviated":
 				n.Short = nameText(m[2], 100)
+			case "former", "previous":
+				for f := range strings.SplitSeq(m[2], ",") {
+					n.Former = append(n.Former, nameText(f, 300))
+				}
 			default:
 				n.Full = nameText(m[2], 300)
 			}

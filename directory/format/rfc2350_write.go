@@ -93,7 +93,7 @@ func (r rendering) prose(number string) string {
 			rank = 2
 		}
 		if s.Number == number && (text == "" || rank > best) {
-			best, text = rank, s.Text
+			best, text = rank, strings.Trim(s.Text, "\n")
 		}
 	}
 	return text
@@ -132,15 +132,15 @@ func (r rendering) facts(number string) string {
 	case "2.3":
 		return string(t.Zone)
 	case "2.4":
-		return r.contacts("phone")
+		return r.contacts("phone", anyUse)
 	case "2.6":
-		return r.contacts("chat")
+		return r.contacts("chat", anyUse)
 	case "2.7":
-		return r.contacts("email")
+		return r.contacts("email", anyUse)
 	case "2.10":
 		return labelled("Website", t.Website)
 	case "2.11":
-		return r.hours()
+		return paragraphs(r.hours(), r.contacts("url", forVulnerabilities))
 	case "3.2":
 		return r.constituency()
 	case "3.3":
@@ -148,7 +148,7 @@ func (r rendering) facts(number string) string {
 	case "5":
 		return list(t.Services)
 	case "6":
-		return r.contacts("url")
+		return r.contacts("url", func(c directory.Contact) bool { return !forVulnerabilities(c) })
 	}
 	return ""
 }
@@ -188,11 +188,17 @@ func (r rendering) address() string {
 	return t.Address + "\n" + country
 }
 
+func anyUse(directory.Contact) bool { return true }
+
+// forVulnerabilities tells the places for vulnerability reports, which
+// documents name in section 2.11, from incident reporting forms.
+func forVulnerabilities(c directory.Contact) bool { return c.Serves("vulnerability") }
+
 // contacts lists the contacts of one channel in the order of preference.
-func (r rendering) contacts(channel string) string {
+func (r rendering) contacts(channel string, which func(directory.Contact) bool) string {
 	var lines []string
 	for _, c := range r.team.Contacts {
-		if c.Channel == channel {
+		if c.Channel == channel && which(c) {
 			lines = append(lines, r.contact(c))
 		}
 	}

@@ -204,9 +204,10 @@ func (f *rollcallFile) refuse(code directory.Code, pointer, value, reason, want 
 func (f *rollcallFile) header(line []byte) bool {
 	const want = `{"format":"rollcall","version":1} as the first line`
 	var h rollcallEdge
-	line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("\uFEFF")))
-	if webPage(line) {
-		return f.refuse("import.html", "", "", "a web page, saved instead of the data", "a file that rollcall export wrote")
+	line = bytes.TrimSpace(bytes.TrimPrefix(line, bom))
+	if err := sniff(line); err != nil {
+		f.yield(directory.RecordItem{Row: f.row, Fatal: err})
+		return false
 	}
 	if bad := decodeInto(line, &h, true); len(bad) > 0 || h.Format != rollcallName {
 		return f.refuse("rollcall.header", "", string(line), "not a file of our own format", want)

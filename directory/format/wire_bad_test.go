@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,7 @@ func TestBadRecords(t *testing.T) {
 		{"hours that end when they start", `{"hours":"Mon 08:00-08:00"}`, "hours.impossible@/hours"},
 		{"hours that overlap", `{"hours":"Mon-Fri 08:00-17:00; Wed 16:00-20:00"}`, "hours.overlap@/hours"},
 		{"a day that does not exist", `{"hours":"Moonday 08:00-17:00"}`, "hours.day@/hours"},
+		{"more stretches than are written back", `{"hours":"Mon-Sun 00:00-01:00; Mon-Sun 02:00-03:00; Mon-Sun 04:00-05:00; Mon-Sun 06:00-07:00; Mon-Sun 08:00-09:00"}`, "hours.syntax@/hours"},
 		{"hours in prose", `{"hours":"8 a.m. to 5 p.m."}`, "hours.syntax@/hours"},
 		{"a language that is none", `{"languages":["klingonese!"]}`, "language.unknown@/languages/0"},
 		{"a date that does not exist", `{"established":"2025-02-30"}`, "date.syntax@/established"},
@@ -238,4 +240,32 @@ func FuzzReadProfile(f *testing.F) {
 			t.Fatalf("the wire form changes:\n%s\n%s", one, two)
 		}
 	})
+}
+
+// Codes are public: each has a case that gives it, and words that help.
+func TestEveryWireCodeHasACase(t *testing.T) {
+	var cases strings.Builder
+	for _, name := range []string{"wire_bad_test.go", "wire_patch_test.go", "rollcall_test.go", "rfc2350_test.go", "keyring_test.go"} {
+		cases.WriteString(readFile(t, name))
+	}
+	seen := map[directory.Code]bool{}
+	for _, c := range directory.Codes() {
+		if slices.ContainsFunc(format.WireCodes(), func(w directory.CodeInfo) bool { return w.Code == c.Code }) {
+			t.Errorf("%s is in the table of package directory too", c.Code)
+		}
+	}
+	for _, c := range format.Codes() {
+		if seen[c.Code] {
+			t.Errorf("%s is in the table twice", c.Code)
+		}
+		seen[c.Code] = true
+	}
+	for _, c := range format.WireCodes() {
+		if !seen[c.Code] || c.Title == "" || c.Advice == "" {
+			t.Errorf("%s is not published, or without title and advice", c.Code)
+		}
+		if !strings.Contains(cases.String(), string(c.Code)) {
+			t.Errorf("%s has no case", c.Code)
+		}
+	}
 }

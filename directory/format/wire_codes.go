@@ -15,7 +15,6 @@ var wireCodes = []directory.CodeInfo{
 	{Code: "field.missing", Title: "A value that must be given is missing or empty", Advice: "Give the value, or leave out the item it belongs to."},
 	{Code: "field.read-only", Title: "Only the directory itself sets this field", Advice: "Leave the field out of what you send."},
 	{Code: "time.syntax", Title: "Not a date and time", Spec: "RFC 3339 section 5.6", Advice: "Write 2026-11-21T20:00:00Z."},
-	{Code: "value.invalid", Title: "A value can't be read", Advice: "The message says why."},
 	{Code: "kind.unknown", Title: "Not a kind of team", Advice: "Use a word of the list in the message."},
 	{Code: "status.unknown", Title: "Not a status of a team", Advice: "Use active, inactive or forming."},
 	{Code: "service.unknown", Title: "Not a service of the FIRST CSIRT Services Framework", Advice: "Use a word of the list in the message."},
@@ -64,6 +63,5 @@ var documentCodes = []directory.CodeInfo{
 // directory.
 var keyringCodes = []directory.CodeInfo{
 	{Code: "keyring.no-address", Title: "No user ID of the key has a mail address", Advice: "Enter the key at its team by hand, or add a user ID with the team's address."},
-	{Code: "keyring.no-team", Title: "No team has a contact with an address of the key", Advice: "Enter the address at its team first, then import the keyring again."},
 	{Code: "keyring.duplicate", Title: "The same key stands twice in the keyring", Advice: "Nothing: the first was taken. Merge the two if they differ."},
 }

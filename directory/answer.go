@@ -110,7 +110,7 @@ type Subject struct {
 // Candidate is one team to contact, and why.
 type Candidate struct {
 	Team        *Team    // belongs to the index: never change it, and redact it before showing it
-	Contact     *Contact // nil when the viewer may see none, or a Near team has none
+	Contact     *Contact // nil when the viewer may see none, or when the team itself was asked for and has none
 	Withheld    bool     // a better contact exists that the viewer may not see
 	Near        bool     // the name only looks like the one asked for: never to be taken without asking
 	Standing    Standing // of Contact

@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
@@ -131,19 +132,28 @@ func bigIndex(tb testing.TB, rows []directory.ReferenceRow, teams int) *director
 	return directory.BuildIndex(directory.IndexOptions{}, directory.Head{Seq: 1, Epoch: "a"}, crowd(teams), tableFrom(tb, directory.PrefixCountry, rows))
 }
 
-// nsPer times fn over all addresses until it took 200 ms.
+// nsPer returns the cost of fn for each address. It adds up the best time of
+// each hundred addresses over at least thirty rounds: other work on the
+// machine makes a round slower and never faster.
 func nsPer(addrs []netip.Addr, fn func(netip.Addr)) float64 {
-	for _, a := range addrs {
-		fn(a)
-	}
-	n, start := 0, time.Now()
-	for time.Since(start) < 200*time.Millisecond {
-		for _, a := range addrs {
-			fn(a)
+	const part = 100
+	best := make([]time.Duration, (len(addrs)+part-1)/part)
+	for round, start := 0, time.Now(); round < 30 || time.Since(start) < 300*time.Millisecond; round++ {
+		for i := range best {
+			began := time.Now()
+			for _, a := range addrs[i*part : min((i+1)*part, len(addrs))] {
+				fn(a)
+			}
+			if took := time.Since(began); best[i] == 0 || took < best[i] {
+				best[i] = took
+			}
 		}
-		n += len(addrs)
 	}
-	return float64(time.Since(start).Nanoseconds()) / float64(n)
+	var sum time.Duration
+	for _, b := range best {
+		sum += b
+	}
+	return float64(sum.Nanoseconds()) / float64(len(addrs))
 }
 
 // BenchmarkLookupIP is the whole ladder for an anonymous viewer at 400,000
@@ -160,13 +170,16 @@ func BenchmarkLookupIP(b *testing.B) {
 	var answer directory.Answer
 	ask := directory.Ask{Viewer: directory.Nobody(), Now: now}
 	b.ReportAllocs()
+	look := func(a netip.Addr) { x.Lookup(directory.Query{Kind: directory.KindIP, Addr: a}, ask, &answer) }
+	ours := nsPer(addrs, look)
 	i := 0
 	for b.Loop() {
-		x.Lookup(directory.Query{Kind: directory.KindIP, Addr: addrs[i%len(addrs)]}, ask, &answer)
+		look(addrs[i%len(addrs)])
 		i++
 	}
-	b.ReportMetric(base, "bare-trie-ns/op")
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/base, "x-bare-trie")
+	b.ReportMetric(base, "bare-trie-ns")
+	b.ReportMetric(ours, "best-ns")
+	b.ReportMetric(ours/base, "x-bare-trie")
 }
 
 // BenchmarkGrowth compares the cost of the same question over 40,000 and over
@@ -181,7 +194,7 @@ func BenchmarkGrowth(b *testing.B) {
 		ask := directory.Ask{Viewer: directory.Nobody(), Now: now}
 		look := func(a netip.Addr) { x.Lookup(directory.Query{Kind: directory.KindIP, Addr: a}, ask, &answer) }
 		feed[n] = nsPer(askedAddresses(rows, 10_000), look)
-		random[n] = nsPer(askedAddresses(rows, 2_000_000), look)
+		random[n] = nsPer(askedAddresses(rows, 500_000), look)
 	}
 	for b.Loop() { //nolint:revive // measured above: both sizes belong to one figure
 	}
@@ -195,14 +208,17 @@ func BenchmarkGrowth(b *testing.B) {
 func BenchmarkApply(b *testing.B) {
 	x := bigIndex(b, randomRows(400_000), 100_000)
 	b.ReportAllocs()
-	i := 0
+	i, best := 0, time.Duration(math.MaxInt64)
 	for b.Loop() {
 		r := member(50 + i%1000)
 		r.Own.Resources[1].Domain = directory.Domain(fmt.Sprintf("moved%d.example.org", i))
 		r.Own.Names.Short = fmt.Sprintf("Moved %d", i)
+		began := time.Now()
 		x = x.Apply(int64(i), []directory.Record{r})
+		best = min(best, time.Since(began))
 		i++
 	}
+	b.ReportMetric(float64(best.Microseconds()), "best-µs")
 }
 
 // BenchmarkBuildReference reads 400,000 prefixes from their blocks.

@@ -15,7 +15,7 @@ type Index struct {
 	epoch   string
 
 	teams   shardMap[TeamID, *entry]   // live teams
-	merged  shardMap[TeamID, TeamID]   // teams that became part of another
+	merged  shardMap[TeamID, merged]   // teams that became part of another
 	handles shardMap[Handle, TeamID]   // of both
 	names   shardMap[string, []holder] // folded names and handles of live teams
 
@@ -31,6 +31,12 @@ type Index struct {
 	origin     *ReferenceTable
 	asnCountry *ReferenceTable
 	last       *entry // the team of last resort; nil when there is none
+}
+
+// merged is a team that became part of another.
+type merged struct {
+	into   TeamID
+	handle Handle
 }
 
 // countryTable holds a list for each pair of letters.
@@ -112,11 +118,11 @@ func (x *Index) resolve(id TeamID) *entry {
 		if e, ok := x.teams.get(id); ok {
 			return e
 		}
-		next, ok := x.merged.get(id)
+		m, ok := x.merged.get(id)
 		if !ok {
 			return nil
 		}
-		id = next
+		id = m.into
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ type indexEdit struct {
 	inPlace bool  // nobody else sees the prefixes and countries: no copies
 
 	teams        *shardEdit[TeamID, *entry]
-	merged       *shardEdit[TeamID, TeamID]
+	merged       *shardEdit[TeamID, merged]
 	handles      *shardEdit[Handle, TeamID]
 	names        *shardEdit[string, []holder]
 	asns         *shardEdit[ASN, []holder]
@@ -79,6 +79,9 @@ func (e *indexEdit) rename(old, next *entry, r *Record) {
 	if old != nil && old.team.Handle != r.Handle {
 		release(old.team.Handle)
 	}
+	if m, ok := e.merged.get(r.ID); ok && m.handle != r.Handle {
+		release(m.handle)
+	}
 	switch {
 	case next != nil:
 		e.teams.set(r.ID, next)
@@ -86,7 +89,7 @@ func (e *indexEdit) rename(old, next *entry, r *Record) {
 		e.handles.set(r.Handle, r.ID)
 	case r.MergedInto != "":
 		e.teams.delete(r.ID)
-		e.merged.set(r.ID, r.MergedInto)
+		e.merged.set(r.ID, merged{r.MergedInto, r.Handle})
 		if id, ok := e.handles.get(r.Handle); !ok || id == r.ID || !e.lives(id) {
 			e.handles.set(r.Handle, r.ID)
 		}

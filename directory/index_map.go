@@ -17,7 +17,7 @@ type shardMap[K comparable, V any] struct {
 
 // shardCount makes shards of some 50 keys in a directory of 100,000 teams
 // with two names each: copying one is a matter of microseconds.
-const shardCount = 1 << 12
+const shardCount = 1 << 11
 
 func (m *shardMap[K, V]) get(k K) (v V, ok bool) {
 	if m.shards == nil {

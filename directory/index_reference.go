@@ -77,7 +77,7 @@ type referenceLoader struct {
 }
 
 func (l *referenceLoader) row(r ReferenceRow) error {
-	e := rangeEntry{set: l.set}
+	e := rangeEntry{rangeHit: rangeHit{set: l.set}}
 	switch {
 	case l.table.kind == PrefixASN:
 		if len(r.Origins) == 0 {
@@ -108,7 +108,7 @@ func (l *referenceLoader) row(r ReferenceRow) error {
 }
 
 func atPrefix(e rangeEntry, p netip.Prefix) rangeEntry {
-	e.hi, e.lo = addrKey(p.Addr())
+	e.hi, e.lo = keyOf(p.Addr())
 	e.bits = uint8(p.Bits())
 	return e
 }
@@ -162,21 +162,21 @@ func (t *ReferenceTable) source() *ReferenceSet {
 }
 
 // prefix returns the most specific entry that covers all of p.
-func (t *ReferenceTable) prefix(p netip.Prefix) (*rangeEntry, netip.Prefix) {
-	table, is4 := t.v6, p.Addr().Is4()
-	if is4 {
+func (t *ReferenceTable) prefix(p netip.Prefix) (rangeHit, netip.Prefix, bool) {
+	table, a := t.v6, p.Addr()
+	if a.Is4() {
 		table = t.v4
 	}
-	hi, lo := addrKey(p.Addr())
-	e := table.lookup(hi, lo, p.Bits())
-	if e == nil {
-		return nil, netip.Prefix{}
+	hi, lo := keyOf(a)
+	h, ok := table.lookup(hi, lo, uint8(p.Bits()))
+	if !ok {
+		return h, netip.Prefix{}, false
 	}
-	return e, e.prefix(is4)
+	return h, netip.PrefixFrom(a, int(h.bits)).Masked(), true
 }
 
 // number returns the entry that covers an AS number.
-func (t *ReferenceTable) number(n ASN) *rangeEntry { return t.asn.lookup(uint64(n)<<32, 0, 32) }
+func (t *ReferenceTable) number(n ASN) (rangeHit, bool) { return t.asn.lookup(uint64(n)<<32, 0, 32) }
 
 // size returns the number of entries in memory.
 func (t *ReferenceTable) size() int {
@@ -184,7 +184,7 @@ func (t *ReferenceTable) size() int {
 	if t != nil {
 		for _, r := range []*rangeTable{t.v4, t.v6, t.asn} {
 			if r != nil {
-				n += len(r.entries)
+				n += len(r.links)
 			}
 		}
 	}

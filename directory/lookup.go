@@ -95,10 +95,10 @@ func (c *climb) address(p netip.Prefix) {
 	}
 	subject := Subject{Prefix: p}
 	c.prefixes(subject)
-	entry, asn := c.origins(subject)
+	hit, networks := c.origins(subject)
 	country := c.countryOf(subject, c.x.country)
-	for i := 0; country == "" && i < c.originCount(entry, asn); i++ {
-		country = c.countryOfASN(c.originAt(entry, asn, i))
+	for i := 0; country == "" && i < networks; i++ {
+		country = c.countryOfASN(c.origin(hit, i))
 	}
 	c.nation(country)
 	c.lastResort()
@@ -124,42 +124,36 @@ func (c *climb) prefixes(s Subject) {
 	}
 }
 
-// origins finds the networks that originate the subject's address space and
-// asks for each of them.
-func (c *climb) origins(s Subject) (*rangeEntry, *ReferenceTable) {
+// origins finds the networks that originate the subject's address space, and
+// how many they are, and asks for each of them.
+func (c *climb) origins(s Subject) (rangeHit, int) {
 	t := c.x.origin
 	if !t.loaded() {
 		c.notLoaded(RungASN, s)
-		return nil, nil
+		return rangeHit{}, 0
 	}
-	e, p := t.prefix(s.Prefix)
-	if e == nil {
+	h, p, ok := t.prefix(s.Prefix)
+	if !ok {
 		c.trace(Step{Rung: RungASN, Result: StepNone, Subject: s, Set: t.source()})
-		return nil, nil
+		return h, 0
 	}
-	for i := range c.originCount(e, t) {
-		n := c.originAt(e, t, i)
-		c.trace(Step{Rung: RungASN, Result: StepMapped, Subject: s, Found: Subject{Prefix: p, ASN: n}, Set: &t.sets[e.set]})
-		c.ownASN(n)
+	n := 1
+	if h.list {
+		n = len(t.lists[h.value])
 	}
-	return e, t
+	for i := range n {
+		asn := c.origin(h, i)
+		c.trace(Step{Rung: RungASN, Result: StepMapped, Subject: s, Found: Subject{Prefix: p, ASN: asn}, Set: &t.sets[h.set]})
+		c.ownASN(asn)
+	}
+	return h, n
 }
 
-func (c *climb) originCount(e *rangeEntry, t *ReferenceTable) int {
-	switch {
-	case e == nil:
-		return 0
-	case e.list:
-		return len(t.lists[e.value])
+func (c *climb) origin(h rangeHit, i int) ASN {
+	if h.list {
+		return c.x.origin.lists[h.value][i]
 	}
-	return 1
-}
-
-func (c *climb) originAt(e *rangeEntry, t *ReferenceTable, i int) ASN {
-	if e.list {
-		return t.lists[e.value][i]
-	}
-	return ASN(e.value)
+	return ASN(h.value)
 }
 
 func (c *climb) ownASN(n ASN) {
@@ -182,13 +176,13 @@ func (c *climb) countryOf(s Subject, t *ReferenceTable) Country {
 		c.notLoaded(RungCountry, s)
 		return ""
 	}
-	e, p := t.prefix(s.Prefix)
-	if e == nil {
+	h, p, ok := t.prefix(s.Prefix)
+	if !ok {
 		c.trace(Step{Rung: RungCountry, Result: StepNone, Subject: s, Set: t.source()})
 		return ""
 	}
-	country := countryAt(e.value)
-	c.trace(Step{Rung: RungCountry, Result: StepMapped, Subject: s, Found: Subject{Prefix: p, Country: country}, Set: &t.sets[e.set]})
+	country := countryAt(h.value)
+	c.trace(Step{Rung: RungCountry, Result: StepMapped, Subject: s, Found: Subject{Prefix: p, Country: country}, Set: &t.sets[h.set]})
 	return country
 }
 
@@ -198,13 +192,13 @@ func (c *climb) countryOfASN(n ASN) Country {
 		c.notLoaded(RungCountry, s)
 		return ""
 	}
-	e := t.number(n)
-	if e == nil {
+	h, ok := t.number(n)
+	if !ok {
 		c.trace(Step{Rung: RungCountry, Result: StepNone, Subject: s, Set: t.source()})
 		return ""
 	}
-	country := countryAt(e.value)
-	c.trace(Step{Rung: RungCountry, Result: StepMapped, Subject: s, Found: Subject{Country: country}, Set: &t.sets[e.set]})
+	country := countryAt(h.value)
+	c.trace(Step{Rung: RungCountry, Result: StepMapped, Subject: s, Found: Subject{Country: country}, Set: &t.sets[h.set]})
 	return country
 }
 

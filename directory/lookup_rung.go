@@ -108,6 +108,9 @@ func (c *climb) tier(r Rung, h *holder, ranked bool) int {
 // tiers adds the contacts of the teams, tier by tier, and says what came of
 // the first tier that had any.
 func (c *climb) tiers(r Rung, found Subject, list []holder, ranked bool) StepResult {
+	if len(list) == 1 {
+		return c.oneTier(r, found, list, ranked, c.tier(r, &list[0], ranked))
+	}
 	result := StepNoContact
 	for low := math.MinInt; ; {
 		next := math.MaxInt
@@ -136,10 +139,10 @@ func (c *climb) oneTier(r Rung, found Subject, list []holder, ranked bool, tier 
 			continue
 		}
 		ch := c.chosen(r, h)
-		if ch.contact == nil && !ch.withheld {
+		if ch.contact == nil && !ch.withheld && !c.identifies(r) {
 			continue
 		}
-		hidden = hidden || ch.contact == nil
+		hidden = hidden || ch.contact == nil && ch.withheld
 		if ch.contact != nil {
 			teams++
 		}
@@ -158,6 +161,12 @@ func (c *climb) oneTier(r Rung, found Subject, list []holder, ranked bool, tier 
 		return StepWithheld
 	}
 	return StepNoContact
+}
+
+// identifies reports whether the question is which team it is, and not only
+// how to reach it: then a team without contact is an answer.
+func (c *climb) identifies(r Rung) bool {
+	return r == RungFingerprint || r == RungTeam && c.a.Query.Kind == KindTeam
 }
 
 // failing adds the contacts that would have been chosen if they worked.

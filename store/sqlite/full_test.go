@@ -10,13 +10,12 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/store"
-	"github.com/rollcall-csirt/rollcall/store/sqlite"
 	"github.com/rollcall-csirt/rollcall/store/storetest"
 )
 
-// TestDiskFull fills a small file system: writes fail and say why, reads go
-// on, and once there is space writes go on too.
-func TestDiskFull(t *testing.T) {
+// smallDisk mounts 4 MiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	if os.Getuid() != 0 {
 		t.Skip("only root can mount a small file system")
@@ -29,16 +28,16 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("unmount: %v", err)
 		}
 	})
+	return dir
+}
+
+// TestDiskFull fills a small file system: writes fail and say why, reads go
+// on, and once there is space writes go on too.
+func TestDiskFull(t *testing.T) {
 	ctx := context.Background()
-	db, err := sqlite.Open(ctx, filepath.Join(dir, "a.db"), store.MigrateFirst)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Errorf("Close: %v", err)
-		}
-	}()
+	dir := smallDisk(t)
+	var err error
+	db := storetest.SQLite().Reopen(t, filepath.Join(dir, "a.db"), store.MigrateFirst)
 	ballast := write(t, filepath.Join(dir, "ballast"), strings.Repeat("x", 1<<20))
 	n := 0
 	for ; err == nil && n < 100000; n += 10 {

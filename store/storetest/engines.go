@@ -118,7 +118,9 @@ func createPostgres(t testing.TB) string {
 		t.Fatalf("%s: %v", PostgresVariable, err)
 	}
 	name := "rollcall_test_" + strings.ToLower(rand.Text())
-	if _, err := admin.Exec(`CREATE DATABASE ` + name); err != nil {
+	// A database is made for every test: copying files is quicker than logging
+	// every page.
+	if _, err := admin.Exec(`CREATE DATABASE ` + name + ` STRATEGY file_copy`); err != nil {
 		t.Fatalf("%s: create database: %v", PostgresVariable, err)
 	}
 	t.Cleanup(func() {

@@ -53,9 +53,7 @@ func backup(t testing.TB, db *store.DB) ([]byte, store.BackupInfo) {
 	return b.Bytes(), info
 }
 
-// rows returns the lines of an archive between header and trailer, without the
-// one with the epoch.
-func rows(t testing.TB, archive []byte) string {
+func unpack(t testing.TB, archive []byte) string {
 	t.Helper()
 	zip, err := gzip.NewReader(bytes.NewReader(archive))
 	if err != nil {
@@ -65,8 +63,28 @@ func rows(t testing.TB, archive []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return string(text)
+}
+
+func pack(t testing.TB, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// rows returns the lines of an archive between header and trailer, without the
+// one with the epoch.
+func rows(t testing.TB, archive []byte) string {
+	t.Helper()
 	var kept []string
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(unpack(t, archive)) {
 		if strings.HasPrefix(line, "[") && !strings.HasPrefix(line, `["meta","epoch"`) {
 			kept = append(kept, line)
 		}
@@ -132,32 +150,12 @@ func testDamagedBackup(t *testing.T, e Engine) {
 	fill(t, db)
 	archive, _ := backup(t, db)
 	before := head(t, db)
-	repack := func(change func(string) string) []byte {
-		zip, err := gzip.NewReader(bytes.NewReader(archive))
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := io.ReadAll(zip)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var b bytes.Buffer
-		w := gzip.NewWriter(&b)
-		if _, err := io.WriteString(w, change(string(text))); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return b.Bytes()
-	}
+	text := unpack(t, archive)
 	swap := func(old, with string) []byte {
-		return repack(func(s string) string {
-			if !strings.Contains(s, old) {
-				t.Fatalf("the archive has no %q", old)
-			}
-			return strings.Replace(s, old, with, 1)
-		})
+		if !strings.Contains(text, old) {
+			t.Fatalf("the archive has no %q", old)
+		}
+		return pack(t, strings.Replace(text, old, with, 1))
 	}
 	flipped := bytes.Clone(archive)
 	flipped[len(flipped)/2] ^= 0x10
@@ -169,8 +167,8 @@ func testDamagedBackup(t *testing.T, e Engine) {
 		"without its end":     archive[:len(archive)-9],
 		"a flipped bit":       flipped,
 		"a changed value":     swap("Team 17 of Example", "Team 71 of Example"),
-		"without a trailer":   repack(func(s string) string { return s[:strings.LastIndex(s, `{"rows"`)] }),
-		"more behind its end": repack(func(s string) string { return s + "{}\n" }),
+		"without a trailer":   pack(t, text[:strings.LastIndex(text, `{"rows"`)]),
+		"more behind its end": pack(t, text+"{}\n"),
 		"a later format":      swap(`"version":1`, `"version":2`),
 		"a later schema":      swap(`"migration":1`, `"migration":9999`),
 		"an unknown table":    swap(`{"name":"team"`, `{"name":"crew"`),

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -104,6 +103,33 @@ func testTokens(t *testing.T, e Engine) {
 	}
 }
 
+// load replaces a set of reference data as the next change.
+func load(t testing.TB, s directory.Store, set directory.ReferenceSet, blocks [][]byte) {
+	t.Helper()
+	update(t, s, func(tx directory.Tx) error {
+		seq, err := tx.NextSeq(1)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutReference(set, blocks); err != nil {
+			return err
+		}
+		return tx.Append(directory.Change{Seq: seq, Type: "reference", ID: set.ID(), Op: directory.OpUpsert, At: Moment()}, directory.AuditEntry{At: Moment()})
+	})
+}
+
+// readBlocks reads a set while it asks for something else too.
+func readBlocks(s directory.Store, set directory.ReferenceSet, yield func([]byte) error) error {
+	return s.View(context.Background(), func(r directory.Reader) error {
+		return r.ReferenceBlocks(set.Kind, set.Source, func(b []byte) error {
+			if _, err := r.Head(); err != nil {
+				return err
+			}
+			return yield(b)
+		})
+	})
+}
+
 func testReferences(t *testing.T, e Engine) {
 	_, db := e.Open(t)
 	set := directory.ReferenceSet{Kind: directory.PrefixCountry, Source: "rir", AsOf: Moment().Truncate(24 * time.Hour), Loaded: Moment(), Rows: 100000, Hash: "h", Seq: 1}
@@ -112,59 +138,27 @@ func testReferences(t *testing.T, e Engine) {
 	for i := range 100 {
 		blocks = append(blocks, append(bytes.Repeat([]byte{byte(i), 0, 0xff}, 5000), byte(i)))
 	}
-	load := func(s directory.ReferenceSet, blocks [][]byte) {
+	wantBlocks := func(want [][]byte) {
 		t.Helper()
-		update(t, db, func(tx directory.Tx) error {
-			seq, err := tx.NextSeq(1)
-			if err != nil {
-				return err
-			}
-			if err := tx.PutReference(s, blocks); err != nil {
-				return err
-			}
-			return tx.Append(directory.Change{Seq: seq, Type: "reference", ID: s.ID(), Op: directory.OpUpsert, At: Moment()}, directory.AuditEntry{At: Moment()})
-		})
-	}
-	read := func(yield func([]byte) error) error {
-		return db.View(context.Background(), func(r directory.Reader) error {
-			return r.ReferenceBlocks(set.Kind, set.Source, func(b []byte) error {
-				if _, err := r.Head(); err != nil { // yield may read too
-					return err
-				}
-				return yield(b)
-			})
-		})
-	}
-	count := func() (n int) {
-		t.Helper()
-		err := read(func(b []byte) error {
-			if !bytes.Equal(b, blocks[n]) {
-				return fmt.Errorf("block %d differs", n)
-			}
-			n++
-			return nil
-		})
-		if err != nil {
+		var got [][]byte
+		if err := readBlocks(db, set, func(b []byte) error { got = append(got, b); return nil }); err != nil {
 			t.Error(err)
 		}
-		return n
+		wantEqual(t, "ReferenceBlocks", got, want)
 	}
-	load(set, blocks)
-	load(other, blocks[:1])
+	load(t, db, set, blocks)
+	load(t, db, other, blocks[:1])
 	wantEqual(t, "References", view(t, db, directory.Reader.References), []directory.ReferenceSet{other, set})
-	if n := count(); n != 100 {
-		t.Errorf("%d blocks, want 100", n)
-	}
+	wantBlocks(blocks)
 	stop := errors.New("stop")
-	if err := read(func([]byte) error { return stop }); err != stop {
+	if err := readBlocks(db, set, func([]byte) error { return stop }); err != stop {
 		t.Errorf("ReferenceBlocks returned %v, want the error of yield", err)
 	}
 	set.Seq, set.Rows = 3, 7
-	load(set, blocks[:3])
-	if n := count(); n != 3 {
-		t.Errorf("%d blocks after a replacement, want 3", n)
-	}
-	load(set, nil)
+	load(t, db, set, blocks[:3])
+	wantBlocks(blocks[:3])
+	load(t, db, set, nil)
+	wantBlocks(nil)
 	wantEqual(t, "References after a removal", view(t, db, directory.Reader.References), []directory.ReferenceSet{other})
 	whole(t, db)
 }

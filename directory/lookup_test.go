@@ -244,18 +244,18 @@ func TestLookupTrace(t *testing.T) {
 			"prefix 192.0.2.0/24 → AS64496 (prefix-asn/test, as of " + day + ")",
 			"asn AS64496: Beta SOC",
 			"prefix 192.0.2.0/24 → AT (prefix-country/test, as of " + day + ")",
-			"AT: not among the teams for a country",
+			"AT: no team is responsible for the whole country",
 			"national AT: 2 teams, and nothing that decides between them",
 		}},
 		{"nobody", "10.0.0.1", []string{
-			"10.0.0.1: not among the address space of teams",
+			"10.0.0.1: in no team's address space",
 			"10.0.0.1: not in the reference data (prefix-asn/test, as of " + day + ")",
 			"10.0.0.1: not in the reference data (prefix-country/test, as of " + day + ")",
 		}},
 		{"no contact published", "www.silent.example", []string{
 			"domain silent.example, which holds www.silent.example: Silent, no contact published",
 			"www.silent.example → NL",
-			"NL: not among the teams for a country",
+			"NL: no team is responsible for the whole country",
 			"national NL: National NL",
 		}},
 		{"no longer operating", "gone.example", []string{

@@ -23,29 +23,27 @@ func (s Subject) String() string {
 	return ""
 }
 
-// asked says what a rung looks for, in the plural.
-func (r Rung) asked() string {
+// missed says of a subject that a rung found nothing for it.
+func (r Rung) missed() string {
 	switch r {
 	case RungFingerprint:
-		return "keys"
+		return "no team publishes this key"
 	case RungMailbox:
-		return "mailboxes"
+		return "no team lists this mailbox"
 	case RungTeam:
-		return "team names"
+		return "no team has this name"
 	case RungPrefix:
-		return "address space of teams"
+		return "in no team's address space"
 	case RungASN:
-		return "networks of teams"
+		return "no team's network"
 	case RungDomain:
-		return "domains of teams"
+		return "no team lists this domain or one above it"
 	case RungCountry:
-		return "teams for a country"
+		return "no team is responsible for the whole country"
 	case RungNational:
-		return "teams designated by a country"
-	case RungLastResort:
-		return "the team of last resort"
+		return "no team is designated"
 	}
-	return string(r)
+	return "nobody is named"
 }
 
 // Text puts the step in words, on one line, for people: "prefix 193.0.0.0/19
@@ -53,7 +51,7 @@ func (r Rung) asked() string {
 func (s Step) Text() string {
 	subject := s.Subject.String()
 	if subject == "" {
-		subject = s.Rung.asked()
+		subject = "everything else"
 	}
 	switch s.Result {
 	case StepMapped:
@@ -130,7 +128,7 @@ func (s Step) none(subject string) string {
 	if s.Rung == RungCountry && s.Subject.Country == "" {
 		return subject + ": leads to no country"
 	}
-	return fmt.Sprintf("%s: not among the %s", subject, s.Rung.asked())
+	return subject + ": " + s.Rung.missed()
 }
 
 // note names the set and its day in brackets; "" for no set.

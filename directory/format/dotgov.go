@@ -214,8 +214,8 @@ func (g *dotgovGroup) record() *directory.SourceRecord {
 		byDomain = slices.SortedFunc(slices.Values(byDomain), func(a, b dotgovRow) int { return cmp.Compare(a.domain, b.domain) })
 	}
 	rec := &directory.SourceRecord{Row: g.rows[0].n, Rows: len(g.rows), Key: g.key}
-	if first := string(byDomain[0].domain); len(first) <= 64 {
-		rec.Handle = directory.Handle(first)
+	if home := string(home(byDomain)); len(home) <= 64 {
+		rec.Handle = directory.Handle(home)
 	}
 	p := &rec.Profile
 	p.Names = g.names()
@@ -234,6 +234,17 @@ func (g *dotgovGroup) record() *directory.SourceRecord {
 			Uses: []directory.Word{"general", "abuse", "vulnerability"}})
 	}
 	return rec
+}
+
+// home is the domain that names the group best: that of its mailbox, where the
+// group holds it, else the first.
+func home(byDomain []dotgovRow) directory.Domain {
+	for _, r := range byDomain {
+		if r.contact != "" && r.contact.Domain() == r.domain {
+			return r.domain
+		}
+	}
+	return byDomain[0].domain
 }
 
 // names takes the organisation named most often as the name, and the other

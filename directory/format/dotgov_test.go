@@ -165,3 +165,21 @@ func TestImportsStopWhenAskedTo(t *testing.T) {
 		t.Errorf("%d items, want one of each of 5 codecs", n)
 	}
 }
+
+// TestDotgovHandle: the handle is the mailbox's own domain where the group
+// holds it, whatever the order of the file.
+func TestDotgovHandle(t *testing.T) {
+	const header = "Domain name,Domain type,Organization name,Suborganization name,City,State,Security contact email\n"
+	for _, c := range []struct{ name, rows, want string }{
+		{"the mailbox's domain is in the group",
+			"aaa.example.org,City,A,,X,KS,desk@mmm.example.org\nmmm.example.org,City,A,,X,KS,desk@mmm.example.org\n", "mmm.example.org"},
+		{"the mailbox is elsewhere", "bbb.example.org,City,A,,X,KS,desk@example.net\naaa.example.org,City,A,,X,KS,desk@example.net\n", "aaa.example.org"},
+		{"the mailbox is below", "bbb.example.org,City,A,,X,KS,desk@mail.bbb.example.org\n", "bbb.example.org"},
+	} {
+		for item := range format.Dotgov(strings.NewReader(header + c.rows)) {
+			if item.Record == nil || string(item.Record.Handle) != c.want {
+				t.Errorf("%s: got %+v, want the handle %s", c.name, item, c.want)
+			}
+		}
+	}
+}

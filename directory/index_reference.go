@@ -38,11 +38,12 @@ type ReferenceBlocks func(set ReferenceSet, yield func([]byte) error) error
 // ReferenceTable is the reference data of one kind from all its sources, made
 // ready to be asked. It is immutable.
 type ReferenceTable struct {
-	kind   ReferenceKind
-	sets   []ReferenceSet
-	v4, v6 *rangeTable
-	asn    *rangeTable
-	lists  [][]ASN // origins of prefixes that have several
+	kind  ReferenceKind
+	sets  []ReferenceSet
+	v4    *rangeTable[uint32] // each nil when it is empty
+	v6    *rangeTable[uint64]
+	asn   *rangeTable[uint32]
+	lists [][]ASN // origins of prefixes that have several
 }
 
 // NewReferenceTable reads the sets of one kind. The more specific entry wins,
@@ -140,13 +141,15 @@ func (l *referenceLoader) finish() {
 		}
 		return x.Source < y.Source
 	}
-	build := func(entries []rangeEntry, is4 bool) *rangeTable {
-		if len(entries) == 0 {
-			return nil
-		}
-		return newRangeTable(entries, is4, newer)
+	if len(l.v4) > 0 {
+		l.table.v4 = newRangeTable[uint32](l.v4, newer)
 	}
-	l.table.v4, l.table.v6, l.table.asn = build(l.v4, true), build(l.v6, false), build(l.asn, true)
+	if len(l.v6) > 0 {
+		l.table.v6 = newRangeTable[uint64](l.v6, newer)
+	}
+	if len(l.asn) > 0 {
+		l.table.asn = newRangeTable[uint32](l.asn, newer)
+	}
 }
 
 // loaded reports whether any set of the kind is loaded.
@@ -163,12 +166,15 @@ func (t *ReferenceTable) source() *ReferenceSet {
 
 // prefix returns the most specific entry that covers all of p.
 func (t *ReferenceTable) prefix(p netip.Prefix) (rangeHit, netip.Prefix, bool) {
-	table, a := t.v6, p.Addr()
-	if a.Is4() {
-		table = t.v4
-	}
+	a := p.Addr()
 	hi, lo := keyOf(a)
-	h, ok := table.lookup(hi, lo, uint8(p.Bits()))
+	var h rangeHit
+	var ok bool
+	if a.Is4() {
+		h, ok = t.v4.lookup(hi, lo, uint8(p.Bits()))
+	} else {
+		h, ok = t.v6.lookup(hi, lo, uint8(p.Bits()))
+	}
 	if !ok {
 		return h, netip.Prefix{}, false
 	}
@@ -180,13 +186,15 @@ func (t *ReferenceTable) number(n ASN) (rangeHit, bool) { return t.asn.lookup(ui
 
 // size returns the number of entries in memory.
 func (t *ReferenceTable) size() int {
-	n := 0
-	if t != nil {
-		for _, r := range []*rangeTable{t.v4, t.v6, t.asn} {
-			if r != nil {
-				n += len(r.links)
-			}
-		}
+	if t == nil {
+		return 0
 	}
-	return n
+	return t.v4.size() + t.v6.size() + t.asn.size()
+}
+
+func (t *rangeTable[K]) size() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.links)
 }

@@ -68,7 +68,7 @@ func (db *DB) Update(ctx context.Context, fn func(directory.Tx) error) error {
 
 func (db *DB) update(ctx context.Context, op string, fn func(*tx) error) error {
 	for i := 1; ; i++ {
-		err := db.updateOnce(ctx, op, fn)
+		err := ended(ctx, op, db.updateOnce(ctx, op, fn))
 		if err == nil || i == attempts || db.fault(err) != FaultRetry {
 			return err
 		}
@@ -114,7 +114,17 @@ func (db *DB) view(ctx context.Context, op string, fn func(*view) error) error {
 		return db.fail(op, "", err)
 	}
 	defer begun.Rollback() //nolint:errcheck // there is nothing to undo
-	return fn(&view{ctx: ctx, db: db, tx: begun})
+	return ended(ctx, op, fn(&view{ctx: ctx, db: db, tx: begun}))
+}
+
+// ended names the end of the context as the cause where database/sql or the
+// driver only says what came of it: a transaction that is done already, a
+// statement that was interrupted.
+func ended(ctx context.Context, op string, err error) error {
+	if e, ok := errors.AsType[*directory.Error](err); !ok || e.Kind != directory.Internal || ctx.Err() == nil {
+		return err
+	}
+	return &directory.Error{Kind: directory.Unavailable, Op: op, Err: errors.Join(ctx.Err(), err)}
 }
 
 // view is a [directory.Reader]. It lives as long as its transaction and keeps

@@ -95,7 +95,7 @@ func (t *tx) checkRevisions(writes []directory.TeamWrite) error {
 		r := &writes[i].Record
 		if was, stored := have[r.ID]; stored && was != r.Revision-1 || r.Revision < 1 {
 			return conflict(opPut, string(r.Handle), directory.Problem{
-				Code: "revision.conflict", Field: "/revision", Value: fmt.Sprint(r.Revision - 1),
+				Code: "revision.stale", Field: "/revision", Value: fmt.Sprint(r.Revision - 1),
 				Reason: fmt.Sprintf("the stored revision is %d", have[r.ID]), Want: "an edit of the stored revision",
 			})
 		}

@@ -103,8 +103,8 @@ func (t *tx) restore(file io.Reader, force bool) (BackupInfo, error) {
 		return BackupInfo{}, t.db.fail(opRestore, "", err)
 	}
 	if rows > 0 && !force {
-		return BackupInfo{}, conflict(opRestore, "", directory.Problem{
-			Code: "restore.not-empty", Reason: "the database is not empty", Want: "an empty database, or --force to replace what it holds"})
+		return BackupInfo{}, &directory.Error{Kind: directory.Conflict, Op: opRestore,
+			Err: errors.New("the database is not empty; --force replaces what it holds")}
 	}
 	for _, table := range slices.Backward(tables()) {
 		if kept(table) {

@@ -232,6 +232,16 @@ func testContext(t *testing.T, e Engine) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Update: %v, want context.Canceled in its chain", err)
 	}
+	late, stop := context.WithCancel(context.Background())
+	err = db.View(late, func(r directory.Reader) error {
+		stop()
+		for { // until the driver has noticed
+			if _, err := r.Teams(directory.TeamFilter{}); err != nil {
+				return err
+			}
+		}
+	})
+	wantKind(t, "View that is cut short", err, directory.Unavailable)
 	wantKind(t, "View", db.View(ctx, func(directory.Reader) error { return nil }), directory.Unavailable)
 	if got := head(t, db).Seq; got != 0 {
 		t.Errorf("the sequence is at %d, want 0", got)

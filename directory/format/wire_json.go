@@ -125,6 +125,9 @@ func (p *jsonParser) array(pointer string, depth int) (any, error) {
 
 // escapePointer writes a name as a reference token (RFC 6901 section 3).
 func escapePointer(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name
+	}
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 

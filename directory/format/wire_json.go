@@ -181,3 +181,6 @@ func shorten(s string) string {
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
+
+// pointerTo is the pointer to an item of a list.
+func pointerTo(list string, i int) string { return list + "/" + strconv.Itoa(i) }

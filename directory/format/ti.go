@@ -11,7 +11,8 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-const maxTI = 256 << 20
+// maxTeamList is far above the list of any forum with all its keys.
+const maxTeamList = 256 << 20
 
 // tiTeam is one entry of the Trusted Introducer's teams.json. Unknown members
 // are passed over: the feed grows without notice.
@@ -61,7 +62,7 @@ type tiCountry struct {
 // value, and the rest of the team is taken.
 func TI(r io.Reader) directory.ImportItems {
 	return func(yield func(directory.ImportItem) bool) {
-		data, err := readWhole(r, maxTI)
+		data, err := readWhole(r, maxTeamList)
 		var teams []json.RawMessage
 		if err == nil && json.Unmarshal(data, &teams) != nil {
 			err = wireProblem("import.header", "", "", "not a JSON array of teams", "the Trusted Introducer's teams.json")
@@ -234,7 +235,7 @@ func (c *tiConverter) contacts(p *directory.Profile, w tiTeam) {
 	for i, f := range w.Phones {
 		at := pointerTo("/phones", i) + "/number"
 		if slices.Contains(f.Usage, "fax") && !slices.Contains(f.Usage, "voice") {
-			c.add("ti.fax", at, f.Number, "a fax number, for which there is no channel here", "")
+			c.add("contact.fax", at, f.Number, "a fax number, for which there is no channel here", "")
 			continue
 		}
 		number := required(&c.parser, at, f.Number, func(s string) (directory.Phone, error) {

@@ -38,7 +38,7 @@ func TestTI(t *testing.T) {
 	wantTold := []string{
 		"1:constituency-type.unknown@/constituency/types/2", "1:country.unknown@/constituency/countries/2/code", "1:asn.reserved@/constituency/asns/3",
 		"1:prefix.host-bits@/constituency/ipranges/3", "1:prefix.reserved@/constituency/ipranges/4", "1:email.display-name@/emails/1/address",
-		"1:ti.fax@/phones/2/number", "1:phone.syntax@/phones/3/number", "1:key.fingerprint-malformed@/pgp_keys/1/fingerprint",
+		"1:contact.fax@/phones/2/number", "1:phone.syntax@/phones/3/number", "1:key.fingerprint-malformed@/pgp_keys/1/fingerprint",
 		"2:date.syntax@/established", "2:hours.syntax@/business_hours", "2:zone.unknown@/business_hours_timezone", "2:membership-status.unknown@/classification/name",
 		"3:skipped:field.missing@/official_name", "4:skipped:field.type@", "5:skipped:field.type@",
 	}

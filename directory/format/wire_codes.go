@@ -66,7 +66,7 @@ var keyringCodes = []directory.CodeInfo{
 	{Code: "keyring.duplicate", Title: "The same key stands twice in the keyring", Advice: "Nothing: the first was taken. Merge the two if they differ."},
 }
 
-// tiCodes are the problems of the Trusted Introducer's feed.
+// tiCodes are the problems of the lists of the Trusted Introducer and FIRST.
 var tiCodes = []directory.CodeInfo{
-	{Code: "ti.fax", Title: "A fax number has no channel", Advice: "Nothing: teams are not reached by fax here."},
+	{Code: "contact.fax", Title: "A fax number has no channel", Advice: "Nothing: teams are not reached by fax here."},
 }

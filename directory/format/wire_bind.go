@@ -17,6 +17,7 @@ import (
 type binder struct {
 	stored   bool // our own format: what the directory itself sets may be there
 	problems []directory.Problem
+	fields   map[reflect.Type][]wireField
 }
 
 // DecodeProfile decodes a profile strictly: unknown and repeated names, wrong
@@ -161,7 +162,14 @@ func (b *binder) object(pointer string, v any, to reflect.Value) {
 		b.wrongType(pointer, v, "an object")
 		return
 	}
-	fields := wireFields(to.Type())
+	fields, ok := b.fields[to.Type()]
+	if !ok {
+		if b.fields == nil {
+			b.fields = map[reflect.Type][]wireField{}
+		}
+		fields = wireFields(to.Type())
+		b.fields[to.Type()] = fields
+	}
 	for _, name := range o.names {
 		at := pointer + "/" + escapePointer(name)
 		i := slices.IndexFunc(fields, func(f wireField) bool { return f.name == name })

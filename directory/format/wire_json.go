@@ -125,6 +125,9 @@ func (p *jsonParser) array(pointer string, depth int) (any, error) {
 
 // escapePointer writes a name as a reference token (RFC 6901 section 3).
 func escapePointer(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name
+	}
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }
 
@@ -178,3 +181,6 @@ func shorten(s string) string {
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
+
+// pointerTo is the pointer to an item of a list.
+func pointerTo(list string, i int) string { return list + "/" + strconv.Itoa(i) }

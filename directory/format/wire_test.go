@@ -247,3 +247,37 @@ func TestTeamFromShowsEvidenceAndOrigins(t *testing.T) {
 	}
 	golden(t, "wire-team.json", b.Bytes())
 }
+
+// Stored armour is read again on its way back, so every kind of key must say
+// the same the second time.
+func TestKeysAreTheSameAfterTheWire(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "testdata", "keys", "*.asc"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no keys to test with: %v", err)
+	}
+	read := 0
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, _, err := directory.ParseKey(data)
+		if err != nil {
+			continue // one of the files that are no keys
+		}
+		read++
+		r := directory.Record{ID: "5694da62-6314-4565-9c4d-1298538826be", Handle: "xx", Revision: 1}
+		r.Own.Keys = []directory.TeamKey{{Key: k}}
+		got, told := items(bytes.NewReader(export(t, r)))
+		if len(got) != 1 {
+			t.Errorf("%s: %s", f, told)
+			continue
+		}
+		if diff := cmp.Diff(r.Own.Keys, got[0].Own.Keys); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", f, diff)
+		}
+	}
+	if read < 10 {
+		t.Errorf("only %d keys were read", read)
+	}
+}

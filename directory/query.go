@@ -43,6 +43,20 @@ func ParseQuery(s string) (Query, error) {
 	return Query{}, problem("query.syntax", s, "nothing that could be looked up", wantQuery)
 }
 
+// queryCodes are the rules that a query itself can break; what it holds can
+// break those of its kind too.
+var queryCodes = []CodeInfo{
+	{"query.empty", "A query says something", "", "Ask about an address, prefix, AS number, domain, URL, e-mail address, country, key fingerprint or team name."},
+	{"query.too-long", "A query has at most 2,048 bytes, a name 300 characters", "", "Ask one thing at a time; send many in a batch."},
+	{"query.encoding", "A query is UTF-8", "", "Convert the text to UTF-8."},
+	{"query.control", "A query has no control characters and is one line", "", "Send one query on each line of a batch."},
+	{"query.syntax", "A query has at least one letter or digit", "", "Ask about an address, prefix, AS number, domain, URL, e-mail address, country, key fingerprint or team name."},
+	{"query.url", "A URL that is asked about has a host", "RFC 3986 section 3.2.2", "Give the URL with its host, such as https://example.org/path."},
+	{"query.address", "What looks like an IP address is one", "RFC 6943 section 3.1.1, RFC 4291 section 2.2", "Write IPv4 as four numbers from 0 to 255 without leading zeros, IPv6 with one :: at most."},
+	{"query.prefix", "What looks like a prefix is one", "RFC 4632 section 3.1, RFC 4291 section 2.3", "Write an address, a slash and a length, such as 192.0.2.0/24."},
+	{"query.zone", "An address has no zone", "RFC 4007 section 11", "Leave out the % and what follows: it means something on one host only."},
+}
+
 // restate makes a value parser's problem show the query as it was asked.
 func restate(err error, s string) error {
 	p := asProblem(err, "")
@@ -100,32 +114,21 @@ func refang(s string) string {
 	).Replace(s)
 }
 
-// queryFingerprint takes 40 or 64 hex digits, in groups or not. A key id is
-// refused: anybody can make a key with a given id.
+// queryFingerprint takes 40 or 64 hex digits, in groups or not, and everything
+// that says of itself that it is a fingerprint or key.
 func queryFingerprint(q *Query, s string) (bool, error) {
-	digits, marked := s, false
-	for _, prefix := range []string{"openpgp4fpr:", "0x"} {
-		if len(digits) > len(prefix) && strings.EqualFold(digits[:len(prefix)], prefix) {
-			digits, marked = digits[len(prefix):], true
-		}
-	}
-	digits = strings.Map(func(r rune) rune {
-		if r == ' ' || r == ':' || r == '\u00a0' || r == '\t' {
-			return -1
-		}
-		return r
-	}, digits)
-	if strings.Trim(digits, "0123456789abcdefABCDEF") != "" {
+	digits, ok := fingerprintDigits(s)
+	lower := strings.ToLower(s)
+	marked := strings.HasPrefix(lower, "0x") || strings.HasPrefix(lower, "openpgp4fpr:")
+	if !ok || !marked && len(digits) != 40 && len(digits) != 64 {
 		return false, nil
 	}
-	switch {
-	case len(digits) == 40 || len(digits) == 64:
-		q.Kind, q.Fingerprint = KindFingerprint, Fingerprint(strings.ToUpper(digits))
-		return true, nil
-	case marked:
-		return false, problem("query.key-id", s, "a key id or a piece of a fingerprint, which more than one key can have", "all 40 or 64 hex digits of the fingerprint")
+	f, err := ParseFingerprint(s)
+	if err != nil {
+		return false, err
 	}
-	return false, nil
+	q.Kind, q.Fingerprint = KindFingerprint, f
+	return true, nil
 }
 
 // queryURL takes a URL of any scheme that has a host, and a host with a path.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
@@ -103,6 +105,13 @@ func shown(q directory.Query) string {
 }
 
 func TestParseQueryRefuses(t *testing.T) {
+	listed := map[string]bool{}
+	for _, c := range directory.Codes() {
+		if strings.HasPrefix(string(c.Code), "query.") {
+			listed[string(c.Code)] = true
+		}
+	}
+	tested := map[string]bool{}
 	for _, tc := range []struct{ name, in, code string }{
 		{"nothing", "", "query.empty"},
 		{"spaces only", " \t ", "query.empty"},
@@ -120,7 +129,8 @@ func TestParseQueryRefuses(t *testing.T) {
 		{"a prefix too long", "192.0.2.0/33", "query.prefix"},
 		{"a netmask", "192.0.2.0/255.255.255.0", "query.prefix"},
 		{"a mapped prefix wider than IPv4", "::ffff:0:0/64", "query.prefix"},
-		{"a key id", "0x0123456789ABCDEF", "query.key-id"},
+		{"a key id", "0x0123456789ABCDEF", "key.fingerprint-is-key-id"},
+		{"a piece of a fingerprint", "0x0123", "key.fingerprint-malformed"},
 		{"a reserved AS number", "AS0", "asn.reserved"},
 		{"an AS number too large", "AS99999999999", "asn.syntax"},
 		{"numbers that are no address", "1.2.3", "domain.syntax"},
@@ -136,6 +146,12 @@ func TestParseQueryRefuses(t *testing.T) {
 				t.Fatalf("ParseQuery(%q) = %s, %v, want the one problem %s", tc.in, q.Kind, err, tc.code)
 			}
 		})
+		if strings.HasPrefix(tc.code, "query.") {
+			tested[tc.code] = true
+		}
+	}
+	if diff := cmp.Diff(listed, tested); diff != "" {
+		t.Errorf("codes that are listed but not tested (-), or the other way round (+):\n%s", diff)
 	}
 }
 

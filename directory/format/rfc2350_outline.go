@@ -14,8 +14,9 @@ type document struct {
 	language directory.Language
 	label    directory.TLP     // its Traffic Light Protocol label; "" when it has none
 	text     map[string]string // by section number
-	row      map[string]int    // line of the section's heading, from 1
-	unknown  []heading         // headings that the template does not have
+	lines    map[string][]string
+	row      map[string]int // line of the section's heading, from 1
+	unknown  []heading      // headings that the template does not have
 }
 
 // heading is a line that opens a section.
@@ -40,7 +41,7 @@ var (
 // outline takes a document apart. Headings are known by title, since some
 // documents carry the numbers of the RFC's body instead of its appendix.
 func outline(text string) document {
-	d := document{language: "en", text: map[string]string{}, row: map[string]int{}}
+	d := document{language: "en", text: map[string]string{}, lines: map[string][]string{}, row: map[string]int{}}
 	lines := strings.Split(d.frontMatter(text), "\n")
 	heads := headings(lines)
 	at, from := "1", 0 // what stands before the first section is about the document
@@ -61,7 +62,7 @@ func outline(text string) document {
 		}
 		from = h.row + h.lines
 	}
-	for number := range d.text {
+	for number := range d.lines {
 		d.tidy(number)
 	}
 	return d
@@ -93,16 +94,16 @@ func (d *document) append(number string, lines []string) {
 			}
 		}
 		if !leaderForm.MatchString(l) { // a line of the table of contents
-			d.text[number] += strings.TrimRightFunc(l, unicode.IsSpace) + "\n"
+			d.lines[number] = append(d.lines[number], strings.TrimRightFunc(l, unicode.IsSpace))
 		}
 	}
-	d.text[number] += "\n"
+	d.lines[number] = append(d.lines[number], "")
 }
 
 // tidy takes off the indentation that all lines of a section share, and the
 // empty lines around and between them that are more than one.
 func (d *document) tidy(number string) {
-	lines := strings.Split(d.text[number], "\n")
+	lines := d.lines[number]
 	indent := -1
 	for _, l := range lines {
 		if n := len(l) - len(strings.TrimLeft(l, " ")); l != "" && (indent < 0 || n < indent) {
@@ -116,18 +117,18 @@ func (d *document) tidy(number string) {
 		}
 		out = append(out, l[min(max(indent, 0), len(l)):])
 	}
-	d.text[number] = strings.Trim(strings.Join(out, "\n"), "\n")
-	if d.text[number] == "" {
-		delete(d.text, number)
+	if text := strings.Trim(strings.Join(out, "\n"), "\n"); text != "" {
+		d.text[number] = text
 	}
 }
 
 // headings finds the lines that open a section. A Markdown document is known
 // by its # headings; then a number at the start of a line is a list.
 func headings(lines []string) []heading {
+	known := templateTitles()
 	markdown := 0
 	walkText(lines, func(i int) {
-		if m := atxForm.FindStringSubmatch(lines[i]); m != nil && sectionOf(m[1]) != "" {
+		if m := atxForm.FindStringSubmatch(lines[i]); m != nil && known.section(m[1]) != "" {
 			markdown++
 		}
 	})
@@ -137,7 +138,7 @@ func headings(lines []string) []heading {
 		if i == skip || leaderForm.MatchString(lines[i]) {
 			return
 		}
-		h, ok := headingAt(lines, i, markdown >= 3)
+		h, ok := known.heading(lines, i, markdown >= 3)
 		if ok {
 			out = append(out, h)
 			skip = i + h.lines - 1
@@ -166,17 +167,22 @@ func walkText(lines []string, visit func(int)) {
 	}
 }
 
-func headingAt(lines []string, i int, markdown bool) (heading, bool) {
+// maxTitle is longer than any title; what is longer is text.
+const maxTitle = 120
+
+// heading tells whether line i opens a section.
+func (t titles) heading(lines []string, i int, markdown bool) (heading, bool) {
 	l := lines[i]
 	if m := atxForm.FindStringSubmatch(l); m != nil {
-		return heading{row: i, number: sectionOf(m[1]), title: m[1], lines: 1}, markdown || sectionOf(m[1]) != ""
+		number := t.section(m[1])
+		return heading{row: i, number: number, title: m[1], lines: 1}, markdown || number != ""
 	}
-	number := sectionOf(l)
+	number := t.section(l)
 	alone := i == 0 || strings.TrimSpace(lines[i-1]) == ""
 	ends := i+1 == len(lines) || strings.TrimSpace(lines[i+1]) == ""
 	title := strings.TrimSpace(l)
 	switch {
-	case title == "" || len(title) > 120:
+	case title == "" || len(title) > maxTitle:
 	case i+1 < len(lines) && underForm.MatchString(lines[i+1]) && alone:
 		return heading{row: i, number: number, title: title, lines: 2}, true
 	case markdown:
@@ -188,16 +194,30 @@ func headingAt(lines []string, i int, markdown bool) (heading, bool) {
 	return heading{}, false
 }
 
-// sectionOf returns the number in appendix D of a heading, whatever its own
+// titles are the forms of the template's titles, in order.
+type titles []directory.SectionInfo
+
+func templateTitles() titles {
+	known := directory.Sections()
+	for i := range known {
+		known[i].Title = titleForm(known[i].Title)
+	}
+	return known
+}
+
+// section returns the number in appendix D of a heading, whatever its own
 // number is; "" when the title is not of the template.
-func sectionOf(title string) string {
+func (t titles) section(title string) string {
+	if len(title) > maxTitle || !strings.ContainsFunc(title, unicode.IsLetter) {
+		return ""
+	}
 	form := titleForm(title)
 	if form == "" {
 		return ""
 	}
-	for _, s := range directory.Sections() {
-		known := titleForm(s.Title)
-		if form == known || len(known) >= 12 && editDistance(form, known) <= 2 {
+	for _, s := range t {
+		near := len(s.Title) >= 12 && len(form)-len(s.Title) <= 2 && len(s.Title)-len(form) <= 2
+		if form == s.Title || near && editDistance(form, s.Title) <= 2 {
 			return s.Number
 		}
 	}
@@ -227,7 +247,12 @@ func titleForm(title string) string {
 	if m := numberForm.FindStringSubmatch(title); m != nil {
 		title = m[1]
 	}
-	title = strings.NewReplacer("-", "", "\u2010", "", "\u2011", "", "&", " ").Replace(strings.ToLower(title))
+	title = strings.Map(func(r rune) rune {
+		if r == '-' || r == '\u2010' || r == '\u2011' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(title))
 	words := strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	out := words[:0]
 	for _, w := range words {

@@ -398,6 +398,22 @@ func TestRealRFC2350(t *testing.T) {
 	}
 }
 
+// Time grows with the length of a text, whatever is in it.
+func BenchmarkRFC2350(b *testing.B) {
+	const head = "## 1. Document Information\n## 2.1 Name of the Team\nX Y\n## 2.8 Public Keys\n"
+	for name, line := range map[string]string{"short lines": "x\n", "numbers": "2.1 Xy z\n\n", "digits": "0123 4567 ", "addresses": "a(at)b(dot)c ", "keys": "-----BEGIN PGP X-----\n", "no end": "<!--"} {
+		for _, size := range []int{100_000, 1_000_000} {
+			text := head + strings.Repeat(line, size/len(line))
+			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					_, _, _ = document(b, text)
+				}
+			})
+		}
+	}
+}
+
 func FuzzRFC2350(f *testing.F) {
 	for _, name := range []string{"example.md", "body.txt"} {
 		f.Add(readFile(f, "testdata", "rfc2350", name))

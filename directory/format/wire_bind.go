@@ -16,6 +16,7 @@ import (
 // where encoding/json stops at the first and names no place.
 type binder struct {
 	stored   bool // our own format: what the directory itself sets may be there
+	echoed   bool // items may carry what the directory sets, as they were read; it is passed over
 	problems []directory.Problem
 	fields   map[reflect.Type][]wireField
 }
@@ -177,6 +178,7 @@ func (b *binder) object(pointer string, v any, to reflect.Value) {
 		case i < 0:
 			b.problems = append(b.problems, unknownField(at, name, fields))
 		case o.values[name] == nil: // as if it were not there
+		case fields[i].readOnly && b.echoed:
 		case fields[i].readOnly && !b.stored:
 			b.add("field.read-only", at, jsonText(o.values[name]), "only the directory itself sets this", "leave it out")
 		default:

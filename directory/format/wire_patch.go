@@ -14,9 +14,10 @@ import (
 //
 // null clears the team's own value, so that an imported one shows again; a
 // list replaces the whole list; names, constituency and maturity are merged
-// member by member. What only the directory sets is refused. The members id
-// and handle name the team and are left to the caller. With any problem the
-// profile is own, unchanged.
+// member by member. What only the directory sets is refused; within the items
+// of a list it is passed over, so that a list can be read, changed and sent
+// back. The members id and handle name the team and are left to the caller.
+// With any problem the profile is own, unchanged.
 func PatchProfile(own directory.Profile, patch []byte) (directory.Profile, []string, []directory.Problem) {
 	v, err := parseJSON(patch)
 	if err != nil {
@@ -29,6 +30,7 @@ func PatchProfile(own directory.Profile, patch []byte) (directory.Profile, []str
 		return own, nil, b.problems
 	}
 	p := patcher{own: own, wire: ProfileTo(own)}
+	p.echoed = true
 	target := p.target(o)
 	var w Profile
 	p.bind("", target, reflect.ValueOf(&w).Elem())

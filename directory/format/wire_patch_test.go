@@ -78,7 +78,6 @@ func TestBadPatchesChangeNothing(t *testing.T) {
 		{"what was withheld", `{"withheld":[]}`, "field.read-only@/withheld"},
 		{"a deletion", `{"deleted":"2026-01-01T00:00:00Z"}`, "field.read-only@/deleted"},
 		{"a merge", `{"merged_into":null}`, "field.read-only@/merged_into"},
-		{"evidence", `{"contacts":[{"channel":"email","value":"a@example.org","evidence":null,"since":"2026-01-01T00:00:00Z"}]}`, "field.read-only@/contacts/0/since"},
 		{"text where names belong", `{"names":"x"}`, "field.type@/names"},
 		{"a good and a bad value", `{"host":"x","country":"ZZ"}`, "country.unknown@/country"},
 		{"null in a list", `{"kinds":[null]}`, "field.type@/kinds/0"},
@@ -93,6 +92,21 @@ func TestBadPatchesChangeNothing(t *testing.T) {
 				t.Errorf("PatchProfile(own, %s) changed the profile, touched %v:\n%s", c.patch, touched, diff)
 			}
 		})
+	}
+}
+
+// TestPatchOfWhatWasRead sends back a list as a reader got it: what only the
+// directory sets is passed over, and gives nobody a proof.
+func TestPatchOfWhatWasRead(t *testing.T) {
+	patch := `{"contacts":[{"channel":"email","value":"a@example.org","revision":9,"since":"2026-01-01T00:00:00Z",
+		"evidence":{"level":4,"state":"verified"},"origin":{"source":"ti"}}]}`
+	got, touched, bad := format.PatchProfile(directory.Profile{}, []byte(patch))
+	if len(bad) > 0 || len(touched) != 1 {
+		t.Fatalf("PatchProfile = touched %v, problems %v; want contacts and none", touched, bad)
+	}
+	want := directory.Contact{Channel: "email", Value: "a@example.org"}
+	if diff := cmp.Diff([]directory.Contact{want}, got.Contacts); diff != "" {
+		t.Errorf("contacts (-want +got):\n%s", diff)
 	}
 }
 

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// Config is what a [Server] needs.
+type Config struct {
+	Directory *directory.Directory // required
+	// Index returns the newest index, nil while there is none. Required.
+	Index func() *directory.Index
+	// IndexAge returns how long ago the index was level with the store;
+	// negative when it never was. nil: it is not asked.
+	IndexAge func() time.Duration
+	// MaxIndexAge is the age from which the server says that it is not ready;
+	// 0 is 30 seconds. Lookups go on from the old index.
+	MaxIndexAge time.Duration
+	Ready       []Check          // what else must work before requests are sent here
+	Policy      directory.Policy // how long proof lasts
+	Now         func() time.Time // nil: the system's clock
+	Log         *slog.Logger     // nil: silence
+	Version     string           // of the program
+}
+
+// Server is the REST API. It is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	mux     *http.ServeMux
+	huma    huma.API
+	metrics *metrics
+	ids     *requestIDs
+	asking  sync.Pool // of *asking, for lookups
+	nobody  directory.Principal
+
+	// Header values that many answers share; net/http does not change them.
+	nosniff, noStore, jsonType []string
+}
+
+// New returns a server on cfg.
+func New(cfg Config) (*Server, error) {
+	switch {
+	case cfg.Directory == nil:
+		return nil, errors.New("api: no directory")
+	case cfg.Index == nil:
+		return nil, errors.New("api: no index")
+	}
+	return newServer(cfg), nil
+}
+
+func newServer(cfg Config) *Server {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxIndexAge == 0 {
+		cfg.MaxIndexAge = 30 * time.Second
+	}
+	s := &Server{
+		cfg: cfg, mux: http.NewServeMux(), ids: newRequestIDs(), nobody: directory.Nobody(),
+		nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json"},
+	}
+	s.asking.New = func() any { return new(asking) }
+	s.metrics = newMetrics(cfg)
+	s.huma = huma.NewAPI(document(), adapter{humago.NewAdapter(s.mux, ""), s})
+	s.register()
+	return s
+}
+
+// register lists every operation.
+func (s *Server) register() {
+	s.registerLookup()
+	s.registerTeams()
+	s.registerTeamHistory()
+	s.registerTokens()
+	s.registerAudit()
+	s.registerHealth()
+	s.registerSpec()
+	prune(s.huma.OpenAPI())
+}
+
+// ServeHTTP implements [http.Handler]. What no operation answers gets a
+// problem too, where the mux alone would answer in plain text or redirect.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/v1/lookup" || r.Method != http.MethodGet { // which needs no second look
+		if _, pattern := s.mux.Handler(r); pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {
+			s.metrics.other.seen(s.noOperation(w, r), 0)
+			return
+		}
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+func (s *Server) noOperation(w http.ResponseWriter, r *http.Request) int {
+	var c call
+	s.begin(&c, w, r)
+	if allowed := s.methods(r); len(allowed) > 0 {
+		list := strings.Join(allowed, ", ")
+		w.Header().Set("Allow", list)
+		return s.refuse(w, r, &c, edgeError(noMethod, "request.method", r.Method, "the path does not have this method", list))
+	}
+	return s.refuse(w, r, &c, edgeError(directory.NotFound, "request.path", r.URL.Path, "there is nothing at this path", "a path that /openapi.yaml names"))
+}
+
+// methods returns what a path can be asked, in the order of RFC 9110 section 9.3.
+func (s *Server) methods(r *http.Request) []string {
+	var allowed []string
+	if path.Clean(r.URL.Path) != r.URL.Path {
+		return nil
+	}
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
+		probe := &http.Request{Method: m, URL: r.URL, Host: r.Host}
+		if _, pattern := s.mux.Handler(probe); pattern != "" {
+			allowed = append(allowed, m)
+		}
+	}
+	return allowed
+}

@@ -1,0 +1,76 @@
+package api
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/rollcall-csirt/rollcall/directory/format"
+)
+
+// The examples of the document: one team, and what is said about it.
+
+const (
+	exampleTeamID    = "5694da62-6314-4565-9c4d-1298538826be"
+	exampleContactID = "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d"
+)
+
+func exampleDay() time.Time { return time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC) }
+
+func exampleEvidence() format.Evidence {
+	return format.Evidence{Level: 2, LevelName: "answered", State: "verified", At: exampleDay(), Method: "phone", By: "token:rct_4f2a9c1b", ValidUntil: exampleDay().AddDate(0, 6, 0)}
+}
+
+func exampleProfile() format.Profile {
+	return format.Profile{
+		Names: &format.Names{Short: "EXAMPLE-CSIRT", Full: "Example Computer Security Incident Response Team"},
+		Kinds: []string{"csirt"}, Host: "Example University", Country: "AT", Zone: "Europe/Vienna",
+		Resources: []format.Resource{{Type: "prefix", Value: "192.0.2.0/24"}, {Type: "domain", Value: "example.org"}},
+		Contacts:  []format.Contact{{Channel: "email", Value: "csirt@example.org", Uses: []string{"general", "abuse"}}},
+	}
+}
+
+func exampleNewTeam() NewTeam { return NewTeam{Handle: "example-csirt", Profile: exampleProfile()} }
+
+func exampleTeam() format.Team {
+	t := format.Team{
+		ID: exampleTeamID, Handle: "example-csirt", Name: "EXAMPLE-CSIRT", Revision: 7, Seq: 812,
+		Created: exampleDay().AddDate(-1, 0, 0), Updated: exampleDay(), Profile: exampleProfile(),
+	}
+	e := exampleEvidence()
+	t.Contacts[0].ID, t.Contacts[0].Revision, t.Contacts[0].Evidence = exampleContactID, 1, &e
+	return t
+}
+
+func exampleNewEvidence() NewEvidence {
+	return NewEvidence{Contact: exampleContactID, Level: 2, Outcome: "proved", Method: "phone", At: "2026-11-21T20:00:00Z", Note: "spoke to the duty officer"}
+}
+
+func exampleAnswer() Answer {
+	e := exampleEvidence()
+	team := TeamRef{ID: exampleTeamID, Handle: "example-csirt", Name: "EXAMPLE-CSIRT"}
+	return Answer{
+		Query: "192.0.2.17", Kind: "ip", Status: "match", Seq: 812,
+		Candidates: []Candidate{{
+			Team: team, Contact: &AnswerContact{ID: exampleContactID, Channel: "email", Value: "csirt@example.org", Uses: []string{"general", "abuse"}},
+			MatchedOn: "192.0.2.0/24", Rung: "prefix", Rank: 1, Why: "is responsible for 192.0.2.0/24", Holder: "Example University", Evidence: &e,
+		}},
+		Trace: []Step{{Rung: "prefix", Result: "match", Subject: "192.0.2.17", Found: "192.0.2.0/24", Team: &team, Count: 1, Text: "prefix 192.0.2.0/24, which holds 192.0.2.17: EXAMPLE-CSIRT"}},
+	}
+}
+
+func exampleRevisions() RevisionPage {
+	return RevisionPage{Revisions: []TeamRevision{{Revision: 7, Seq: 812, At: exampleDay(), Actor: "token:rct_4f2a9c1b", Action: "edit team",
+		Changes: map[string]Values{"host": {Before: "Example College", After: "Example University"}}}}}
+}
+
+func exampleAudit() AuditPage {
+	return AuditPage{Entries: []AuditEntry{{Seq: 812, At: exampleDay(), Actor: "token:rct_4f2a9c1b", Action: "edit team", Subject: "team:" + exampleTeamID, Fields: []string{"host"}}}}
+}
+
+func exampleToken() Token {
+	return Token{ID: "rct_4f2a9c1b", Name: "IntelMQ at example.org", Role: "consumer", State: "valid", Created: exampleDay(), By: "cli:root", Expires: exampleDay().AddDate(0, 0, 90)}
+}
+
+func schemaOf[T any](r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }

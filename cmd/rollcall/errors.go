@@ -111,3 +111,11 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 		return usage(cmd, "%d arguments; want %s", len(args), strings.Join(names, " "))
 	}
 }
+
+// exclusive refuses two flags that contradict each other.
+func (c *call) exclusive(one, other string) error {
+	if f := c.cmd.Flags(); f.Changed(one) && f.Changed(other) {
+		return usage(c.cmd, "%s: --%s contradicts --%s; want one of them", other, other, one)
+	}
+	return nil
+}

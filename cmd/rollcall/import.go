@@ -67,7 +67,6 @@ func importCommand(w world) *cobra.Command {
 	flags.StringVar(&f.team, "team", "", "handle or id of the one `TEAM` that all of the file is about")
 	flags.BoolVar(&f.complete, "complete", false, "the file is the whole source: take out what it no longer lists")
 	flags.BoolVar(&f.partial, "partial", false, "the file is a part of the source: take nothing out")
-	cmd.MarkFlagsMutuallyExclusive("complete", "partial")
 	return cmd
 }
 
@@ -83,6 +82,9 @@ func completeImport(_ *cobra.Command, args []string, _ string) ([]string, cobra.
 }
 
 func (c *call) importFile(f *importFlags) error {
+	if err := c.exclusive("complete", "partial"); err != nil {
+		return err
+	}
 	format, err := c.importFormat(c.args[0])
 	if err != nil {
 		return err

@@ -68,8 +68,6 @@ func lookupCommand(w world) *cobra.Command {
 	flags.BoolVar(&f.json, "json", false, "print JSON also on a terminal")
 	flags.BoolVar(&f.text, "text", false, "print text also where the output is not a terminal")
 	flags.BoolVar(&f.trace, "trace", false, "text: show every step that was tried")
-	cmd.MarkFlagsMutuallyExclusive("json", "text")
-	cmd.MarkFlagsMutuallyExclusive("db", "server")
 	return cmd
 }
 
@@ -105,6 +103,9 @@ func (c *call) lookup(f *lookupFlags) error {
 }
 
 func (c *call) checkLookup(f *lookupFlags) error {
+	if err := firstError(c.exclusive("json", "text"), c.exclusive("db", "server")); err != nil {
+		return err
+	}
 	if err := known("use", f.use, directory.Uses); err != nil {
 		return usage(c.cmd, "%v", err)
 	}

@@ -64,11 +64,13 @@ func tokenCreateCommand(w world) *cobra.Command {
 	flags.StringVar(&f.name, "name", "", "`NAME`: what the token is for")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the secret only")
-	cmd.MarkFlagsMutuallyExclusive("json", "quiet")
 	return cmd
 }
 
 func (c *call) createToken(f *tokenFlags) error {
+	if err := c.exclusive("json", "quiet"); err != nil {
+		return err
+	}
 	spec := directory.TokenSpec{Name: f.name, Role: directory.Role(f.role), Team: f.team, Forum: f.forum}
 	if f.role == "" {
 		return usage(c.cmd, "role: missing; want --role consumer, editor, secretariat or operator")

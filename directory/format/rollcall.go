@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
@@ -293,9 +294,18 @@ func recordFrom(line []byte) (directory.Record, []directory.Problem) {
 	return r, withoutRepeats(bad, p.problems)
 }
 
+// parseSource parses the name of a layer's source. What a team brought along
+// when it became part of another one is a layer named after its handle.
+func parseSource(s string) (directory.Handle, error) {
+	if _, err := directory.ParseHandle(strings.TrimPrefix(s, "merged:")); err != nil {
+		return "", err
+	}
+	return directory.Handle(s), nil
+}
+
 func (p *parser) layer(at string, w rollcallLayer) directory.Layer {
 	p.home = ""
-	l := directory.Layer{Source: string(required(p, at+"/source", w.Source, directory.ParseHandle)), Key: p.plain(at+"/key", w.Key), AsOf: w.AsOf, At: w.At, Hash: p.plain(at+"/hash", w.Hash)}
+	l := directory.Layer{Source: string(required(p, at+"/source", w.Source, parseSource)), Key: p.plain(at+"/key", w.Key), AsOf: w.AsOf, At: w.At, Hash: p.plain(at+"/hash", w.Hash)}
 	if l.Source == directory.SourceTeam {
 		p.add("layer.source", at+"/source", l.Source, "the team's own values are not a layer", "the name of an imported source")
 	}

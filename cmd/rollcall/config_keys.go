@@ -1,0 +1,189 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// keys lists everything that can be configured.
+func keys() []key {
+	return []key{
+		{name: "db", arg: "DB", usage: "database: a file of SQLite, or DB as a postgres:// URL", secret: true, set: (*config).setDB},
+		{name: "listen", preset: "127.0.0.1:8080", arg: "ADDRESS", usage: "ADDRESS to listen on, as host:port", set: (*config).setListen},
+		{name: "tls_cert", arg: "FILE", usage: "FILE with the certificate chain in PEM; without one, plain HTTP", set: text(func(c *config) *string { return &c.TLSCert })},
+		{name: "tls_key", arg: "FILE", usage: "FILE with the private key in PEM", set: text(func(c *config) *string { return &c.TLSKey })},
+		{name: "log_level", preset: "info", arg: "LEVEL", usage: "least LEVEL to log: debug, info, warn or error", set: (*config).setLogLevel},
+		{name: "log_format", preset: "auto", arg: "FORM", usage: "FORM of the log: auto (text on a terminal, else json), text or json", set: (*config).setLogFormat},
+		{name: "last_resort", arg: "TEAM", usage: "handle of the TEAM that answers when nobody else is known", set: (*config).setLastResort},
+		{name: "max_change", preset: "0.2", arg: "SHARE", usage: "SHARE of a source's records that an import may change without --force, 0 to 1", set: (*config).setMaxChange},
+		{name: "policy_lasts", preset: "180d", arg: "TIME", usage: "TIME for which a proof lasts", set: span(time.Hour, func(c *config) *time.Duration { return &c.Policy.Lasts })},
+		{name: "policy_grace", preset: "30d", arg: "TIME", usage: "TIME after which a proof that ran out is overdue", set: span(time.Hour, func(c *config) *time.Duration { return &c.Policy.Grace })},
+		{name: "shutdown_timeout", preset: "10s", arg: "TIME", usage: "TIME that requests under way get to finish on a stop", set: span(time.Millisecond, func(c *config) *time.Duration { return &c.ShutdownTimeout })},
+	}
+}
+
+// bad is the error of a wrong value.
+func bad(value, reason, want string) error {
+	return fmt.Errorf("%q is %s; want %s", value, reason, want)
+}
+
+func (c *config) setDB(s string) error {
+	if s == "" {
+		return errors.New("an empty name; want the name of a file or a postgres:// URL")
+	}
+	scheme, _, isURL := strings.Cut(s, "://")
+	if !isURL {
+		c.DB = s
+		return nil
+	}
+	if scheme != "postgres" && scheme != "postgresql" {
+		return bad(s, "a URL of another kind", "the name of a file or a postgres:// URL")
+	}
+	if _, err := url.Parse(s); err != nil {
+		return bad(mask(s), "not a URL", "postgres://USER:PASSWORD@HOST/DATABASE, with special characters percent-encoded")
+	}
+	c.DB = s
+	return nil
+}
+
+func (c *config) setListen(s string) error {
+	const want = "host:port such as 127.0.0.1:8080, or :8080 for all addresses"
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return bad(s, "not an address to listen on", want)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || port == "" {
+		return bad(s, "without a port from 0 to 65535", want)
+	} else if strings.ContainsAny(host, " /") {
+		return bad(s, "not an address to listen on", want)
+	} else {
+		c.Listen = net.JoinHostPort(host, strconv.FormatUint(n, 10))
+	}
+	return nil
+}
+
+func (c *config) setLogLevel(s string) error {
+	switch strings.ToLower(s) {
+	case "debug", "info", "warn", "error":
+		return c.LogLevel.UnmarshalText([]byte(s))
+	}
+	return bad(s, "not a level", "debug, info, warn or error")
+}
+
+func (c *config) setLogFormat(s string) error {
+	switch s {
+	case "auto", "text", "json":
+		c.LogFormat = s
+		return nil
+	}
+	return bad(s, "not a form of the log", "auto, text or json")
+}
+
+func (c *config) setLastResort(s string) error {
+	if s == "" {
+		return nil
+	}
+	h, err := directory.ParseHandle(s)
+	c.LastResort = h
+	if err != nil {
+		return bad(s, "not a team's handle", "2 to 64 of a-z, 0-9, dot and hyphen")
+	}
+	return nil
+}
+
+func (c *config) setMaxChange(s string) error {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(f) || f <= 0 || f > 1 {
+		return bad(s, "not a share", "a number above 0 and up to 1, such as 0.2")
+	}
+	c.MaxChange = f
+	return nil
+}
+
+// text sets a plain string.
+func text(to func(*config) *string) func(*config, string) error {
+	return func(c *config, s string) error {
+		*to(c) = s
+		return nil
+	}
+}
+
+// span sets a duration of at least least.
+func span(least time.Duration, to func(*config) *time.Duration) func(*config, string) error {
+	return func(c *config, s string) error {
+		d, err := parseSpan(s)
+		if err != nil {
+			return err
+		}
+		if d < least {
+			return bad(s, "too short", "at least "+least.String())
+		}
+		*to(c) = d
+		return nil
+	}
+}
+
+var days = regexp.MustCompile(`^([0-9]{1,5})d(.*)$`)
+
+// parseSpan parses a duration in which d stands for 24 hours: 90d, 36h, 1d12h.
+func parseSpan(s string) (time.Duration, error) {
+	const want = "a time such as 90d, 12h or 30s"
+	rest, whole := s, time.Duration(0)
+	if m := days.FindStringSubmatch(s); m != nil {
+		n, err := strconv.Atoi(m[1])
+		if err != nil {
+			return 0, bad(s, "not a length of time", want)
+		}
+		whole, rest = time.Duration(n)*24*time.Hour, m[2]
+	}
+	if rest == "" && s != "" {
+		return whole, nil
+	}
+	part, err := time.ParseDuration(rest)
+	if err != nil || part < 0 {
+		return 0, bad(s, "not a length of time", want)
+	}
+	return whole + part, nil
+}
+
+var password = regexp.MustCompile(`(?i)([?&\s]password=)[^&\s]*`)
+
+// mask replaces the password in the URL of a database.
+func mask(s string) string {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return s
+	}
+	end := strings.IndexAny(rest, "/?")
+	if end < 0 {
+		end = len(rest)
+	}
+	// A password may hold an @ that should have been encoded: the last one counts.
+	if at := strings.LastIndexByte(rest[:end], '@'); at >= 0 {
+		if name, _, ok := strings.Cut(rest[:at], ":"); ok {
+			rest = name + ":***" + rest[at:]
+		}
+	} else if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		rest = "***" + rest[at:]
+	}
+	return scheme + "://" + password.ReplaceAllString(rest, "${1}***")
+}
+
+// logger makes the log of the process.
+func (w world) logger(c *config) *slog.Logger {
+	o := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "text" || c.LogFormat == "auto" && w.terminal(w.stderr) {
+		return slog.New(slog.NewTextHandler(w.stderr, o))
+	}
+	return slog.New(slog.NewJSONHandler(w.stderr, o))
+}

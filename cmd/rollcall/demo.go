@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const demoLong = `Demo starts a real server on an embedded database in a temporary folder, fills it
+with a few dozen invented teams in every state a contact can be in, runs five
+commands and shows their output, says where to look further, and stops.
+
+With --hold it keeps running until Ctrl-C; with --keep the folder stays. Nothing
+leaves this machine.`
+
+func demoCommand(w world) *cobra.Command {
+	var keep, hold bool
+	cmd := &cobra.Command{
+		Use: "demo", Short: "Start everything with invented teams and show what it does",
+		Long: demoLong, Example: "  rollcall demo\n  rollcall demo --hold",
+		Args: exactArgs(), RunE: w.action(func(c *call) error { return c.demo(keep, hold) }),
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "keep the folder with the database")
+	cmd.Flags().BoolVar(&hold, "hold", false, "keep running until Ctrl-C")
+	return cmd
+}
+
+func (c *call) demo(keep, hold bool) (err error) {
+	dir, err := os.MkdirTemp("", "rollcall-demo-")
+	if err != nil {
+		return err
+	}
+	if !keep {
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	}
+	demo := *c
+	demo.cfg = &config{
+		DB: filepath.Join(dir, "demo.db"), Listen: "127.0.0.1:0", ShutdownTimeout: c.cfg.ShutdownTimeout,
+		Policy: c.cfg.Policy, MaxChange: c.cfg.MaxChange,
+	}
+	demo.stderr = io.Discard // that the database is new is no news here
+	demo.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s, err := demo.newServer()
+	if err != nil {
+		return err
+	}
+	token, err := c.fillDemo(s)
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	ctx, stop := context.WithCancel(c.ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() { done <- s.run(ctx) }()
+	err = c.showDemo(s, demo.cfg.DB, token)
+	if err == nil && hold {
+		fmt.Fprintln(c.stdout, "The server keeps running. Stop it with Ctrl-C.")
+		select {
+		case <-c.ctx.Done():
+		case err = <-done:
+			return err
+		}
+	}
+	stop()
+	err = errors.Join(err, <-done)
+	if err == nil {
+		fmt.Fprintln(c.stdout, "Stopped: no more requests, then the index, then the database.")
+	}
+	return err
+}
+
+// demoStep is one command of the demo: what it shows, its arguments, and the
+// same as a request.
+type demoStep struct {
+	title string
+	args  []string
+	token bool
+	path  string
+}
+
+func demoSteps() []demoStep {
+	return []demoStep{
+		{"Whom to tell about an address: the team that has it, and every fallback behind it.",
+			[]string{"192.0.2.17"}, false, "/v1/lookup?q=192.0.2.17"},
+		{"Who takes reports of a vulnerability behind a URL that somebody pasted.",
+			[]string{"--use", "vulnerability", "hxxps://www[.]meadow.example.org/login?x=1"}, false,
+			"/v1/lookup?use=vulnerability&q=www.meadow.example.org"},
+		{"A country with two national teams: both are shown, nothing is chosen.",
+			[]string{"AQ"}, false, "/v1/lookup?q=AQ"},
+		{"A contact that is TLP:GREEN, asked by nobody in particular ...",
+			[]string{"AS64499"}, false, "/v1/lookup?q=AS64499"},
+		{"... and with a token.",
+			[]string{"AS64499"}, true, "/v1/lookup?q=AS64499"},
+		{"Nobody is known, and why: every step that was tried.",
+			[]string{"198.51.100.200"}, false, "/v1/lookup?q=198.51.100.200"},
+	}
+}
+
+// showDemo runs the commands against the server and prints what they print.
+func (c *call) showDemo(s *server, db, token string) error {
+	stats := s.follower.Index().Stats()
+	fmt.Fprintf(c.stdout, `Rollcall runs at %s on a database in %s:
+%d invented teams with %d prefixes, %d networks, %d domains and %d keys; one team
+became part of another, one ended, one publishes no contact. A token of the role
+consumer: %s
+
+`, s.url(), filepath.Dir(db), stats.Teams, stats.Prefixes, stats.ASNs, stats.Domains, stats.Keys, token)
+	for i, step := range demoSteps() {
+		if err := c.showStep(s, i+1, step, token); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(c.stdout, `Where to look further while it runs (--hold):
+  %[1]s/v1/teams          the teams, with the evidence for each contact
+  %[1]s/v1/teams/harbour  one of them; its keys and its prose
+  %[1]s/openapi.yaml      the description of the API
+  %[1]s/metrics           counters for Prometheus
+  %[1]s/readyz            whether it can answer
+  rollcall team list --db %[2]s
+  rollcall export --db %[2]s rfc2350 --team harbour
+
+`, s.url(), db)
+	return c.ctx.Err()
+}
+
+func (c *call) showStep(s *server, n int, step demoStep, token string) error {
+	args := append([]string{"lookup", "--server", s.url()}, step.args...)
+	shown, header := "", ""
+	w := c.world
+	w.getenv = func(name string) string {
+		if name == "ROLLCALL_TOKEN" && step.token {
+			return token
+		}
+		return ""
+	}
+	if step.token {
+		shown, header = "ROLLCALL_TOKEN="+token+" ", " -H 'Authorization: Bearer "+token+"'"
+	}
+	fmt.Fprintf(c.stdout, "%d. %s\n\n   $ %srollcall %s\n", n, step.title, shown, strings.Join(quoted(args), " "))
+	var out strings.Builder
+	w.stdout, w.stderr = &out, &out
+	err := run(c.ctx, w, append(slices.Clone(args), "--text"))
+	code := w.report(err)
+	for line := range strings.Lines(strings.TrimRight(out.String(), "\n") + "\n") {
+		fmt.Fprint(c.stdout, "   "+line)
+	}
+	fmt.Fprintf(c.stdout, "   (exit status %d)\n\n   $ curl -s%s '%s%s'\n\n", code, header, s.url(), step.path)
+	if code > exitFailed {
+		return fmt.Errorf("demo: step %d ended with %d: %w", n, code, err)
+	}
+	return nil
+}
+
+// quoted puts what a shell would take apart into quotes.
+func quoted(args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		if out[i] = a; strings.ContainsAny(a, "?&[]* ") {
+			out[i] = "'" + a + "'"
+		}
+	}
+	return out
+}
+
+// ago is the time some days before now.
+func (c *call) ago(days int) time.Time { return c.now().Add(-time.Duration(days) * 24 * time.Hour) }

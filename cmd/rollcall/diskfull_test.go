@@ -1,0 +1,66 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rollcall-csirt/rollcall/store"
+	"github.com/rollcall-csirt/rollcall/store/sqlite"
+)
+
+// TestDiskFull fills a real file system in the middle of an import: the error
+// says so, what was there before is there, and with room it goes on.
+func TestDiskFull(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("a small file system can't be mounted (%v); this test needs root", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount: %v", err)
+		}
+	})
+	db := filepath.Join(dir, "rollcall.db")
+	command(t, "import", "--db", db, "dotgov", writeDotgov(t, 5, 1))
+	big := writeDotgov(t, 4000, 2)
+
+	cmd := exec.Command("rollcall", "import", "--db", db, "--force", "dotgov", big)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != exitNotAsked || !strings.Contains(stderr.String(), "the disk is full") {
+		t.Fatalf("import on a full disk: %v, stderr %q; want status 3 and the disk named", err, &stderr)
+	}
+	if got := command(t, "team", "list", "--db", db); strings.Count(got, "\n") != 4 {
+		t.Errorf("after the full disk the teams are\n%s\nwant the five from before", got)
+	}
+	check(t, db)
+
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=256m"); err != nil {
+		t.Fatalf("more room: %v", err)
+	}
+	command(t, "import", "--db", db, "--force", "dotgov", big)
+	if got := command(t, "team", "list", "--db", db); strings.Count(got, "\n") != 3999 {
+		t.Errorf("with room there are %d teams, want 4000", strings.Count(got, "\n")+1)
+	}
+	check(t, db)
+}
+
+// check reads everything in a database.
+func check(t *testing.T, name string) {
+	t.Helper()
+	db, err := sqlite.Open(context.Background(), name, store.MustExist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it was only read
+	if err := db.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/store"
+)
+
+const importLong = `Import takes in a directory of others, reference data, or our own export.
+
+What a source says about a team becomes a layer of its own, with source and
+date: what a team entered itself always wins, and a source's "confirmed" proves
+nothing here. All of a file is written in one transaction, or none of it; the
+second import of the same file changes nothing. Rows that can't be used are
+skipped and reported with line, value and reason.
+
+An import that would change or remove more than a share of what the source said
+before (--max-change) stops: a truncated download looks just like that. Look at
+the file, or at --dry-run, and repeat it with --force. With the format rollcall,
+--force means that the file wins over teams that are here already.
+
+The formats dotgov and national-csirts are whole directories: teams that they
+no longer list lose that layer, unless --partial. For the others, --complete
+says that the file is the whole source.
+
+FILE may be - for the standard input. A new SQLite file is made where none is.
+
+Formats:
+`
+
+const importExample = `  rollcall import --db teams.db national-csirts national-csirts.sql
+  rollcall import --db teams.db --dry-run dotgov dotgov.csv
+  rollcall import --db teams.db --source ripencc --as-of 2026-11-20 rir-delegated delegated-ripencc-extended-latest
+  rollcall import --db teams.db --team example-csirt rfc2350 rfc2350.md
+  rollcall export --db old.db rollcall | rollcall import --db new.db rollcall -`
+
+// importFlags are the flags of rollcall import that are not configuration.
+type importFlags struct {
+	dryRun, force, json, complete, partial bool
+	source, asOf, team                     string
+}
+
+func importCommand(w world) *cobra.Command {
+	f := &importFlags{}
+	cmd := &cobra.Command{
+		Use: "import FORMAT FILE", Short: "Take in a directory of others, reference data, or an export",
+		Long: importLong + formatList(), Example: importExample,
+		Args:              exactArgs("FORMAT", "FILE"),
+		RunE:              w.action(func(c *call) error { return c.importFile(f) }),
+		ValidArgsFunction: completeImport,
+	}
+	keyFlags(cmd.Flags(), "db", "max_change")
+	flags := cmd.Flags()
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would change, and write nothing")
+	flags.BoolVar(&f.force, "force", false, "change as much as the file demands")
+	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
+	flags.StringVar(&f.source, "source", "", "`NAME` of the source (default: by the format)")
+	flags.StringVar(&f.asOf, "as-of", "", "`DATE` that the file describes, as 2026-11-21")
+	flags.StringVar(&f.team, "team", "", "handle or id of the one `TEAM` that all of the file is about")
+	flags.BoolVar(&f.complete, "complete", false, "the file is the whole source: take out what it no longer lists")
+	flags.BoolVar(&f.partial, "partial", false, "the file is a part of the source: take nothing out")
+	return cmd
+}
+
+func completeImport(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	var list []string
+	for _, f := range importFormats() {
+		list = append(list, f.name+"\t"+f.about)
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (c *call) importFile(f *importFlags) error {
+	if err := c.exclusive("complete", "partial"); err != nil {
+		return err
+	}
+	format, err := c.importFormat(c.args[0])
+	if err != nil {
+		return err
+	}
+	opt, err := c.importOptions(f, format)
+	if err != nil {
+		return err
+	}
+	in, err := c.input(c.args[1])
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // it was only read
+	if opt.Source == "" {
+		opt.Source = in.registry()
+	}
+	progress := c.newProgress(in)
+	opt.Progress = progress.rows
+	var report directory.ImportReport
+	err = c.withDirectory(func(d *directory.Directory) error {
+		report, err = format.run(c.ctx, d, c.operator(), opt, in)
+		progress.done()
+		return err
+	}, c.importStore(f)...)
+	if err != nil && report.Rows == 0 {
+		return fileError(c.args[1], err)
+	}
+	if f.json {
+		return firstError(err, c.printImportJSON(report, err))
+	}
+	return firstError(err, c.printImport(format, report, err))
+}
+
+// importStore says how the database is opened: a dry run makes none.
+func (c *call) importStore(f *importFlags) []store.Option {
+	if f.dryRun {
+		return []store.Option{store.MustExist}
+	}
+	return []store.Option{store.MigrateFirst}
+}
+
+func (c *call) importFormat(name string) (importFormat, error) {
+	var names []string
+	for _, f := range importFormats() {
+		if f.name == name {
+			return f, nil
+		}
+		names = append(names, f.name)
+	}
+	return importFormat{}, usage(c.cmd, "FORMAT: %q is not a format of import; want one of %s", name, strings.Join(names, ", "))
+}
+
+func (c *call) importOptions(f *importFlags, format importFormat) (directory.ImportOptions, error) {
+	opt := directory.ImportOptions{
+		Source: format.source, Format: format.name, Complete: format.complete, DryRun: f.dryRun, Force: f.force,
+		Team: f.team, MaxChange: c.cfg.MaxChange,
+	}
+	if f.source != "" {
+		opt.Source = f.source
+		if _, err := directory.ParseHandle(f.source); err != nil || f.source == directory.SourceTeam {
+			return opt, usage(c.cmd, "source: %q is not a name for a source; want 2 to 64 of a-z, 0-9, dot and hyphen, and not %s", f.source, directory.SourceTeam)
+		}
+	}
+	if f.asOf != "" {
+		day, err := directory.ParseDate(f.asOf)
+		if err != nil {
+			return opt, usage(c.cmd, "as-of: %v", err)
+		}
+		opt.AsOf = day.Time()
+		if opt.AsOf.After(c.now()) {
+			return opt, usage(c.cmd, "as-of: %s has not come yet; want the day that the file describes", f.asOf)
+		}
+	}
+	opt.Complete = (opt.Complete || f.complete) && !f.partial
+	return opt, nil
+}
+
+// fileError names the file in an error about its content.
+func fileError(name string, err error) error {
+	if directory.KindOf(err) == directory.Invalid && len(directory.ProblemsOf(err)) > 0 {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return err
+}
+
+// firstError returns the first error that is one.
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// input is the file that a command reads.
+type input struct {
+	*bufio.Reader
+	count  *counter
+	size   int64 // 0: unknown
+	closer io.Closer
+}
+
+// Close closes the file.
+func (i *input) Close() error { return i.closer.Close() }
+
+// counter counts the bytes that were read.
+type counter struct {
+	io.Reader
+	n int64
+}
+
+// Read implements io.Reader.
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// input opens FILE, or the standard input for "-".
+func (c *call) input(name string) (*input, error) {
+	var in input
+	if name == "-" {
+		in.count, in.closer = &counter{Reader: c.stdin}, io.NopCloser(nil)
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		info, err := f.Stat()
+		if err == nil && info.IsDir() {
+			err = fmt.Errorf("%s: a folder; want a file", name)
+		}
+		if err != nil {
+			return nil, firstError(err, f.Close())
+		}
+		in.count, in.size, in.closer = &counter{Reader: f}, info.Size(), f
+	}
+	in.Reader = bufio.NewReaderSize(in.count, 1<<16)
+	return &in, nil
+}
+
+// delegated is the first line of a registry's statistics file.
+var delegated = regexp.MustCompile(`(?m)^2(?:\.[0-9]+)?\|([a-z]{2,16})\|`)
+
+// registry returns the registry that a delegation file is of, by its first
+// line, so that the files of several registries stand beside each other.
+func (i *input) registry() string {
+	start, _ := i.Peek(4096) // shorter files are an error of the codec, not of this look
+	if m := delegated.FindSubmatch(start); m != nil {
+		return string(m[1])
+	}
+	return "rir-delegated"
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-csirt/rollcall/api"
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/store"
+)
+
+const serveLong = `Serve answers over HTTP: the REST API under /v1, its description at
+/openapi.yaml, /healthz, /readyz and /metrics. It brings the schema of the
+database up to date, reads the directory into memory and follows every change,
+also those of other processes on the same database.
+
+It prints the address that it listens on; with port 0 that is a free one. It
+speaks plain HTTP unless tls_cert and tls_key are set: tokens travel with each
+request, so listen beyond the own machine with TLS or behind a proxy only.
+
+SIGINT and SIGTERM stop it: no new requests, shutdown_timeout for those under
+way, then the index, then the database. A second signal ends it at once.`
+
+func serveCommand(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Answer over HTTP", Long: serveLong,
+		Example: `  rollcall serve --db teams.db
+  rollcall serve --db postgres://rollcall@db.example.org/rollcall --listen 127.0.0.1:8080 --last-resort example-csirt
+  ROLLCALL_DB=teams.db ROLLCALL_LISTEN=:8443 rollcall serve --tls-cert cert.pem --tls-key key.pem`,
+		Args: exactArgs(), RunE: w.action((*call).serve),
+	}
+	keyFlags(cmd.Flags(), "db", "listen", "tls_cert", "tls_key", "last_resort", "policy_lasts", "policy_grace", "shutdown_timeout")
+	return cmd
+}
+
+func (c *call) serve() error {
+	s, err := c.newServer()
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(c.stdout, "listening on %s\n", s.url()); err != nil {
+		return errors.Join(err, s.close())
+	}
+	return s.run(c.ctx)
+}
+
+// server is everything that runs while rollcall serves.
+type server struct {
+	log      *slog.Logger
+	patience time.Duration // for requests under way at a stop
+	listener net.Listener
+	secure   bool
+	http     *http.Server
+	follower *directory.Follower
+	door     *directory.Directory
+	db       *store.DB
+}
+
+// newServer opens the database, reads the index and takes the address, in the
+// order in which close gives them back the other way round.
+func (c *call) newServer() (*server, error) {
+	s := &server{log: c.log, patience: c.cfg.ShutdownTimeout, secure: c.cfg.TLSCert != ""}
+	var certificate tls.Certificate
+	var err error
+	if s.secure {
+		if certificate, err = tls.LoadX509KeyPair(c.cfg.TLSCert, c.cfg.TLSKey); err != nil {
+			return nil, &exitError{exitUsage, fmt.Errorf("tls_cert, tls_key: %w", err)}
+		}
+	}
+	if s.db, err = c.openStore(store.MigrateFirst); err != nil {
+		return nil, err
+	}
+	if err = c.wire(s); err == nil {
+		s.listener, err = net.Listen("tcp", c.cfg.Listen)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	if s.secure {
+		s.listener = tls.NewListener(s.listener, &tls.Config{
+			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		})
+	}
+	return s, nil
+}
+
+// wire puts the parts together and builds the first index.
+func (c *call) wire(s *server) error {
+	options := directory.IndexOptions{LastResort: c.cfg.LastResort, Policy: c.cfg.Policy}
+	var err error
+	s.follower, err = directory.NewFollower(directory.FollowerConfig{Store: s.db, Now: c.now, Watch: s.db.Watch, Log: c.log, Options: options})
+	if err != nil {
+		return err
+	}
+	if err := s.follower.Start(c.ctx); err != nil {
+		return err
+	}
+	s.door, err = directory.New(directory.Config{Store: s.db, Now: c.now, Committed: s.follower.Sync})
+	if err != nil {
+		return err
+	}
+	handler, err := api.New(api.Config{
+		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age,
+		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(),
+	})
+	if err != nil {
+		return err
+	}
+	s.http = &http.Server{
+		Handler: handler, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
+		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	}
+	return nil
+}
+
+// url is where the server can be asked.
+func (s *server) url() string {
+	scheme, address := "http", s.listener.Addr().(*net.TCPAddr)
+	if s.secure {
+		scheme = "https"
+	}
+	if address.IP.IsUnspecified() { // all addresses, of which this one always exists
+		return fmt.Sprintf("%s://localhost:%d", scheme, address.Port)
+	}
+	return scheme + "://" + address.String()
+}
+
+// run serves until ctx ends or something fails, and then stops in reverse
+// order: stop accepting, drain, follower, store.
+func (s *server) run(ctx context.Context) error {
+	s.greet()
+	// Requests and the index outlive ctx until it is their turn to end.
+	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFollowing()
+	served, followed := make(chan error, 1), make(chan error, 1)
+	var parts sync.WaitGroup
+	parts.Go(func() { followed <- s.follower.Run(following) })
+	parts.Go(func() { served <- s.http.Serve(s.listener) })
+	var err error
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping", "timeout", s.patience.String())
+	case err = <-served:
+	}
+	err = firstError(ignore(err, http.ErrServerClosed), s.drain(ctx))
+	stopFollowing()
+	parts.Wait()
+	err = firstError(err, <-followed, s.db.Close())
+	s.log.Info("stopped")
+	return err
+}
+
+// greet logs where the server is, and what its operator should know.
+func (s *server) greet() {
+	stats, address := s.follower.Index().Stats(), s.listener.Addr().(*net.TCPAddr)
+	s.log.Info("serving", "url", s.url(), "version", version(), "teams", stats.Teams, "reference_entries", stats.ReferenceEntries, "seq", s.follower.Index().Seq())
+	if !s.secure && !address.IP.IsLoopback() {
+		s.log.Warn("plain HTTP beyond this machine: tokens can be read on the way; set tls_cert and tls_key, or put a proxy in front", "listen", address.String())
+	}
+}
+
+// drain lets requests under way finish, for as long as the timeout says.
+func (s *server) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.patience)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn("requests were cut off", "timeout", s.patience.String())
+		return s.http.Close()
+	}
+	return err
+}
+
+// close gives back what newServer took, for a server that never ran.
+func (s *server) close() error {
+	var err error
+	if s.listener != nil {
+		err = s.listener.Close()
+	}
+	return errors.Join(err, s.db.Close())
+}
+
+// ignore returns err unless it is expected.
+func ignore(err, expected error) error {
+	if errors.Is(err, expected) {
+		return nil
+	}
+	return err
+}

@@ -455,14 +455,14 @@ func designations(rows []csirtRow) []directory.Designation {
 	for _, r := range rows {
 		for _, scope := range r.scopes {
 			if !slices.ContainsFunc(ds, func(d directory.Designation) bool { return d.Scope == scope }) {
-				ds = append(ds, directory.Designation{Country: r.country, Scope: scope, By: r.source})
+				ds = append(ds, directory.Designation{Country: r.country, Scope: scope, By: accordingTo(r.source)})
 			}
 			i := slices.IndexFunc(ds, func(d directory.Designation) bool { return d.Scope == scope })
 			ds[i].Evidence = cmp.Or(ds[i].Evidence, r.tiURL)
 		}
 	}
 	if ds == nil {
-		ds = []directory.Designation{{Country: rows[0].country, Scope: "national", By: rows[0].source, Evidence: rows[0].tiURL}}
+		ds = []directory.Designation{{Country: rows[0].country, Scope: "national", By: accordingTo(rows[0].source), Evidence: rows[0].tiURL}}
 	}
 	slices.SortFunc(ds, func(a, b directory.Designation) int { return byScope(a.Scope, b.Scope) })
 	if !rows[0].active {
@@ -471,6 +471,15 @@ func designations(rows []csirtRow) []directory.Designation {
 		}
 	}
 	return ds
+}
+
+// accordingTo marks what the list gives as its source: it heard there of the
+// team, which is not the government that designated it.
+func accordingTo(source string) string {
+	if source == "" {
+		return ""
+	}
+	return "not said; listed according to " + source
 }
 
 // csirtContact makes the contact of a team: the mailbox as it is written on

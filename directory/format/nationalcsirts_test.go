@@ -25,22 +25,22 @@ func TestNationalCSIRTs(t *testing.T) {
 			Kinds: []directory.Word{"csirt", "national", "government"}, Status: "active", Country: "AT",
 			Contacts: []directory.Contact{{Channel: "email", Value: "reports@example.org", Uses: uses}},
 			Designations: []directory.Designation{
-				{Country: "AT", Scope: "national", By: "an import", Evidence: "https://example.org/teams/example"},
-				{Country: "AT", Scope: "government", By: "a directory", Evidence: "https://example.org/teams/example"},
+				{Country: "AT", Scope: "national", By: "not said; listed according to an import", Evidence: "https://example.org/teams/example"},
+				{Country: "AT", Scope: "government", By: "not said; listed according to a directory", Evidence: "https://example.org/teams/example"},
 			},
 		}},
 		{Row: 14, Rows: 1, Key: "mailto:old@example.org|GB", Handle: "old-cert", AsOf: day(2015, 9, 9), Profile: directory.Profile{
 			Names: directory.Names{Short: "Old CERT", Full: "Former Team"},
 			Kinds: []directory.Word{"csirt", "national"}, Status: "inactive", Country: "GB",
 			Contacts:     []directory.Contact{{Channel: "email", Value: "old@example.org", Uses: uses}},
-			Designations: []directory.Designation{{Country: "GB", Scope: "national", By: "a meeting", Until: "2015-09-09"}},
+			Designations: []directory.Designation{{Country: "GB", Scope: "national", By: "not said; listed according to a meeting", Until: "2015-09-09"}},
 		}},
 		{Row: 15, Rows: 1, Key: "mailto:jean.dupont@example.org|TN", Handle: "cert-tn", AsOf: day(2011, 6, 10), Profile: directory.Profile{
 			Names: directory.Names{Short: "CERT-TN"},
 			Kinds: []directory.Word{"csirt"}, Status: "active", Country: "TN",
 			Contacts: []directory.Contact{{Channel: "email", Value: "jean.dupont@example.org", Uses: uses,
 				Person: "Jean Dupont", Visibility: directory.Green}},
-			Designations: []directory.Designation{{Country: "TN", Scope: "academic", By: "a meeting"}},
+			Designations: []directory.Designation{{Country: "TN", Scope: "academic", By: "not said; listed according to a meeting"}},
 		}},
 	}
 	if diff := cmp.Diff(want, in.records, prefixes()); diff != "" {

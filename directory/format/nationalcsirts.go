@@ -268,7 +268,7 @@ func (c *csirts) facts(r *csirtRow, in row, note func(string, directory.Problem)
 	if r.scopes, unknown = designationScopes(c.get(in, "type_of_cert")); unknown != "" {
 		note("type_of_cert", fault("csirts.scope", unknown, "not understood, and taken as other", "national, government, military or academic"))
 	}
-	r.source, _ = clean(c.get(in, "source"), 300)
+	r.source, _ = clean(c.get(in, "source"), 260) // room for what accordingTo puts before it
 	if text := c.get(in, "ti_url"); text != "" {
 		u, err := directory.ParseURL(text)
 		if err != nil {

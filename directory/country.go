@@ -2,6 +2,7 @@ package directory
 
 import (
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
@@ -52,17 +53,21 @@ func countryOfTLD(tld string) (Country, bool) {
 	return c, err == nil
 }
 
-// Name returns the country's English name.
+// Name returns the country's English name. It is in most answers to a lookup,
+// so that the names are looked up once.
 func (c Country) Name() string {
-	switch c {
-	case "EU":
-		return "European Union"
-	case "":
-		return ""
+	if name, ok := countryNames()[c]; ok {
+		return name
 	}
-	r, err := language.ParseRegion(string(c))
-	if err != nil {
-		return string(c)
-	}
-	return display.English.Regions().Name(r)
+	return string(c)
 }
+
+var countryNames = sync.OnceValue(func() map[Country]string {
+	names := map[Country]string{"EU": "European Union"}
+	for _, code := range strings.Fields(iso3166 + " XK") {
+		if r, err := language.ParseRegion(code); err == nil {
+			names[Country(code)] = display.English.Regions().Name(r)
+		}
+	}
+	return names
+})

@@ -1,27 +1,34 @@
 package directory
 
-import (
-	"fmt"
-	"strings"
-)
+import "strconv"
 
 // String returns the subject's most telling part: the text, prefix, AS number
 // or country; "" for nothing.
 func (s Subject) String() string {
+	if s.Text != "" {
+		return s.Text
+	}
+	return string(s.AppendTo(nil))
+}
+
+// AppendTo appends what [Subject.String] returns to dst.
+func (s *Subject) AppendTo(dst []byte) []byte {
 	switch {
 	case s.Text != "":
-		return s.Text
+		return append(dst, s.Text...)
 	case s.ASN != 0:
-		return s.ASN.String()
+		return strconv.AppendUint(append(dst, "AS"...), uint64(s.ASN), 10)
 	case s.Country != "":
-		return string(s.Country)
+		return append(dst, s.Country...)
 	case s.Prefix.IsValid() && s.Prefix.IsSingleIP():
-		return s.Prefix.Addr().String()
+		return s.Prefix.Addr().AppendTo(dst)
 	case s.Prefix.IsValid():
-		return s.Prefix.String()
+		return s.Prefix.AppendTo(dst)
 	}
-	return ""
+	return dst
 }
+
+func (s *Subject) isZero() bool { return *s == Subject{} }
 
 // missed says of a subject that a rung found nothing for it.
 func (r Rung) missed() string {
@@ -48,134 +55,150 @@ func (r Rung) missed() string {
 
 // Text puts the step in words, on one line, for people: "prefix 193.0.0.0/19
 // → NL (prefix-country/rir, as of 2026-02-01)".
-func (s Step) Text() string {
-	subject := s.Subject.String()
-	if subject == "" {
-		subject = "everything else"
-	}
+func (s Step) Text() string { return string(s.AppendText(nil)) }
+
+// AppendText appends what [Step.Text] returns to dst. It allocates nothing
+// where dst has room: every answer has several steps.
+func (s *Step) AppendText(dst []byte) []byte {
 	switch s.Result {
 	case StepMapped:
-		return s.mapped(subject)
+		return s.appendMapped(dst)
 	case StepNotLoaded:
-		return fmt.Sprintf("%s: could not be asked, no reference data is loaded that leads from it to %s", subject, s.target())
+		dst = append(s.appendSubject(dst), ": could not be asked, no reference data is loaded that leads from it to "...)
+		if s.Rung == RungASN {
+			return append(dst, "a network"...)
+		}
+		return append(dst, "a country"...)
 	case StepNone:
-		return s.none(subject)
+		return s.appendNone(dst)
 	case StepNear:
-		return fmt.Sprintf("%s: no team has this name, %d look like it", subject, s.Count)
+		dst = append(s.appendSubject(dst), ": no team has this name, "...)
+		return append(strconv.AppendInt(dst, int64(s.Count), 10), " look like it"...)
 	}
-	return fmt.Sprintf("%s: %s", s.where(subject), s.outcome())
+	return s.appendOutcome(append(s.appendWhere(dst), ": "...))
 }
 
-func (s Step) target() string {
-	if s.Rung == RungASN {
-		return "a network"
+func (s *Step) appendSubject(dst []byte) []byte {
+	if s.Subject.isZero() {
+		return append(dst, "everything else"...)
 	}
-	return "a country"
+	return s.Subject.AppendTo(dst)
 }
 
-// where names what matched and, where it is another thing, what was asked.
-func (s Step) where(subject string) string {
-	found := s.Found.String()
+// appendWhere names what matched and, where it is another thing, what was asked.
+func (s *Step) appendWhere(dst []byte) []byte {
+	dst = append(append(dst, s.Rung...), ' ')
+	if s.Found.isZero() || s.Found == s.Subject {
+		return s.appendSubject(dst)
+	}
+	return s.appendSubject(append(s.Found.AppendTo(dst), ", which holds "...))
+}
+
+func (s *Step) appendOutcome(dst []byte) []byte {
 	switch {
-	case found == "" || found == subject:
-		return string(s.Rung) + " " + subject
+	case s.Team != nil:
+		dst = append(dst, s.Team.Name()...)
+	case s.Count > 1:
+		dst = append(strconv.AppendInt(dst, int64(s.Count), 10), " teams"...)
 	default:
-		return fmt.Sprintf("%s %s, which holds %s", s.Rung, found, subject)
-	}
-}
-
-func (s Step) outcome() string {
-	name := "several teams"
-	if s.Team != nil {
-		name = s.Team.Name()
-	} else if s.Count > 1 {
-		name = fmt.Sprintf("%d teams", s.Count)
+		dst = append(dst, "several teams"...)
 	}
 	switch s.Result {
 	case StepMatch:
-		return name
+		return dst
 	case StepAmbiguous:
-		return name + ", and nothing that decides between them"
+		return append(dst, ", and nothing that decides between them"...)
 	case StepNoContact:
-		return name + ", no contact published"
+		return append(dst, ", no contact published"...)
 	case StepWithheld:
-		return name + ", whose contact is not shown to everyone"
+		return append(dst, ", whose contact is not shown to everyone"...)
 	case StepInactive:
-		return name + ", no longer operating"
+		return append(dst, ", no longer operating"...)
 	}
-	return string(s.Result)
+	return append(append(dst, ", "...), s.Result...)
 }
 
-func (s Step) mapped(subject string) string {
-	target := s.Found.String()
-	switch {
-	case s.Rung == RungTeam:
-		return fmt.Sprintf("%s: became part of %s", subject, target)
-	case s.Rung == RungCountry:
-		target = string(s.Found.Country)
+func (s *Step) appendMapped(dst []byte) []byte {
+	if s.Rung == RungTeam {
+		return s.Found.AppendTo(append(s.appendSubject(dst), ": became part of "...))
 	}
-	from := subject
 	if s.Found.Prefix.IsValid() {
-		from = "prefix " + s.Found.Prefix.String()
+		dst = s.Found.Prefix.AppendTo(append(dst, "prefix "...))
+	} else {
+		dst = s.appendSubject(dst)
 	}
-	return fmt.Sprintf("%s → %s%s", from, target, s.Set.note())
+	dst = append(dst, " → "...)
+	if s.Rung == RungCountry {
+		dst = append(dst, s.Found.Country...)
+	} else {
+		dst = s.Found.AppendTo(dst)
+	}
+	return s.Set.appendNote(dst)
 }
 
-func (s Step) none(subject string) string {
+func (s *Step) appendNone(dst []byte) []byte {
+	dst = s.appendSubject(dst)
 	if s.Set != nil {
-		return fmt.Sprintf("%s: not in the reference data%s", subject, s.Set.note())
+		return s.Set.appendNote(append(dst, ": not in the reference data"...))
 	}
 	if s.Rung == RungCountry && s.Subject.Country == "" {
-		return subject + ": leads to no country"
+		return append(dst, ": leads to no country"...)
 	}
-	return subject + ": " + s.Rung.missed()
+	return append(append(dst, ": "...), s.Rung.missed()...)
 }
 
-// note names the set and its day in brackets; "" for no set.
-func (s *ReferenceSet) note() string {
-	switch {
-	case s == nil:
-		return ""
-	case s.AsOf.IsZero():
-		return " (" + s.ID() + ", of unknown date)"
+// appendNote names the set and its day in brackets; nothing for no set.
+func (s *ReferenceSet) appendNote(dst []byte) []byte {
+	if s == nil {
+		return dst
 	}
-	return " (" + s.ID() + ", as of " + s.AsOf.UTC().Format("2006-01-02") + ")"
+	dst = append(append(dst, " ("...), s.Kind...)
+	dst = append(append(dst, '/'), s.Source...)
+	if s.AsOf.IsZero() {
+		return append(dst, ", of unknown date)"...)
+	}
+	return append(s.AsOf.UTC().AppendFormat(append(dst, ", as of "...), "2006-01-02"), ')')
 }
 
 // Why says in one sentence, without a full stop, why the candidate is one.
-func (c *Candidate) Why() string {
-	on := c.MatchedOn.String()
-	var b strings.Builder
-	switch {
-	case c.Near:
-		b.WriteString("has a name that looks like the one asked for: " + on)
-	case c.Rung == RungFingerprint:
-		b.WriteString("publishes the key " + on)
-	case c.Rung == RungMailbox:
-		b.WriteString("lists the mailbox " + on)
-	case c.Rung == RungTeam:
-		b.WriteString("is called " + on)
-	case c.Rung == RungNational:
-		b.WriteString("is designated by " + c.MatchedOn.Country.Name())
-		if c.Designation != nil && c.Designation.Scope != "" {
-			b.WriteString(" (" + c.Designation.Scope + ")")
-		}
-	case c.Rung == RungLastResort:
-		b.WriteString("is asked when nobody else is known")
-	case c.Rung == RungCountry:
-		b.WriteString("is responsible for " + c.MatchedOn.Country.Name())
-	default:
-		b.WriteString("is responsible for " + on)
-	}
-	switch {
-	case c.Claim == "confirmed", c.Claim == "disputed":
-		b.WriteString(", which is " + c.Claim)
+func (c *Candidate) Why() string { return string(c.AppendWhy(nil)) }
+
+// AppendWhy appends what [Candidate.Why] returns to dst.
+func (c *Candidate) AppendWhy(dst []byte) []byte {
+	dst = c.appendReason(dst)
+	if c.Claim == "confirmed" || c.Claim == "disputed" {
+		dst = append(append(dst, ", which is "...), c.Claim...)
 	}
 	switch {
 	case c.Contact == nil && c.Withheld:
-		b.WriteString("; its contact is not shown to everyone")
+		return append(dst, "; its contact is not shown to everyone"...)
 	case c.Contact != nil && c.Standing.State == Failed:
-		b.WriteString("; its contact did not work when it was last tried")
+		return append(dst, "; its contact did not work when it was last tried"...)
 	}
-	return b.String()
+	return dst
+}
+
+func (c *Candidate) appendReason(dst []byte) []byte {
+	on := &c.MatchedOn
+	switch {
+	case c.Near:
+		return on.AppendTo(append(dst, "has a name that looks like the one asked for: "...))
+	case c.Rung == RungFingerprint:
+		return on.AppendTo(append(dst, "publishes the key "...))
+	case c.Rung == RungMailbox:
+		return on.AppendTo(append(dst, "lists the mailbox "...))
+	case c.Rung == RungTeam:
+		return on.AppendTo(append(dst, "is called "...))
+	case c.Rung == RungNational:
+		dst = append(append(dst, "is designated by "...), on.Country.Name()...)
+		if c.Designation != nil && c.Designation.Scope != "" {
+			dst = append(append(append(dst, " ("...), c.Designation.Scope...), ')')
+		}
+		return dst
+	case c.Rung == RungLastResort:
+		return append(dst, "is asked when nobody else is known"...)
+	case c.Rung == RungCountry:
+		return append(append(dst, "is responsible for "...), on.Country.Name()...)
+	}
+	return on.AppendTo(append(dst, "is responsible for "...))
 }

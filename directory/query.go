@@ -27,6 +27,10 @@ const wantQuery = "an address, prefix, AS number, domain, URL, e-mail address, c
 // of its own is the name of a team.
 func ParseQuery(s string) (Query, error) {
 	q := Query{Text: s}
+	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" { // what is asked most
+		q.Kind, q.Addr = KindIP, a.Unmap()
+		return q, nil
+	}
 	text, err := cleanQuery(s)
 	if err != nil {
 		return Query{}, err

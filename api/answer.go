@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/binary"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -57,8 +58,9 @@ func appendCandidate(dst []byte, c *directory.Candidate) []byte {
 	dst = append(dst, c.Rung...)
 	dst = append(dst, `","rank":`...)
 	dst = strconv.AppendInt(dst, int64(c.Rank), 10)
-	dst = append(dst, `,"why":`...)
-	dst = appendString(dst, c.Why())
+	dst = append(dst, `,"why":"`...)
+	dst = escapeFrom(c.AppendWhy(dst), len(dst))
+	dst = append(dst, '"')
 	dst = appendOptional(dst, `,"holder":`, c.Holder)
 	dst = appendOptional(dst, `,"claim":`, c.Claim)
 	if c.Withheld {
@@ -169,9 +171,9 @@ func appendStep(dst []byte, s *directory.Step) []byte {
 	if s.Set != nil {
 		dst = appendSource(dst, s)
 	}
-	dst = append(dst, `,"text":`...)
-	dst = appendString(dst, s.Text())
-	return append(dst, '}')
+	dst = append(dst, `,"text":"`...)
+	dst = escapeFrom(s.AppendText(dst), len(dst))
+	return append(dst, `"}`...)
 }
 
 // appendFound names where a step led to: the country or network, where the
@@ -198,22 +200,12 @@ func appendSource(dst []byte, s *directory.Step) []byte {
 	return append(dst, '}')
 }
 
-// appendSubject appends what [directory.Subject.String] says, escaped and
-// without quotes.
+// appendSubject appends a subject, escaped and without quotes.
 func appendSubject(dst []byte, s *directory.Subject) []byte {
-	switch {
-	case s.Text != "":
-		return appendEscaped(dst, s.Text)
-	case s.ASN != 0:
-		return strconv.AppendUint(append(dst, "AS"...), uint64(s.ASN), 10)
-	case s.Country != "":
-		return appendEscaped(dst, string(s.Country))
-	case s.Prefix.IsValid() && s.Prefix.IsSingleIP():
-		return s.Prefix.Addr().AppendTo(dst)
-	case s.Prefix.IsValid():
-		return s.Prefix.AppendTo(dst)
+	if s.Text == "" {
+		return s.AppendTo(dst) // numbers and codes
 	}
-	return dst
+	return appendEscaped(dst, s.Text)
 }
 
 // appendTime appends a member whose value is a time, unless that is zero.
@@ -251,32 +243,60 @@ func appendString(dst []byte, s string) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// appendEscaped escapes s as RFC 8259 section 7 wants. What is not UTF-8
-// becomes U+FFFD; U+2028 and U+2029 are escaped for readers that take JSON for
-// JavaScript.
-func appendEscaped(dst []byte, s string) []byte {
-	start := 0
-	for i := 0; i < len(s); {
-		if b := s[i]; b < utf8.RuneSelf {
-			if b >= ' ' && b != '"' && b != '\\' {
-				i++
-				continue
-			}
-			dst = append(dst, s[start:i]...)
-			dst = appendControl(dst, b)
-			i++
-			start = i
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 || r == '\u2028' || r == '\u2029' {
-			dst = append(dst, s[start:i]...)
-			dst = append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
-			start = i + n
+func appendEscaped(dst []byte, s string) []byte { return escapeFrom(append(dst, s...), len(dst)) }
+
+// escapeFrom escapes what was appended to dst behind start. Hardly ever is
+// there anything to escape, so that the text stays where it is; eight bytes
+// are looked at together.
+func escapeFrom(dst []byte, start int) []byte {
+	i := start
+	for i+8 <= len(dst) && isSafe(binary.LittleEndian.Uint64(dst[i:])) {
+		i += 8
+	}
+	for i < len(dst) {
+		n, fine := safeRune(dst[i:])
+		if !fine {
+			return escapeSlow(dst[:i], string(dst[i:]))
 		}
 		i += n
 	}
-	return append(dst, s[start:]...)
+	return dst
+}
+
+// isSafe reports that eight bytes are ASCII that needs no escape. It may say
+// no where there is none to escape, never yes where there is one.
+func isSafe(x uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	quote, slash := x^(ones*'"'), x^(ones*'\\')
+	return (x|(x-ones*' ')|(quote-ones)|(slash-ones))&high == 0
+}
+
+// safeRune returns the length of the first rune, and whether it needs no
+// escape: what RFC 8259 section 7 names does, and U+2028 and U+2029, for
+// readers that take JSON for JavaScript.
+func safeRune(b []byte) (int, bool) {
+	if b[0] < utf8.RuneSelf {
+		return 1, b[0] >= ' ' && b[0] != '"' && b[0] != '\\'
+	}
+	r, n := utf8.DecodeRune(b)
+	return n, n > 1 && r != '\u2028' && r != '\u2029'
+}
+
+// escapeSlow appends s rune by rune. What is not UTF-8 becomes U+FFFD.
+func escapeSlow(dst []byte, s string) []byte {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r < utf8.RuneSelf && (r < ' ' || r == '"' || r == '\\'):
+			dst = appendControl(dst, s[i])
+		case r == utf8.RuneError && n == 1, r == '\u2028', r == '\u2029':
+			dst = append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+		default:
+			dst = append(dst, s[i:i+n]...)
+		}
+		i += n
+	}
+	return dst
 }
 
 func appendControl(dst []byte, b byte) []byte {

@@ -40,7 +40,8 @@ type Server struct {
 	huma    huma.API
 	metrics *metrics
 	ids     *requestIDs
-	asking  sync.Pool // of *asking, for lookups
+	lookup  http.HandlerFunc // GET /v1/lookup
+	asking  sync.Pool        // of *asking, for lookups
 	nobody  directory.Principal
 
 	// Header values that many answers share; net/http does not change them.
@@ -94,11 +95,13 @@ func (s *Server) register() {
 // ServeHTTP implements [http.Handler]. What no operation answers gets a
 // problem too, where the mux alone would answer in plain text or redirect.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path != "/v1/lookup" || r.Method != http.MethodGet { // which needs no second look
-		if _, pattern := s.mux.Handler(r); pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {
-			s.metrics.other.seen(s.noOperation(w, r), 0)
-			return
-		}
+	if r.URL.Path == "/v1/lookup" && r.Method == http.MethodGet {
+		s.lookup(w, r) // as the mux would, without looking for it
+		return
+	}
+	if _, pattern := s.mux.Handler(r); pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {
+		s.metrics.other.seen(s.noOperation(w, r), 0)
+		return
 	}
 	s.mux.ServeHTTP(w, r)
 }

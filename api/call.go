@@ -71,12 +71,14 @@ func (a adapter) Handle(op *huma.Operation, next func(huma.Context)) {
 
 // handle puts next behind the chain that every operation has: request id,
 // headers, panics, authentication, metrics.
-func (s *Server) handle(op *huma.Operation, next endpoint) {
+func (s *Server) handle(op *huma.Operation, next endpoint) http.HandlerFunc {
 	m := s.metrics.operation(op.OperationID)
-	s.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, r *http.Request) {
+	h := func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now() // of the metrics, not of the domain
 		m.seen(s.serve(w, r, next), time.Since(start))
-	})
+	}
+	s.mux.HandleFunc(op.Method+" "+op.Path, h)
+	return h
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, next endpoint) (status int) {
@@ -87,7 +89,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, next endpoint) (s
 			status = s.panicked(w, &c, v, false)
 		}
 	}()
-	if auth, ok := r.Header["Authorization"]; ok && strings.HasPrefix(r.URL.Path, "/v1/") {
+	if auth := r.Header["Authorization"]; auth != nil && strings.HasPrefix(r.URL.Path, "/v1/") {
 		viewer, err := s.authenticate(r.Context(), auth)
 		if err != nil {
 			return s.refuse(w, r, &c, err)

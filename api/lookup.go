@@ -73,7 +73,7 @@ func (s *Server) describeLookup(sp spec) {
 	described := huma.NewAPI(huma.Config{OpenAPI: s.huma.OpenAPI()}, undone{})
 	huma.Register(described, op, func(context.Context, *lookupInput) (*lookupOutput, error) { return nil, nil })
 	s.describe(sp)
-	s.handle(&op, s.lookupOne)
+	s.lookup = s.handle(&op, s.lookupOne)
 }
 
 // undone is an adapter that serves nothing.
@@ -107,7 +107,9 @@ func (s *Server) lookupOne(w http.ResponseWriter, r *http.Request, c *call) int 
 	a.buf = append(AppendAnswer(a.buf[:0], &a.answer), '\n')
 	h := w.Header()
 	h["Content-Type"] = s.jsonType
-	h["Content-Length"] = []string{strconv.Itoa(len(a.buf))}
+	if len(a.buf) > 2000 { // net/http counts shorter ones itself, at no price
+		h["Content-Length"] = []string{strconv.Itoa(len(a.buf))}
+	}
 	_, _ = w.Write(a.buf) // the client has gone
 	return http.StatusOK
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -28,7 +29,7 @@ const maxBody = 1 << 20
 // call is what the server knows about one request.
 type call struct {
 	id     string
-	path   string
+	url    *url.URL
 	viewer directory.Principal
 	r      *http.Request
 	w      http.ResponseWriter
@@ -41,7 +42,7 @@ func callFrom(ctx context.Context) *call {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c
 	}
-	return &call{viewer: directory.Nobody()} // Spec asks no handler; a stray one sees what anybody sees
+	return &call{viewer: directory.Nobody(), url: new(url.URL)} // Spec asks no handler; a stray one sees what anybody sees
 }
 
 // endpoint answers a request and returns the status.
@@ -101,7 +102,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, next endpoint) (s
 
 // begin fills c and sets the headers that every answer has.
 func (s *Server) begin(c *call, w http.ResponseWriter, r *http.Request) {
-	c.id, c.path, c.viewer = s.requestID(r), r.URL.Path, s.nobody
+	c.id, c.url, c.viewer = s.requestID(r), r.URL, s.nobody
 	h := w.Header()
 	h["X-Request-Id"] = []string{c.id}
 	h["X-Content-Type-Options"] = s.nosniff
@@ -119,7 +120,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, c *call, err err
 func (s *Server) explain(ctx context.Context, c *call, err error) *Problem {
 	p := problemOf(err).sign(c)
 	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
-		s.cfg.Log.Error("request failed", "request", c.id, "path", c.path, "status", p.Status, "err", err)
+		s.cfg.Log.Error("request failed", "request", c.id, "path", c.url.Path, "status", p.Status, "err", err)
 	}
 	return p
 }
@@ -130,7 +131,7 @@ func (s *Server) panicked(w http.ResponseWriter, c *call, v any, begun bool) int
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(v)
 	}
-	s.cfg.Log.Error("panic", "request", c.id, "path", c.path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	s.cfg.Log.Error("panic", "request", c.id, "path", c.url.Path, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	if begun {
 		panic(http.ErrAbortHandler)
 	}

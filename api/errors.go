@@ -268,7 +268,7 @@ func shorten(s string) string {
 
 // sign ties the problem to its request.
 func (p *Problem) sign(c *call) *Problem {
-	p.Instance, p.RequestID = c.path, c.id
+	p.Instance, p.RequestID = c.url.EscapedPath(), c.id
 	return p
 }
 
@@ -284,4 +284,25 @@ func writeProblem(w http.ResponseWriter, p *Problem) int {
 	e.SetEscapeHTML(false)
 	_ = e.Encode(p) // the client has gone
 	return p.Status
+}
+
+// placed returns err with its problem at pointer, where it is about the value
+// that the body has there: the domain names the value and not the place.
+func placed(err error, value, pointer string) error {
+	e, ok := errors.AsType[*directory.Error](err)
+	if !ok || len(e.Problems) != 1 || e.Problems[0].Field != "" || e.Problems[0].Value != value {
+		return err
+	}
+	again := *e
+	again.Problems = []directory.Problem{e.Problems[0].At(pointer)}
+	return &again
+}
+
+// inPath says that err is about the id in the path, where it is.
+func inPath(err error, id string) error {
+	e, ok := errors.AsType[*directory.Error](err)
+	if !ok || e.Kind != directory.NotFound || len(e.Problems) != 1 || e.Problems[0].Field != "" || e.Problems[0].Value != shorten(id) {
+		return err
+	}
+	return inParameter("id", err)
 }

@@ -79,7 +79,7 @@ func (s *Server) teamHistory(ctx context.Context, in *historyInput) (*historyOut
 	viewer := callFrom(ctx).viewer
 	list, err := s.cfg.Directory.History(ctx, viewer, in.ID, in.Before, in.Limit+1)
 	if err != nil {
-		return nil, err
+		return nil, inPath(err, in.ID)
 	}
 	out := &historyOutput{Body: RevisionPage{Revisions: make([]TeamRevision, min(len(list), in.Limit))}}
 	for i := range out.Body.Revisions {

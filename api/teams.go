@@ -159,17 +159,18 @@ func (s *Server) page(in *teamsInput, teams []directory.Team, limit int) *teamsO
 	return out
 }
 
-// teamOutput shows a team. There is no If-None-Match: evidence ages and
+// teamOutput shows the team that ref in the path named. There is no If-None-Match: evidence ages and
 // visibility differs without a new revision, so that a 304 would lie.
-func (s *Server) teamOutput(t directory.Team, err error) (*teamOutput, error) {
+func (s *Server) teamOutput(ref string, t directory.Team, err error) (*teamOutput, error) {
 	if err != nil {
-		return nil, err
+		return nil, inPath(err, ref)
 	}
 	return &teamOutput{ETag: etag(t.Revision), Location: "/v1/teams/" + string(t.ID), Body: format.TeamFrom(&t, s.cfg.Policy, s.cfg.Now())}, nil
 }
 
 func (s *Server) getTeam(ctx context.Context, in *teamInput) (*teamOutput, error) {
-	return s.teamOutput(s.cfg.Directory.Team(ctx, callFrom(ctx).viewer, in.ID))
+	t, err := s.cfg.Directory.Team(ctx, callFrom(ctx).viewer, in.ID)
+	return s.teamOutput(in.ID, t, err)
 }
 
 func (s *Server) createTeam(ctx context.Context, _ *struct{}) (*createdOutput, error) {
@@ -218,7 +219,7 @@ func (s *Server) patchTeam(ctx context.Context, in *teamWriteInput) (*teamOutput
 		return nil, err
 	}
 	names := namesIn(patch)
-	return s.teamOutput(s.cfg.Directory.Edit(ctx, c.viewer, in.ID, directory.Edit{
+	t, err := s.cfg.Directory.Edit(ctx, c.viewer, in.ID, directory.Edit{
 		Revision: revision,
 		Handle:   directory.Handle(names.handle()),
 		Apply: func(now *directory.Team, own *directory.Profile) error {
@@ -229,7 +230,8 @@ func (s *Server) patchTeam(ctx context.Context, in *teamWriteInput) (*teamOutput
 			*own = next
 			return nil
 		},
-	}))
+	})
+	return s.teamOutput(in.ID, t, err)
 }
 
 // patchNames are the members of a patch that name the team, which
@@ -269,7 +271,7 @@ func (s *Server) deleteTeam(ctx context.Context, in *teamWriteInput) (*struct{},
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.cfg.Directory.Delete(ctx, c.viewer, in.ID, revision)
+	return nil, inPath(s.cfg.Directory.Delete(ctx, c.viewer, in.ID, revision), in.ID)
 }
 
 func (s *Server) mergeTeam(ctx context.Context, in *teamWriteInput) (*teamOutput, error) {
@@ -282,7 +284,8 @@ func (s *Server) mergeTeam(ctx context.Context, in *teamWriteInput) (*teamOutput
 	if err := c.decode(&body); err != nil {
 		return nil, err
 	}
-	return s.teamOutput(s.cfg.Directory.Merge(ctx, c.viewer, in.ID, body.Into, revision))
+	t, err := s.cfg.Directory.Merge(ctx, c.viewer, in.ID, body.Into, revision)
+	return s.teamOutput(in.ID, t, placed(err, body.Into, "/into"))
 }
 
 func (s *Server) recordEvidence(ctx context.Context, in *teamInput) (*teamOutput, error) {
@@ -295,7 +298,8 @@ func (s *Server) recordEvidence(ctx context.Context, in *teamInput) (*teamOutput
 	if err != nil {
 		return nil, err
 	}
-	return s.teamOutput(s.cfg.Directory.RecordEvidence(ctx, c.viewer, in.ID, e))
+	t, err := s.cfg.Directory.RecordEvidence(ctx, c.viewer, in.ID, e)
+	return s.teamOutput(in.ID, t, err)
 }
 
 func (n *NewEvidence) evidence(s *Server) (directory.Evidence, error) {

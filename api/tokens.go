@@ -118,7 +118,7 @@ func (s *Server) createToken(ctx context.Context, _ *struct{}) (*createdTokenOut
 	}
 	secret, t, err := s.cfg.Directory.CreateToken(ctx, c.viewer, spec)
 	if err != nil {
-		return nil, err
+		return nil, placed(err, in.Team, "/team")
 	}
 	return &createdTokenOutput{Location: "/v1/tokens/" + t.ID, Body: CreatedToken{Secret: secret, Token: s.tokenFrom(t)}}, nil
 }
@@ -139,6 +139,9 @@ func parseLasting(s string) (time.Duration, error) {
 
 func (s *Server) revokeToken(ctx context.Context, in *tokenInput) (*tokenOutput, error) {
 	t, err := s.cfg.Directory.RevokeToken(ctx, callFrom(ctx).viewer, in.ID)
+	if directory.KindOf(err) == directory.NotFound {
+		return nil, inParameter("id", edgeError(directory.NotFound, "token.unknown", in.ID, "no token has this id", "an id from the list of tokens"))
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,222 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rollcall-csirt/rollcall/api"
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
+)
+
+// roles are all who may ask: "" is nobody, "member" a consumer of team alpha,
+// "other" an editor of another team, "stranger" the secretariat of another
+// forum, and "reader" an operator's token that may only read.
+var roles = []string{"", "consumer", "member", "editor", "other", "secretariat", "stranger", "operator", "reader"}
+
+// rights says for each operation what each role gets, in the order of roles.
+// Every operation has a row; TestGuard compares the two lists.
+var rights = map[string]struct {
+	ask  func(*scene) request
+	want [9]int
+}{
+	"lookup": {func(*scene) request { return get("/v1/lookup?q=192.0.2.1") }, all(200)},
+	"lookup-batch": {func(*scene) request {
+		return request{method: "POST", path: "/v1/lookup", body: `{"queries":["192.0.2.1"]}`}
+	}, all(200)},
+	"list-teams": {func(*scene) request { return get("/v1/teams") }, all(200)},
+	"get-team":   {func(*scene) request { return get("/v1/teams/alpha") }, all(200)},
+	"me":         {func(*scene) request { return get("/v1/me") }, all(200)},
+	"healthz":    {func(*scene) request { return get("/healthz") }, all(200)},
+	"readyz":     {func(*scene) request { return get("/readyz") }, all(200)},
+	"metrics":    {func(*scene) request { return get("/metrics") }, all(200)},
+
+	// A secretariat that names no forum of its own creates nothing.
+	"create-team": {func(*scene) request {
+		return request{method: "POST", path: "/v1/teams", body: `{"handle":"new","names":{"short":"NEW"}}`}
+	}, [9]int{401, 403, 403, 403, 403, 403, 403, 201, 403}},
+	"patch-team":   {func(*scene) request { return patch(`{"host":"Elsewhere"}`) }, [9]int{401, 403, 403, 200, 403, 200, 403, 200, 403}},
+	"team-history": {func(*scene) request { return get("/v1/teams/alpha/history") }, [9]int{401, 403, 403, 200, 403, 200, 403, 200, 200}},
+	"record-evidence": {func(s *scene) request {
+		return request{method: "POST", path: "/v1/teams/alpha/evidence", body: fmt.Sprintf(`{"contact":%q,"level":2,"outcome":"proved","method":"phone"}`, s.alpha.Contacts[0].ID)}
+	}, [9]int{401, 403, 403, 403, 403, 403, 403, 200, 403}},
+	"list-tokens": {func(*scene) request { return get("/v1/tokens") }, onlyOperator(200, 403)},
+	"create-token": {func(*scene) request {
+		return request{method: "POST", path: "/v1/tokens", body: `{"name":"x","role":"consumer"}`}
+	}, onlyOperator(201, 403)},
+	"revoke-token": {func(s *scene) request {
+		return request{method: "DELETE", path: "/v1/tokens/" + s.tokens["expiring"][:12]}
+	}, onlyOperator(200, 403)},
+	"audit": {func(*scene) request { return get("/v1/audit") }, onlyOperator(200, 403)},
+	"merge-team": {func(*scene) request {
+		return request{method: "POST", path: "/v1/teams/gamma/merge", body: `{"into":"alpha"}`, header: map[string]string{"If-Match": "*"}}
+	}, onlyOperator(200, 403)},
+	"delete-team": {func(*scene) request {
+		return request{method: "DELETE", path: "/v1/teams/beta", header: map[string]string{"If-Match": "*"}}
+	}, onlyOperator(204, 403)},
+}
+
+func all(status int) [9]int {
+	var list [9]int
+	for i := range list {
+		list[i] = status
+	}
+	return list
+}
+
+func onlyOperator(status, reader int) [9]int {
+	list := all(403)
+	list[0], list[7], list[8] = 401, status, reader
+	return list
+}
+
+// TestAccess asks every operation in every role; the operator comes last,
+// since what it may do takes teams away.
+func TestAccess(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		for _, operator := range []bool{false, true} {
+			for id, row := range rights {
+				for i, role := range roles {
+					if (role == "operator") == operator {
+						s.access(t, id, row.ask(s).by(role), row.want[i])
+					}
+				}
+			}
+		}
+	})
+}
+
+func (s *scene) access(t *testing.T, id string, q request, want int) {
+	a := s.do(t, q)
+	if a.status != want {
+		t.Errorf("%s as %q = %d, want %d: %s", id, q.as, a.status, want, a.body)
+	}
+	if a.status >= 400 {
+		problemIn(t, a)
+	}
+}
+
+// seen are the contacts of team alpha that each role sees, by label.
+var seen = map[string][]string{
+	"": {"clear"}, "consumer": {"clear", "green"}, "stranger": {"clear", "green"}, "other": {"clear", "green"},
+	"secretariat": {"clear", "green", "amber", "strict"},
+	"member":      {"clear", "green", "amber", "strict", "red"},
+	"editor":      {"clear", "green", "amber", "strict", "red"}, "operator": {"clear", "green", "amber", "strict", "red"}, "reader": {"clear", "green", "amber", "strict", "red"},
+}
+
+func TestRedaction(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		for _, role := range roles {
+			var want []string
+			for _, label := range seen[role] {
+				want = append(want, label+"@example.org")
+			}
+			var team format.Team
+			s.do(t, get("/v1/teams/alpha").by(role)).into(t, 200, &team)
+			var page api.TeamPage
+			s.do(t, get("/v1/teams?limit=1").by(role)).into(t, 200, &page)
+			for _, got := range []format.Team{team, page.Teams[0]} {
+				var values []string
+				for _, c := range got.Contacts {
+					values = append(values, c.Value)
+				}
+				if diff := cmp.Diff(values, want); diff != "" {
+					t.Errorf("contacts as %q (-got +want):\n%s", role, diff)
+				}
+				if withheld := len(want) < 5; withheld != slices.Contains(got.Withheld, "contacts") {
+					t.Errorf("withheld as %q = %v, want contacts named: %v", role, got.Withheld, withheld)
+				}
+			}
+			s.redactedLookups(t, role, want)
+			s.redactedHistory(t, role, len(want))
+		}
+	})
+}
+
+// redactedLookups asks for each mailbox: a hidden one has never been found.
+func (s *scene) redactedLookups(t *testing.T, role string, want []string) {
+	for _, label := range []string{"clear", "green", "amber", "strict", "red"} {
+		address := label + "@example.org"
+		var a api.Answer
+		s.do(t, get("/v1/lookup?q="+address).by(role)).into(t, 200, &a)
+		found := slices.ContainsFunc(a.Candidates, func(c api.Candidate) bool { return c.Contact != nil && c.Contact.Value == address })
+		if found != slices.Contains(want, address) {
+			t.Errorf("lookup of %s as %q found it: %v, want %v", address, role, found, !found)
+		}
+	}
+}
+
+func (s *scene) redactedHistory(t *testing.T, role string, contacts int) {
+	a := s.do(t, get("/v1/teams/alpha/history").by(role))
+	if a.status != 200 {
+		return
+	}
+	var page api.RevisionPage
+	a.into(t, 200, &page)
+	first := page.Revisions[len(page.Revisions)-1]
+	if list, _ := first.Changes["contacts"].After.([]any); len(list) != contacts {
+		t.Errorf("history as %q shows %d contacts, want %d", role, len(list), contacts)
+	}
+}
+
+func TestTokensEnd(t *testing.T) {
+	s := embedded(t)
+	if a := s.do(t, get("/v1/audit").by("expiring")); a.status != 200 {
+		t.Fatalf("audit = %d, want 200", a.status)
+	}
+	s.clock.Advance(2 * 3600e9)
+	for _, path := range []string{"/v1/audit", "/v1/teams", "/v1/lookup?q=192.0.2.1"} {
+		a := s.do(t, get(path).by("expiring"))
+		if p := problemIn(t, a); p.Status != http.StatusUnauthorized || p.Code != "auth.token-expired" {
+			t.Errorf("%s with an expired token = %d %s, want 401 auth.token-expired", path, p.Status, p.Code)
+		}
+	}
+	if a := s.do(t, get("/healthz").by("expiring")); a.status != 200 {
+		t.Errorf("healthz with an expired token = %d, want 200: it looks at no token", a.status)
+	}
+}
+
+func TestTokenLife(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		var made api.CreatedToken
+		a := s.do(t, send("POST", "/v1/tokens", `{"name":"feed","role":"consumer","team":"alpha","scopes":["read"],"expires":"90d"}`))
+		a.into(t, 201, &made)
+		if want := "/v1/tokens/" + made.Token.ID; a.header.Get("Location") != want {
+			t.Errorf("Location = %q, want %q", a.header.Get("Location"), want)
+		}
+		if days := made.Token.Expires.Sub(s.clock.Now()).Hours() / 24; days != 90 {
+			t.Errorf("expires in %v days, want 90", days)
+		}
+		s.tokens["made"] = made.Secret
+		var me api.Me
+		s.do(t, get("/v1/me").by("made")).into(t, 200, &me)
+		want := api.Me{Name: "token:" + made.Token.ID, Role: "consumer", Team: &api.TeamRef{ID: string(s.alpha.ID), Handle: "alpha", Name: "ALPHA-CSIRT"}, Forums: []string{"first"}, Scopes: []string{"read"}}
+		if diff := cmp.Diff(me, want); diff != "" {
+			t.Errorf("me (-got +want):\n%s", diff)
+		}
+		for range 2 { // the second time is no error
+			var token api.Token
+			s.do(t, request{method: "DELETE", path: "/v1/tokens/" + made.Token.ID, as: "operator"}).into(t, 200, &token)
+			if token.State != "revoked" || token.LastUsed.IsZero() {
+				t.Errorf("revoked token = %+v, want state revoked and a last use", token)
+			}
+		}
+		if a := s.do(t, get("/v1/me").by("made")); a.status != 401 {
+			t.Errorf("me with a revoked token = %d, want 401", a.status)
+		}
+		var list api.TokenList
+		s.do(t, get("/v1/tokens").by("operator")).into(t, 200, &list)
+		if !slices.ContainsFunc(list.Tokens, func(k api.Token) bool { return k.ID == made.Token.ID && k.State == "revoked" }) {
+			t.Errorf("tokens = %+v, want the revoked one among them", list)
+		}
+		var none api.Me
+		s.do(t, get("/v1/me")).into(t, 200, &none)
+		if diff := cmp.Diff(none, api.Me{Name: "anonymous", Role: string(directory.Anonymous), Scopes: []string{"read"}}); diff != "" {
+			t.Errorf("me as nobody (-got +want):\n%s", diff)
+		}
+	})
+}

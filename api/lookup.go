@@ -51,7 +51,7 @@ func (s *Server) registerLookup() {
 		summary: "Find whom to contact",
 		more: "The answer is 200 whenever the question could be asked: status says whether a team was found, and the trace why. " +
 			"An answer that could not be given is the problem lookup.unavailable, never an empty list.",
-		answer: exampleAnswer(),
+		errors: []int{badRequest}, answer: exampleAnswer(),
 	}
 	many := spec{
 		id: "lookup-batch", method: http.MethodPost, path: "/v1/lookup", tag: "lookup", access: public,

@@ -191,7 +191,9 @@ func (s *scene) do(t testing.TB, q request) answer {
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, q.path, err)
 	}
-	return answer{resp.StatusCode, resp.Header, body}
+	a := answer{resp.StatusCode, resp.Header, body}
+	conform(t, q, a)
+	return a
 }
 
 // into decodes the body, which must have the status.

@@ -193,13 +193,18 @@ func prune(doc *huma.OpenAPI) {
 func orNull(p *huma.Schema) *huma.Schema {
 	one := *p
 	one.Description = ""
-	return &huma.Schema{Description: p.Description, OneOf: []*huma.Schema{&one, {Type: "null"}}}
+	return &huma.Schema{Description: p.Description, AnyOf: []*huma.Schema{&one, {Type: "null"}}}
 }
 
 // Spec returns the OpenAPI document as YAML. It is the same for every server.
-func Spec() ([]byte, error) {
-	none := func() *directory.Index { return nil }
-	return newServer(Config{Index: none}).huma.OpenAPI().YAML()
+func Spec() ([]byte, error) { return described().YAML() }
+
+// SpecJSON returns the OpenAPI document as JSON.
+func SpecJSON() ([]byte, error) { return described().MarshalJSON() }
+
+// described returns the document of a server that serves nobody.
+func described() *huma.OpenAPI {
+	return newServer(Config{Index: func() *directory.Index { return nil }}).huma.OpenAPI()
 }
 
 // registerSpec serves the document. It is not part of itself.

@@ -1,0 +1,191 @@
+package api_test
+
+import (
+	"encoding/json"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/rollcall-csirt/rollcall/api"
+)
+
+// document is the document of all tests, which only read it.
+var document = sync.OnceValue(api.Document)
+
+// operation is one operation of the document.
+type operation struct {
+	method, path string
+	*huma.Operation
+}
+
+func operations() []operation {
+	var list []operation
+	for p, item := range document().Paths {
+		for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
+			if op != nil {
+				list = append(list, operation{method, p, op})
+			}
+		}
+	}
+	return list
+}
+
+var kebab = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+
+// TestGuard asks of every operation what a reader and a client need.
+func TestGuard(t *testing.T) {
+	seen := map[string]bool{}
+	var tags []string
+	for _, tag := range document().Tags {
+		tags = append(tags, tag.Name)
+	}
+	for _, op := range operations() {
+		t.Run(op.method+" "+op.path, func(t *testing.T) {
+			if !kebab.MatchString(op.OperationID) || seen[op.OperationID] {
+				t.Errorf("id %q, want words joined by hyphens, once", op.OperationID)
+			}
+			seen[op.OperationID] = true
+			if op.Summary == "" || strings.HasSuffix(op.Summary, ".") || len(op.Tags) != 1 || !slices.Contains(tags, op.Tags[0]) {
+				t.Errorf("summary %q and tags %v, want a line without full stop and one tag of %v", op.Summary, op.Tags, tags)
+			}
+			if len(op.Security) == 0 {
+				t.Error("neither security nor an explicit public")
+			}
+			if _, ok := rights[op.OperationID]; !ok {
+				t.Error("no row in the table of rights")
+			}
+			guardParameters(t, op)
+			guardResponses(t, op)
+			if op.RequestBody != nil {
+				for media, m := range op.RequestBody.Content {
+					validate(t, "example of the body as "+media, m.Schema, huma.ModeWriteToServer, m.Example)
+				}
+			}
+		})
+	}
+	for id := range rights {
+		if !seen[id] {
+			t.Errorf("the table of rights has a row for %q, which is no operation", id)
+		}
+	}
+}
+
+func guardParameters(t *testing.T, op operation) {
+	for _, p := range op.Parameters {
+		if p.Description == "" || p.Schema == nil || len(p.Schema.Examples) == 0 {
+			t.Errorf("parameter %s lacks a description, schema or example", p.Name)
+		}
+	}
+	for _, name := range regexp.MustCompile(`\{(\w+)\}`).FindAllStringSubmatch(op.path, -1) {
+		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "path" && p.Name == name[1] && p.Required }) {
+			t.Errorf("the path has %s, which is no parameter", name[1])
+		}
+	}
+}
+
+func guardResponses(t *testing.T, op operation) {
+	if op.Responses["500"] == nil {
+		t.Error("no error is documented")
+	}
+	for status, r := range op.Responses {
+		code, err := strconv.Atoi(status)
+		if err != nil || r.Description == "" {
+			t.Errorf("response %s: %q, want a number and a description", status, r.Description)
+		}
+		for media, m := range r.Content {
+			switch {
+			case code >= 400 && (media != "application/problem+json" || m.Schema.Ref != "#/components/schemas/Problem"):
+				t.Errorf("response %s is %s %s, want a problem", status, media, m.Schema.Ref)
+			case code < 400 && m.Example == nil:
+				t.Errorf("response %s has no example", status)
+			case code < 400:
+				validate(t, "example of response "+status, m.Schema, huma.ModeReadFromServer, m.Example)
+			}
+		}
+	}
+}
+
+// validate holds a value against its schema.
+func validate(t testing.TB, what string, schema *huma.Schema, mode huma.ValidateMode, value any) {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatalf("%s: %v", what, err)
+	}
+	validateText(t, what, schema, mode, text)
+}
+
+func validateText(t testing.TB, what string, schema *huma.Schema, mode huma.ValidateMode, text []byte) {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Errorf("%s: %v: %s", what, err, text)
+		return
+	}
+	var result huma.ValidateResult
+	validating.Lock()
+	defer validating.Unlock()
+	huma.Validate(document().Components.Schemas, schema, huma.NewPathBuffer(nil, 0), mode, v, &result)
+	for _, e := range result.Errors {
+		t.Errorf("%s: %v", what, e)
+	}
+}
+
+// validating is held while a schema is used: schemas prepare themselves on
+// first use.
+var validating sync.Mutex
+
+// TestReferences proves that each reference of the document leads somewhere,
+// and that no schema is left over.
+func TestReferences(t *testing.T) {
+	text, err := document().MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemas, used := document().Components.Schemas.Map(), map[string]bool{}
+	for _, m := range regexp.MustCompile(`"\$ref":"([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
+		dir, name := path.Split(m[1])
+		if used[name] = true; dir != "#/components/schemas/" || schemas[name] == nil {
+			t.Errorf("reference %q leads nowhere", m[1])
+		}
+	}
+	for name, schema := range schemas {
+		if !used[name] {
+			t.Errorf("schema %s is never used", name)
+		}
+		for field, p := range schema.Properties {
+			if p.Description == "" {
+				t.Errorf("schema %s: %s has no description", name, field)
+			}
+		}
+	}
+}
+
+// conform holds an answer against what the document says of its operation.
+func conform(t testing.TB, q request, a answer) {
+	t.Helper()
+	p, _, _ := strings.Cut(q.path, "?")
+	for _, op := range operations() {
+		pattern := "^" + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(op.path, `[^/]+`) + "$"
+		if method := q.method; op.method != method && (method != "" || op.method != "GET") || !regexp.MustCompile(pattern).MatchString(p) {
+			continue
+		}
+		r := op.Responses[strconv.Itoa(a.status)]
+		if r == nil {
+			t.Errorf("%s %.80s answers %d, which is not documented: %s", op.method, q.path, a.status, a.body)
+			return
+		}
+		for media, m := range r.Content {
+			if media != "text/plain" {
+				validateText(t, op.method+" "+p, m.Schema, huma.ModeReadFromServer, a.body)
+			}
+		}
+		return
+	}
+}

@@ -57,22 +57,26 @@ func (c *call) demo(keep, hold bool) (err error) {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
+	return c.runDemo(s, demo.cfg.DB, token, hold)
+}
+
+// runDemo shows the server while it runs, and stops it.
+func (c *call) runDemo(s *server, db, token string, hold bool) error {
 	ctx, stop := context.WithCancel(c.ctx)
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- s.run(ctx) }()
-	err = c.showDemo(s, demo.cfg.DB, token)
+	err := c.showDemo(s, db, token)
 	if err == nil && hold {
 		fmt.Fprintln(c.stdout, "The server keeps running. Stop it with Ctrl-C.")
 		select {
 		case <-c.ctx.Done():
-		case err = <-done:
+		case err := <-done: // it failed by itself
 			return err
 		}
 	}
 	stop()
-	err = errors.Join(err, <-done)
-	if err == nil {
+	if err = errors.Join(err, <-done); err == nil {
 		fmt.Fprintln(c.stdout, "Stopped: no more requests, then the index, then the database.")
 	}
 	return err

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
-	"github.com/spf13/pflag"
+	"github.com/spf13/cobra"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -51,7 +51,10 @@ func (k key) flag() string { return strings.ReplaceAll(k.name, "_", "-") }
 func (k key) env() string  { return "ROLLCALL_" + strings.ToUpper(k.name) }
 
 // keyFlags adds the flags of the named keys.
-func keyFlags(flags *pflag.FlagSet, names ...string) {
+func keyFlags(flags interface {
+	String(name, value, usage string) *string
+}, names ...string,
+) {
 	for _, k := range keys() {
 		if !slices.Contains(names, k.name) {
 			continue
@@ -66,9 +69,9 @@ func keyFlags(flags *pflag.FlagSet, names ...string) {
 
 // configure reads all keys, each from the strongest source that has it, and
 // checks them.
-func (w world) configure(flags *pflag.FlagSet) (*config, error) {
+func (w world) configure(cmd *cobra.Command) (*config, error) {
 	c := &config{values: map[string]setting{}}
-	inFile, err := w.readFile(c, flags)
+	inFile, err := w.readFile(c, cmd)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +83,7 @@ func (w world) configure(flags *pflag.FlagSet) (*config, error) {
 		if v := w.getenv(k.env()); v != "" {
 			s = setting{v, "environment " + k.env()}
 		}
-		if f := flags.Lookup(k.flag()); f != nil && f.Changed {
+		if f := cmd.Flags().Lookup(k.flag()); f != nil && f.Changed {
 			s = setting{f.Value.String(), "flag --" + k.flag()}
 		}
 		c.values[k.name] = s
@@ -115,12 +118,12 @@ func (c *config) together() error {
 }
 
 // readFile returns the settings of the configuration file.
-func (w world) readFile(c *config, flags *pflag.FlagSet) (map[string]setting, error) {
+func (w world) readFile(c *config, cmd *cobra.Command) (map[string]setting, error) {
 	path, source := w.configFile, ""
 	if v := w.getenv("ROLLCALL_CONFIG"); v != "" {
 		path, source = v, " (environment ROLLCALL_CONFIG)"
 	}
-	if f := flags.Lookup("config"); f != nil && f.Changed {
+	if f := cmd.Flags().Lookup("config"); f != nil && f.Changed {
 		path, source = f.Value.String(), " (flag --config)"
 	}
 	text, err := os.ReadFile(path)

@@ -57,22 +57,26 @@ func (c *call) demo(keep, hold bool) (err error) {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
+	return c.runDemo(s, demo.cfg.DB, token, hold)
+}
+
+// runDemo shows the server while it runs, and stops it.
+func (c *call) runDemo(s *server, db, token string, hold bool) error {
 	ctx, stop := context.WithCancel(c.ctx)
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- s.run(ctx) }()
-	err = c.showDemo(s, demo.cfg.DB, token)
+	err := c.showDemo(s, db, token)
 	if err == nil && hold {
 		fmt.Fprintln(c.stdout, "The server keeps running. Stop it with Ctrl-C.")
 		select {
 		case <-c.ctx.Done():
-		case err = <-done:
+		case err := <-done: // it failed by itself
 			return err
 		}
 	}
 	stop()
-	err = errors.Join(err, <-done)
-	if err == nil {
+	if err = errors.Join(err, <-done); err == nil {
 		fmt.Fprintln(c.stdout, "Stopped: no more requests, then the index, then the database.")
 	}
 	return err
@@ -81,6 +85,7 @@ func (c *call) demo(keep, hold bool) (err error) {
 // demoStep is one command of the demo: what it shows, its arguments, and the
 // same as a request.
 type demoStep struct {
+	label string
 	title string
 	args  []string
 	token bool
@@ -89,18 +94,18 @@ type demoStep struct {
 
 func demoSteps() []demoStep {
 	return []demoStep{
-		{"Whom to tell about an address: the team that has it, and every fallback behind it.",
+		{"1.", "Whom to tell about an address: the team that has it, and every fallback behind it.",
 			[]string{"192.0.2.17"}, false, "/v1/lookup?q=192.0.2.17"},
-		{"Who takes reports of a vulnerability behind a URL that somebody pasted.",
+		{"2.", "Who takes reports of a vulnerability behind a URL that somebody pasted.",
 			[]string{"--use", "vulnerability", "hxxps://www[.]meadow.example.org/login?x=1"}, false,
 			"/v1/lookup?use=vulnerability&q=www.meadow.example.org"},
-		{"A country with two national teams: both are shown, nothing is chosen.",
+		{"3.", "A country with two national teams: both are shown, nothing is chosen.",
 			[]string{"AQ"}, false, "/v1/lookup?q=AQ"},
-		{"A contact that is TLP:GREEN, asked by nobody in particular ...",
-			[]string{"AS64499"}, false, "/v1/lookup?q=AS64499"},
-		{"... and with a token.",
-			[]string{"AS64499"}, true, "/v1/lookup?q=AS64499"},
-		{"Nobody is known, and why: every step that was tried.",
+		{"4.", "A contact that is TLP:GREEN, asked by nobody in particular ...",
+			[]string{"192.0.2.100"}, false, "/v1/lookup?q=192.0.2.100"},
+		{"  ", "... and with a token.",
+			[]string{"192.0.2.100"}, true, "/v1/lookup?q=192.0.2.100"},
+		{"5.", "Nobody is known, and why: every step that was tried.",
 			[]string{"198.51.100.200"}, false, "/v1/lookup?q=198.51.100.200"},
 	}
 }
@@ -114,8 +119,8 @@ became part of another, one ended, one publishes no contact. A token of the role
 consumer: %s
 
 `, s.url(), filepath.Dir(db), stats.Teams, stats.Prefixes, stats.ASNs, stats.Domains, stats.Keys, token)
-	for i, step := range demoSteps() {
-		if err := c.showStep(s, i+1, step, token); err != nil {
+	for _, step := range demoSteps() {
+		if err := c.showStep(s, step, token); err != nil {
 			return err
 		}
 	}
@@ -132,7 +137,7 @@ consumer: %s
 	return c.ctx.Err()
 }
 
-func (c *call) showStep(s *server, n int, step demoStep, token string) error {
+func (c *call) showStep(s *server, step demoStep, token string) error {
 	args := append([]string{"lookup", "--server", s.url()}, step.args...)
 	shown, header := "", ""
 	w := c.world
@@ -145,7 +150,7 @@ func (c *call) showStep(s *server, n int, step demoStep, token string) error {
 	if step.token {
 		shown, header = "ROLLCALL_TOKEN="+token+" ", " -H 'Authorization: Bearer "+token+"'"
 	}
-	fmt.Fprintf(c.stdout, "%d. %s\n\n   $ %srollcall %s\n", n, step.title, shown, strings.Join(quoted(args), " "))
+	fmt.Fprintf(c.stdout, "%s %s\n\n   $ %srollcall %s\n", step.label, step.title, shown, strings.Join(quoted(args), " "))
 	var out strings.Builder
 	w.stdout, w.stderr = &out, &out
 	err := run(c.ctx, w, append(slices.Clone(args), "--text"))
@@ -155,7 +160,7 @@ func (c *call) showStep(s *server, n int, step demoStep, token string) error {
 	}
 	fmt.Fprintf(c.stdout, "   (exit status %d)\n\n   $ curl -s%s '%s%s'\n\n", code, header, s.url(), step.path)
 	if code > exitFailed {
-		return fmt.Errorf("demo: step %d ended with %d: %w", n, code, err)
+		return fmt.Errorf("demo: %q ended with %d: %w", step.args, code, err)
 	}
 	return nil
 }

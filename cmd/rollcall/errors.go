@@ -37,10 +37,24 @@ func (e *exitError) Error() string {
 // Unwrap returns the cause.
 func (e *exitError) Unwrap() error { return e.err }
 
-// usage is the error of a wrong command line.
+// usageError is the error of a wrong command line, with the command whose help
+// says how it goes.
+type usageError struct {
+	err     error
+	command string
+}
+
+// Error describes what is wrong, and where to read on.
+func (e *usageError) Error() string {
+	return fmt.Sprintf("%v\nTry '%s --help'.", e.err, e.command)
+}
+
+// Unwrap returns the cause.
+func (e *usageError) Unwrap() error { return e.err }
+
+// usage makes the error of a wrong command line.
 func usage(cmd *cobra.Command, format string, args ...any) error {
-	err := fmt.Errorf(format, args...)
-	return &exitError{exitUsage, fmt.Errorf("%w\nTry '%s --help'.", err, cmd.CommandPath())} //nolint:staticcheck // the second line is for people
+	return &exitError{exitUsage, &usageError{fmt.Errorf(format, args...), cmd.CommandPath()}}
 }
 
 // notAsked is the error of a database or server that gives no answer.

@@ -155,7 +155,7 @@ func TestSoakKill9(t *testing.T) {
 			k.prepare()
 			for n := range rounds {
 				if n%2 == 0 {
-					k.killImport(n + 1)
+					k.killImport(n + 2)
 				} else {
 					k.killServer(n)
 				}
@@ -189,8 +189,9 @@ const killRows = 600
 
 func (k *killer) prepare() {
 	k.token = command(k.t, "token", "create", "--db", k.db, "--role", "operator")
-	begun := time.Now()
 	command(k.t, "import", "--db", k.db, "dotgov", writeDotgov(k.t, killRows, 0))
+	begun := time.Now()
+	command(k.t, "import", "--db", k.db, "--force", "dotgov", writeDotgov(k.t, killRows, 1))
 	k.full = time.Since(begun)
 	k.said = map[string]int{}
 }
@@ -201,7 +202,7 @@ func (k *killer) moment() time.Duration {
 	case 0:
 		return time.Duration(k.random.Int64N(int64(5 * time.Millisecond)))
 	case 1:
-		return k.full*7/10 + time.Duration(k.random.Int64N(int64(k.full*4/10)))
+		return k.full*7/10 + time.Duration(k.random.Int64N(int64(k.full*5/10)))
 	}
 	return time.Duration(k.random.Int64N(int64(k.full)))
 }
@@ -212,7 +213,7 @@ func (k *killer) killImport(round int) {
 	if err := cmd.Start(); err != nil {
 		k.t.Fatal(err)
 	}
-	over := make(chan struct{})
+	over, begun, moment := make(chan struct{}), time.Now(), k.moment()
 	go func() {
 		_ = cmd.Wait() // killed, or done before
 		close(over)
@@ -220,9 +221,11 @@ func (k *killer) killImport(round int) {
 	select {
 	case <-over:
 		k.ended++
-	case <-time.After(k.moment()):
+		k.full = time.Since(begun)
+	case <-time.After(moment):
 		_ = cmd.Process.Kill() // it may have ended just now
 		<-over
+		k.full = max(k.full, moment) // imports take longer as histories grow
 	}
 }
 

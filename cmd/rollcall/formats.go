@@ -29,7 +29,7 @@ func importFormats() []importFormat {
 		{"keyring", "OpenPGP keys of teams that are here already", "keyring", false, teams(format.Keyring)},
 		{"rollcall", "our own NDJSON, as rollcall export writes it", "rollcall", false, records(format.Rollcall)},
 		{"prefix-country", "address space by country (CSV prefix,country)", "rir", false, reference(format.PrefixCountry)},
-		{"prefix-asn", "address space by the network that announces it (prefix and AS numbers)", "bgp", false, reference(format.PrefixASN)},
+		{"prefix-asn", "which network announces which address space (prefix, AS numbers)", "bgp", false, reference(format.PrefixASN)},
 		{"rir-delegated", "delegated-extended statistics of a regional registry", "", false, reference(format.RIRDelegated)},
 	}
 }

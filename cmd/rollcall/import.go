@@ -109,11 +109,13 @@ func (c *call) importFile(f *importFlags) error {
 		progress.done()
 		return err
 	}, c.importStore(f)...)
-	if err != nil && report.Rows == 0 {
-		return fileError(c.args[1], err)
-	}
-	if f.json {
+	err = fileError(c.args[1], err)
+	switch {
+	case f.json:
+		report.DryRun = f.dryRun
 		return firstError(err, c.printImportJSON(report, err))
+	case err != nil && report.Rows == 0:
+		return err
 	}
 	return firstError(err, c.printImport(format, report, err))
 }
@@ -164,7 +166,7 @@ func (c *call) importOptions(f *importFlags, format importFormat) (directory.Imp
 
 // fileError names the file in an error about its content.
 func fileError(name string, err error) error {
-	if directory.KindOf(err) == directory.Invalid && len(directory.ProblemsOf(err)) > 0 {
+	if err != nil && directory.KindOf(err) == directory.Invalid {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return err

@@ -30,7 +30,7 @@ func (p *lookupPrinter) ladder(a *api.Answer) error {
 // the trace: a team that is known and can't be asked, and what was not asked.
 func telling(result string) bool {
 	switch directory.StepResult(result) {
-	case directory.StepNoContact, directory.StepWithheld, directory.StepInactive, directory.StepNotLoaded:
+	case directory.StepNoContact, directory.StepInactive, directory.StepNotLoaded:
 		return true
 	}
 	return false

@@ -65,7 +65,7 @@ type call struct {
 // action makes a cobra function of do, which gets the checked configuration.
 func (w world) action(do func(*call) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		cfg, err := w.configure(cmd.Flags())
+		cfg, err := w.configure(cmd)
 		if err != nil {
 			return err
 		}

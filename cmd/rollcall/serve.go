@@ -97,7 +97,12 @@ func (c *call) newServer() (*server, error) {
 func (c *call) wire(s *server) error {
 	options := directory.IndexOptions{LastResort: c.cfg.LastResort, Policy: c.cfg.Policy}
 	var err error
-	s.follower, err = directory.NewFollower(directory.FollowerConfig{Store: s.db, Now: c.now, Watch: s.db.Watch, Log: c.log, Options: options})
+	// What was committed between the first index and the watch is looked for at once.
+	watch := func(ctx context.Context, wake func()) error {
+		wake()
+		return s.db.Watch(ctx, wake)
+	}
+	s.follower, err = directory.NewFollower(directory.FollowerConfig{Store: s.db, Now: c.now, Watch: watch, Log: c.log, Options: options})
 	if err != nil {
 		return err
 	}

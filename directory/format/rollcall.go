@@ -46,17 +46,34 @@ type rollcallRecord struct {
 	Own        Profile         `json:"own"`
 	OwnAt      time.Time       `json:"own_at,omitzero"`
 	OwnBy      string          `json:"own_by,omitzero"`
+	OwnDates   rollcallDates   `json:"own_dates,omitzero"`
 	Layers     []rollcallLayer `json:"layers,omitzero"`
 	Evidence   []rollcallProof `json:"evidence,omitzero"`
 }
 
 type rollcallLayer struct {
-	Source  string    `json:"source"`
-	Key     string    `json:"key"`
-	AsOf    time.Time `json:"as_of,omitzero"`
-	At      time.Time `json:"at"`
-	Hash    string    `json:"hash,omitzero"`
-	Profile Profile   `json:"profile"`
+	Source  string        `json:"source"`
+	Key     string        `json:"key"`
+	AsOf    time.Time     `json:"as_of,omitzero"`
+	At      time.Time     `json:"at"`
+	Hash    string        `json:"hash,omitzero"`
+	Dates   rollcallDates `json:"dates,omitzero"`
+	Profile Profile       `json:"profile"`
+}
+
+// rollcallDates says since when fields have had their value.
+type rollcallDates map[string]time.Time
+
+// dates copies times field by field, in UTC; none stay none.
+func dates[From, To ~map[string]time.Time](from From) To {
+	if len(from) == 0 {
+		return nil
+	}
+	to := make(To, len(from))
+	for field, t := range from {
+		to[field] = utc(t)
+	}
+	return to
 }
 
 type rollcallProof struct {
@@ -117,13 +134,13 @@ func writeLine(w io.Writer, v any) error {
 func recordTo(r directory.Record) rollcallRecord {
 	return rollcallRecord{
 		ID: string(r.ID), Handle: string(r.Handle), Revision: r.Revision, Created: utc(r.Created), Updated: utc(r.Updated),
-		Deleted: utc(r.Deleted), MergedInto: string(r.MergedInto), Own: ProfileTo(r.Own), OwnAt: utc(r.OwnAt), OwnBy: r.OwnBy,
+		Deleted: utc(r.Deleted), MergedInto: string(r.MergedInto), Own: ProfileTo(r.Own), OwnAt: utc(r.OwnAt), OwnBy: r.OwnBy, OwnDates: dates[directory.Dates, rollcallDates](r.OwnDates),
 		Layers: each(r.Layers, layerTo), Evidence: each(r.Evidence, proofTo),
 	}
 }
 
 func layerTo(l directory.Layer) rollcallLayer {
-	return rollcallLayer{Source: l.Source, Key: l.Key, AsOf: utc(l.AsOf), At: utc(l.At), Hash: l.Hash, Profile: ProfileTo(l.Profile)}
+	return rollcallLayer{Source: l.Source, Key: l.Key, AsOf: utc(l.AsOf), At: utc(l.At), Hash: l.Hash, Dates: dates[directory.Dates, rollcallDates](l.Dates), Profile: ProfileTo(l.Profile)}
 }
 
 func proofTo(e directory.Evidence) rollcallProof {
@@ -285,6 +302,7 @@ func recordFrom(line []byte) (directory.Record, []directory.Problem) {
 		Own:        p.profile("/own", w.Own),
 		OwnAt:      w.OwnAt,
 		OwnBy:      p.plain("/own_by", w.OwnBy),
+		OwnDates:   dates[rollcallDates, directory.Dates](w.OwnDates),
 		Layers:     convert("/layers", w.Layers, p.layer),
 		Evidence:   convert("/evidence", w.Evidence, p.proof),
 	}
@@ -305,7 +323,7 @@ func parseSource(s string) (directory.Handle, error) {
 
 func (p *parser) layer(at string, w rollcallLayer) directory.Layer {
 	p.home = ""
-	l := directory.Layer{Source: string(required(p, at+"/source", w.Source, parseSource)), Key: p.plain(at+"/key", w.Key), AsOf: w.AsOf, At: w.At, Hash: p.plain(at+"/hash", w.Hash)}
+	l := directory.Layer{Source: string(required(p, at+"/source", w.Source, parseSource)), Key: p.plain(at+"/key", w.Key), AsOf: w.AsOf, At: w.At, Hash: p.plain(at+"/hash", w.Hash), Dates: dates[rollcallDates, directory.Dates](w.Dates)}
 	if l.Source == directory.SourceTeam {
 		p.add("layer.source", at+"/source", l.Source, "the team's own values are not a layer", "the name of an imported source")
 	}

@@ -33,6 +33,7 @@ var rights = map[string]struct {
 	"me":         {func(*scene) request { return get("/v1/me") }, all(200)},
 	"healthz":    {func(*scene) request { return get("/healthz") }, all(200)},
 	"readyz":     {func(*scene) request { return get("/readyz") }, all(200)},
+	"problem":    {func(*scene) request { return get("/problems/if-match.syntax") }, all(200)},
 	"metrics":    {func(*scene) request { return get("/metrics") }, all(200)},
 
 	// A secretariat that names no forum of its own creates nothing.

@@ -88,6 +88,7 @@ func (s *Server) register() {
 	s.registerTokens()
 	s.registerAudit()
 	s.registerHealth()
+	s.registerProblems()
 	s.registerSpec()
 	prune(s.huma.OpenAPI())
 }

@@ -202,6 +202,20 @@ func TestBadRequests(t *testing.T) {
 	})
 }
 
+// TestCodesAreExplained follows the type of every problem above.
+func TestCodesAreExplained(t *testing.T) {
+	s := embedded(t)
+	for _, tt := range badRequests() {
+		var code api.ProblemCode
+		if s.do(t, get("/problems/"+tt.code)).into(t, 200, &code); code.Code != tt.code || code.Title == "" || code.Advice == "" {
+			t.Errorf("%s is explained as %+v", tt.code, code)
+		}
+	}
+	if p := problemIn(t, s.do(t, get("/problems/nothing"))); p.Status != 404 {
+		t.Errorf("an unknown code = %d, want 404", p.Status)
+	}
+}
+
 // problemIn reads a problem and holds it against what every problem has.
 func problemIn(t *testing.T, a answer) *api.Problem {
 	t.Helper()

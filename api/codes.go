@@ -1,0 +1,75 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
+)
+
+// ProblemCode explains one code.
+type ProblemCode struct {
+	Code   string `json:"code" doc:"The code" example:"if-match.syntax"`
+	Title  string `json:"title" doc:"The rule" example:"If-Match has one ETag of a team"`
+	Spec   string `json:"spec,omitzero" doc:"Where a standard demands it" example:"RFC 9110 section 13.1.1"`
+	Advice string `json:"advice" doc:"What to do" example:"Send the ETag as it was given, such as \"7\", or *."`
+}
+
+type (
+	problemInput struct {
+		Code string `path:"code" maxLength:"64" doc:"The code" example:"if-match.syntax"`
+	}
+	problemOutput struct{ Body ProblemCode }
+)
+
+// Codes returns the codes that are the API's own, sorted. Those of records and
+// of queries are in [directory.Codes], those of formats in [format.Codes].
+func Codes() []directory.CodeInfo {
+	return []directory.CodeInfo{
+		{Code: "auth.forbidden", Title: "The token may not do this", Advice: "Ask an operator for a token of another role or scope."},
+		{Code: "auth.scheme", Title: "The credentials are a Bearer token", Spec: "RFC 6750 section 2.1", Advice: "Send Authorization: Bearer rct_…, once."},
+		{Code: "body.media-type", Title: "The body has a media type that the operation reads", Spec: "RFC 9110 section 15.5.16", Advice: "Send Content-Type: application/json, in UTF-8."},
+		{Code: "body.missing", Title: "The operation needs a body", Advice: "Send a JSON object."},
+		{Code: "body.too-large", Title: "A body has at most 1 MiB", Spec: "RFC 9110 section 15.5.14", Advice: "Send less at once."},
+		{Code: "body.unreadable", Title: "A body is complete", Advice: "Send the request again."},
+		{Code: "if-match.syntax", Title: "If-Match has one ETag of a team", Spec: "RFC 9110 section 13.1.1", Advice: `Send the ETag as it was given, such as "7", or *.`},
+		{Code: "lookup.queries", Title: "A batch has 1 to 1,000 queries", Advice: "Send several batches."},
+		{Code: "lookup.unavailable", Title: "The directory could not be asked", Spec: "RFC 9110 section 15.6.4", Advice: "Ask again in a moment: nothing is known about the query."},
+		{Code: "parameter.invalid", Title: "A parameter has a value that it can have", Advice: "Send what the API document says."},
+		{Code: "parameter.missing", Title: "A parameter is there", Advice: "Send the parameter."},
+		{Code: "parameter.repeated", Title: "A parameter is there once", Advice: "Send it once."},
+		{Code: "parameter.unknown", Title: "There is a parameter of this name", Advice: "Check the spelling with the API document."},
+		{Code: "ready.check", Title: "What the server needs works", Advice: "See the server's log."},
+		{Code: "ready.index", Title: "The index is level with the store", Advice: "See the server's log."},
+		{Code: "request.conflict", Title: "The input clashes with what is stored", Spec: "RFC 9110 section 15.5.10", Advice: "The errors say with what."},
+		{Code: "request.invalid", Title: "The input breaks several rules", Spec: "RFC 9110 section 15.5.21", Advice: "Mend each of the errors."},
+		{Code: "request.malformed", Title: "The request can be read", Spec: "RFC 9110 section 15.5.1", Advice: "Mend each of the errors."},
+		{Code: "request.method", Title: "The path has this method", Spec: "RFC 9110 section 15.5.6", Advice: "Use one that Allow names."},
+		{Code: "request.not-found", Title: "What is asked for exists", Spec: "RFC 9110 section 15.5.5", Advice: "Check the path."},
+		{Code: "request.path", Title: "There is something at the path", Spec: "RFC 9110 section 15.5.5", Advice: "Check the path with the API document."},
+		{Code: "request.query", Title: "The query string is percent-encoded", Spec: "RFC 3986 section 2.1", Advice: "Write % as %25."},
+		{Code: "request.too-many", Title: "Requests stay within the limit", Spec: "RFC 6585 section 4", Advice: "Wait as long as Retry-After says."},
+		{Code: "server.internal", Title: "The server has no defect", Spec: "RFC 9110 section 15.6.1", Advice: "Tell the operator the request id."},
+		{Code: "server.unavailable", Title: "The server can answer now", Spec: "RFC 9110 section 15.6.4", Advice: "Try again later."},
+		{Code: "token.unknown", Title: "A token of this id exists", Advice: "Look at the list of tokens."},
+	}
+}
+
+func (s *Server) registerProblems() {
+	register(s, spec{id: "problem", method: http.MethodGet, path: "/problems/{code}", tag: "operation", access: open,
+		summary: "Explain the code of a problem", more: "The type of every problem leads here.", errors: []int{notFound},
+		answer: ProblemCode{Code: "if-match.syntax", Title: "If-Match has one ETag of a team", Spec: "RFC 9110 section 13.1.1", Advice: `Send the ETag as it was given, such as "7", or *.`}}, explainCode)
+}
+
+func explainCode(_ context.Context, in *problemInput) (*problemOutput, error) {
+	all := slices.Concat(Codes(), directory.Codes(), format.Codes())
+	i := slices.IndexFunc(all, func(c directory.CodeInfo) bool { return strings.EqualFold(string(c.Code), in.Code) })
+	if i < 0 {
+		return nil, inParameter("code", edgeError(directory.NotFound, "request.not-found", in.Code, "there is no such code", ""))
+	}
+	c := all[i]
+	return &problemOutput{Body: ProblemCode{Code: string(c.Code), Title: c.Title, Spec: c.Spec, Advice: c.Advice}}, nil
+}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -42,6 +43,7 @@ type Server struct {
 	ids     *requestIDs
 	lookup  http.HandlerFunc // GET /v1/lookup
 	asking  sync.Pool        // of *asking, for lookups
+	cache   atomic.Pointer[answerCache]
 	nobody  directory.Principal
 
 	// Header values that many answers share; net/http does not change them.

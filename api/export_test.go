@@ -4,3 +4,12 @@ import "github.com/danielgtaylor/huma/v2"
 
 // Document is the document as Huma holds it, for the tests that walk it.
 func Document() *huma.OpenAPI { return described() }
+
+// CachedAnswers returns how many answers the server keeps.
+func CachedAnswers(s *Server) int {
+	n, c := 0, s.cache.Load()
+	for i := range c.shards {
+		n += len(c.shards[i].m)
+	}
+	return n
+}

@@ -90,6 +90,15 @@ type asking struct {
 // lookupOne answers GET /v1/lookup. It allocates little beside what net/http
 // does for every request.
 func (s *Server) lookupOne(w http.ResponseWriter, r *http.Request, c *call) int {
+	x, now := s.cfg.Index(), s.cfg.Now()
+	plain, cacheable := strings.CutPrefix(r.URL.RawQuery, "q=")
+	cacheable = cacheable && x != nil && !c.viewer.SignedIn() && isPlain(plain)
+	if cacheable {
+		if known := s.cacheOf(x).get(plain, now); known != nil {
+			known.counter.Inc()
+			return s.writeAnswer(w, known.body)
+		}
+	}
 	text, ask, err := s.question(r.URL.RawQuery)
 	if err != nil {
 		return s.refuse(w, r, c, err)
@@ -98,27 +107,34 @@ func (s *Server) lookupOne(w http.ResponseWriter, r *http.Request, c *call) int 
 	if err != nil {
 		return s.refuse(w, r, c, inParameter("q", err))
 	}
-	ask.Viewer = c.viewer
+	ask.Viewer, ask.Now = c.viewer, now
 	a := s.asking.Get().(*asking)
 	defer s.asking.Put(a)
-	if err := s.ask(s.cfg.Index(), q, ask, &a.answer); err != nil {
+	if err := s.ask(x, q, ask, &a.answer); err != nil {
 		return s.refuse(w, r, c, err)
 	}
 	a.buf = append(AppendAnswer(a.buf[:0], &a.answer), '\n')
+	if cache := s.cacheOf(x); cacheable && cache.admit(plain) {
+		until := trueUntil(&a.answer, s.cfg.Policy, now)
+		cache.put(plain, cachedAnswer{body: slices.Clone(a.buf), from: now, until: until, counter: s.metrics.lookup(&a.answer)})
+	}
+	return s.writeAnswer(w, a.buf)
+}
+
+func (s *Server) writeAnswer(w http.ResponseWriter, body []byte) int {
 	h := w.Header()
 	h["Content-Type"] = s.jsonType
-	if len(a.buf) > 2000 { // net/http counts shorter ones itself, at no price
-		h["Content-Length"] = []string{strconv.Itoa(len(a.buf))}
+	if len(body) > 2000 { // net/http counts shorter ones itself, at no price
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
-	_, _ = w.Write(a.buf) // the client has gone
+	_, _ = w.Write(body) // the client has gone
 	return http.StatusOK
 }
 
 // ask looks q up in x and counts it.
 func (s *Server) ask(x *directory.Index, q directory.Query, ask directory.Ask, a *directory.Answer) error {
-	ask.Now = s.cfg.Now()
 	x.Lookup(q, ask, a)
-	s.metrics.looked(a)
+	s.metrics.lookup(a).Inc()
 	if a.Status != directory.StatusUnavailable {
 		return nil
 	}
@@ -186,10 +202,10 @@ func (s *Server) lookupMany(ctx context.Context, _ *struct{}) (*answersOutput, e
 		return nil, err
 	}
 	body := []byte(`{"answers":[`)
-	x := s.cfg.Index() // one for all, so that the answers agree
+	x, now := s.cfg.Index(), s.cfg.Now() // one for all, so that the answers agree
 	var a directory.Answer
 	for i, q := range queries {
-		if err := s.ask(x, q, directory.Ask{Viewer: c.viewer, Use: in.Use, Class: in.Class}, &a); err != nil {
+		if err := s.ask(x, q, directory.Ask{Viewer: c.viewer, Use: in.Use, Class: in.Class, Now: now}, &a); err != nil {
 			return nil, err
 		}
 		if i > 0 {

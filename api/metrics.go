@@ -88,11 +88,10 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// looked counts one lookup.
-func (m *metrics) looked(a *directory.Answer) {
-	if c, ok := m.lookups[lookupLabels{a.Query.Kind, a.Status}]; ok {
-		c.Inc()
-	}
+// lookup returns the counter of answers like a. There is one for each kind and
+// status that an answer can have.
+func (m *metrics) lookup(a *directory.Answer) prometheus.Counter {
+	return m.lookups[lookupLabels{a.Query.Kind, a.Status}]
 }
 
 // operationMetrics are the figures of one operation. Counters are looked up by

@@ -116,10 +116,7 @@ func Assess(c Contact, items []Evidence, policy Policy, now time.Time) Standing 
 // count takes in one proof: the highest level that is still fresh wins, else
 // the newest.
 func (s *Standing) count(e Evidence, policy Policy, now time.Time) {
-	until := e.ValidUntil
-	if until.IsZero() {
-		until = e.At.Add(policy.lasts())
-	}
+	until := policy.End(e)
 	fresh, had := !now.After(until), !s.ValidUntil.IsZero() && !now.After(s.ValidUntil)
 	better := e.Level > s.Level || (e.Level == s.Level && e.At.After(s.At))
 	if s.ValidUntil.IsZero() || (fresh && !had) || (fresh == had && better) {
@@ -137,7 +134,7 @@ func (s Standing) judge(failed, disputed time.Time, policy Policy, now time.Time
 		s.State = Unverified
 	case !now.After(s.ValidUntil):
 		s.State = Verified
-	case !now.After(s.ValidUntil.Add(policy.grace())):
+	case !now.After(policy.Overdue(s.ValidUntil)):
 		s.State = Due
 	default:
 		s.State = Overdue
@@ -152,18 +149,24 @@ func (s Standing) provenAt() time.Time {
 	return s.At
 }
 
-func (p Policy) lasts() time.Duration {
-	if p.Lasts == 0 {
-		return 180 * 24 * time.Hour
+// End returns the last moment at which e is fresh.
+func (p Policy) End(e Evidence) time.Time {
+	switch {
+	case !e.ValidUntil.IsZero():
+		return e.ValidUntil
+	case p.Lasts == 0:
+		return e.At.Add(180 * 24 * time.Hour)
 	}
-	return p.Lasts
+	return e.At.Add(p.Lasts)
 }
 
-func (p Policy) grace() time.Duration {
+// Overdue returns the last moment at which a proof that was fresh until end is
+// due, and not yet overdue.
+func (p Policy) Overdue(end time.Time) time.Time {
 	if p.Grace == 0 {
-		return 30 * 24 * time.Hour
+		return end.Add(30 * 24 * time.Hour)
 	}
-	return p.Grace
+	return end.Add(p.Grace)
 }
 
 func later(a, b time.Time) time.Time {

@@ -67,9 +67,7 @@ func runScripts(t *testing.T, e storetest.Engine, dir string, vars ...string) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			if e.Name != "postgres" {
-				t.Parallel() // a server of its own for each would be too many connections
-			}
+			t.Parallel()
 			db := e.Create(t)
 			testscript.Run(t, testscript.Params{
 				Files: []string{file}, RequireExplicitExec: true, RequireUniqueNames: true,

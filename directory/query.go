@@ -273,8 +273,14 @@ func queryPrefix(q *Query, s string) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	a, err := netip.ParseAddr(strings.TrimSpace(left))
-	if err != nil {
+	left = strings.TrimSpace(left)
+	a, err := netip.ParseAddr(left)
+	switch {
+	case err == nil:
+	case strings.Contains(left, ".") && strings.Trim(left, "0123456789.") == "",
+		strings.Count(left, ":") > 1 && strings.Trim(left, "0123456789abcdefABCDEF:.%") == "":
+		return false, problem("query.prefix", s, "what is before the slash is no address", "such as 192.0.2.0/24 or 2001:db8::/32")
+	default:
 		return false, nil
 	}
 	size, err := strconv.Atoi(strings.TrimSpace(right))
@@ -308,7 +314,7 @@ func queryCountry(q *Query, s string) (bool, error) {
 
 // queryDomain takes a name of at least two labels. Text that looks like one
 // and breaks a rule of names can still be a team's name, but a spoof of a
-// domain is refused for good.
+// domain, a slip of two dots and mere numbers are refused for good.
 func queryDomain(q *Query, s string) (bool, error) {
 	host := withoutPort(s)
 	if !strings.Contains(strings.TrimSuffix(host, "."), ".") || strings.ContainsAny(host, " \t/") {
@@ -316,7 +322,7 @@ func queryDomain(q *Query, s string) (bool, error) {
 	}
 	d, err := queryName(host)
 	if err != nil {
-		if p := asProblem(err, ""); p.Code == "domain.confusable" || strings.Trim(host, "0123456789.") == "" {
+		if p := asProblem(err, ""); p.Code == "domain.confusable" || strings.Contains(host, "..") || strings.Trim(host, "0123456789.") == "" {
 			return false, err
 		}
 		return false, nil

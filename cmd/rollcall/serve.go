@@ -115,7 +115,7 @@ func (c *call) wire(s *server) error {
 	}
 	handler, err := api.New(api.Config{
 		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age,
-		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(),
+		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(), Ready: readiness(s.db),
 	})
 	if err != nil {
 		return err
@@ -126,6 +126,25 @@ func (c *call) wire(s *server) error {
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
 	return nil
+}
+
+// readiness is what must work beside the index before requests are sent here.
+func readiness(db *store.DB) []api.Check {
+	return []api.Check{
+		{Name: "store", Run: func(ctx context.Context) error {
+			return db.View(ctx, func(r directory.Reader) error {
+				_, err := r.Head()
+				return err
+			})
+		}},
+		{Name: "migrations", Run: func(ctx context.Context) error {
+			pending, err := db.Pending(ctx)
+			if err == nil && len(pending) > 0 {
+				err = fmt.Errorf("%d migrations are due", len(pending))
+			}
+			return err
+		}},
+	}
 }
 
 // url is where the server can be asked.

@@ -77,7 +77,7 @@ func CNA(r io.Reader) directory.ImportItems {
 			yield(directory.ImportItem{Fatal: err})
 			return
 		}
-		countries := newCountryNames()
+		countries := &countryNames{}
 		for i, raw := range entries {
 			for _, item := range cnaItems(i+1, raw, countries) {
 				if !yield(item) {
@@ -88,7 +88,7 @@ func CNA(r io.Reader) directory.ImportItems {
 	}
 }
 
-func cnaItems(row int, raw json.RawMessage, countries countryNames) []directory.ImportItem {
+func cnaItems(row int, raw json.RawMessage, countries *countryNames) []directory.ImportItem {
 	skip := func(p directory.Problem) []directory.ImportItem {
 		return []directory.ImportItem{{Skipped: &directory.RowProblem{Row: row, Problem: p}}}
 	}
@@ -119,7 +119,7 @@ func cnaItems(row int, raw json.RawMessage, countries countryNames) []directory.
 // cnaConverter collects as notes what can't be read.
 type cnaConverter struct {
 	tiConverter
-	countries countryNames
+	countries *countryNames
 }
 
 func (c *cnaConverter) profile(w cnaEntry) directory.Profile {

@@ -10,9 +10,10 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-// countryNames are names of countries, folded, and the codes of three letters
-// of ISO 3166-1. Make it once for a file.
-type countryNames map[string]directory.Country
+// countryNames knows names of countries, folded, and the codes of three
+// letters of ISO 3166-1. It is made once for a file, and its names when the
+// first is asked for, as many files have nothing but codes.
+type countryNames struct{ byName map[string]directory.Country }
 
 // countryAliases are names in lists beside those that Unicode's CLDR has in
 // English and those of [otherCountryNames]. "Korea" and "Congo" alone are not
@@ -31,8 +32,8 @@ var countryAliases = map[string]directory.Country{
 	"kingdom of saudi arabia": "SA", "federated states of micronesia": "FM", "gambia": "GM", "bahamas": "BS", "republic of kosovo": "XK",
 }
 
-func newCountryNames() countryNames {
-	n := countryNames{"european union": "EU"}
+func allCountryNames() map[string]directory.Country {
+	n := map[string]directory.Country{"european union": "EU"}
 	for a := 'A'; a <= 'Z'; a++ {
 		for b := 'A'; b <= 'Z'; b++ {
 			code := string(a) + string(b)
@@ -56,15 +57,18 @@ func newCountryNames() countryNames {
 
 // parse reads a code of two or three letters or a name, also one that is
 // turned around for sorting: "Korea, South".
-func (n countryNames) parse(s string) (directory.Country, error) {
+func (n *countryNames) parse(s string) (directory.Country, error) {
 	if c, err := directory.ParseCountry(s); err == nil {
 		return c, nil
 	}
+	if n.byName == nil {
+		n.byName = allCountryNames()
+	}
 	name := foldCountry(s)
-	if first, last, turned := strings.Cut(name, ","); turned && n[name] == "" {
+	if first, last, turned := strings.Cut(name, ","); turned && n.byName[name] == "" {
 		name = strings.TrimSpace(last) + " " + strings.TrimSpace(first)
 	}
-	if c := n[name]; c != "" {
+	if c := n.byName[name]; c != "" {
 		return c, nil
 	}
 	return "", fault("country.unknown", s, "not a code or an English name of a country", "a code such as AT, or a name such as Austria")

@@ -31,7 +31,7 @@ func csvTeamFields() []csvField {
 		{"uuid", "misp uuid|org uuid|team uuid", false, func(c *csvTeam, x csvCell) { one(c, x, &c.record.ID, directory.ParseTeamID) }},
 		{"handle", "slug", true, func(c *csvTeam, x csvCell) { one(c, x, &c.handle, parseHandle) }},
 		{"names.short", "name|short|short name|team|team name|short team name|abbreviation|acronym", true,
-			func(c *csvTeam, x csvCell) { c.line(x, &c.record.Profile.Names.Short, 100) }},
+			(*csvTeam).shortName},
 		{"names.full", "full|full name|long name|official name|official team name|full team name|team full|official", true,
 			func(c *csvTeam, x csvCell) { c.line(x, &c.record.Profile.Names.Full, 300) }},
 		{"names.former", "former name|former names|former team names", false, func(c *csvTeam, x csvCell) { c.names(x, &c.record.Profile.Names.Former) }},

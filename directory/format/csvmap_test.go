@@ -239,6 +239,13 @@ func TestCSVFields(t *testing.T) {
 	}
 }
 
+func TestCSVLongNameIsTheFullOne(t *testing.T) {
+	name := strings.Repeat("n", 101)
+	if r, in := oneTeam(t, "name\n"+name+"\n"); r.Profile.Names.Full != name || r.Profile.Names.Short != "" || len(in.notes) != 0 {
+		t.Errorf("names %+v, told %v", r.Profile.Names, toldOf(in))
+	}
+}
+
 func TestCSVLimits(t *testing.T) {
 	var emails, names, forums, keys []string
 	for i := range 210 {
@@ -251,7 +258,7 @@ func TestCSVLimits(t *testing.T) {
 	for i := range asns {
 		asns[i] = fmt.Sprint(70000 + i)
 	}
-	text := strings.Join([]string{strings.Repeat("n", 101), strings.Join(emails, ","), strings.Join(names, ";"), strings.Join(forums, ";"), strings.Join(keys, ";"),
+	text := strings.Join([]string{strings.Repeat("n", 301), strings.Join(emails, ","), strings.Join(names, ";"), strings.Join(forums, ";"), strings.Join(keys, ";"),
 		strings.Join(asns, " "), strings.Repeat("é", 20_000)}, "\t")
 	_, in := oneTeam(t, "name\temail\taliases\tforums\tfingerprints\tasns\tprose.3.1\n"+text+"\n")
 	got := map[string]int{}

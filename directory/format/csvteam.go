@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -54,6 +55,17 @@ func (c *csvTeam) lines(x csvCell, to *string, most int) {
 		return
 	}
 	*to = text
+}
+
+// shortName reads the name of a team; one that is too long to be a short one
+// is the full one.
+func (c *csvTeam) shortName(x csvCell) {
+	n := &c.record.Profile.Names
+	if utf8.RuneCountInString(x.text) > 100 {
+		c.line(x, &n.Full, 300)
+		return
+	}
+	c.line(x, &n.Short, 100)
 }
 
 // maxTeamNames is how many former or other names a team can have.

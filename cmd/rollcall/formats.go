@@ -25,6 +25,10 @@ func importFormats() []importFormat {
 	return []importFormat{
 		{"dotgov", "security contacts of .gov domains (CSV of cisagov/dotgov-data)", "dotgov", true, teams(format.Dotgov)},
 		{"national-csirts", "national CSIRTs (PostgreSQL COPY dump of contacts.cert.at)", "national-csirts", true, teams(format.NationalCSIRTs)},
+		{"first", "members of FIRST (JSON of the FIRST API v1)", "first", false, teams(format.FIRST)},
+		{"ti", "teams of the Trusted Introducer (teams.json)", "ti", true, teams(format.TI)},
+		{"cna", "CVE numbering authorities (CNAsList.json of the CVE Program)", "cna", true, teams(format.CNA)},
+		{"csv", "a spreadsheet of teams, one row for each; see --map", "csv", false, spreadsheet(format.CSVMap{})},
 		{"rfc2350", "one team's RFC 2350 document", "rfc2350", false, teams(format.RFC2350)},
 		{"keyring", "OpenPGP keys of teams that are here already", "keyring", false, teams(format.Keyring)},
 		{"rollcall", "our own NDJSON, as rollcall export writes it", "rollcall", false, records(format.Rollcall)},
@@ -48,6 +52,11 @@ func teams(codec func(io.Reader) directory.ImportItems) importer {
 	return func(ctx context.Context, d *directory.Directory, p directory.Principal, o directory.ImportOptions, r io.Reader) (directory.ImportReport, error) {
 		return d.Import(ctx, p, o, codec(r))
 	}
+}
+
+// spreadsheet imports teams from a CSV file whose columns m explains.
+func spreadsheet(m format.CSVMap) importer {
+	return teams(func(r io.Reader) directory.ImportItems { return format.CSV(r, m) })
 }
 
 // reference imports what a codec of reference data reads.

@@ -27,9 +27,13 @@ before (--max-change) stops: a truncated download looks just like that. Look at
 the file, or at --dry-run, and repeat it with --force. With the format rollcall,
 --force means that the file wins over teams that are here already.
 
-The formats dotgov and national-csirts are whole directories: teams that they
-no longer list lose that layer, unless --partial. For the others, --complete
-says that the file is the whole source.
+The formats dotgov, national-csirts, ti and cna are whole directories: teams
+that they no longer list lose that layer, unless --partial. For the others,
+--complete says that the file is the whole source.
+
+The columns of a csv file are known by usual names ("E-mail", "Time zone"). For
+others, --map names a TOML file that says which field a column is; a column that
+is not read is reported.
 
 FILE may be - for the standard input. A new SQLite file is made where none is.
 
@@ -39,13 +43,14 @@ Formats:
 const importExample = `  rollcall import --db teams.db national-csirts national-csirts.sql
   rollcall import --db teams.db --dry-run dotgov dotgov.csv
   rollcall import --db teams.db --source ripencc --as-of 2026-11-20 rir-delegated delegated-ripencc-extended-latest
+  rollcall import --db teams.db --map members.toml --source example-sector csv members.csv
   rollcall import --db teams.db --team example-csirt rfc2350 rfc2350.md
   rollcall export --db old.db rollcall | rollcall import --db new.db rollcall -`
 
 // importFlags are the flags of rollcall import that are not configuration.
 type importFlags struct {
 	dryRun, force, json, complete, partial bool
-	source, asOf, team                     string
+	source, asOf, team, columns            string
 }
 
 func importCommand(w world) *cobra.Command {
@@ -65,6 +70,7 @@ func importCommand(w world) *cobra.Command {
 	flags.StringVar(&f.source, "source", "", "`NAME` of the source (default: by the format)")
 	flags.StringVar(&f.asOf, "as-of", "", "`DATE` that the file describes, as 2026-11-21")
 	flags.StringVar(&f.team, "team", "", "handle or id of the one `TEAM` that all of the file is about")
+	flags.StringVar(&f.columns, "map", "", "TOML `FILE` that names the fields of the columns of a csv file")
 	flags.BoolVar(&f.complete, "complete", false, "the file is the whole source: take out what it no longer lists")
 	flags.BoolVar(&f.partial, "partial", false, "the file is a part of the source: take nothing out")
 	return cmd
@@ -87,6 +93,9 @@ func (c *call) importFile(f *importFlags) error {
 	}
 	format, err := c.importFormat(c.args[0])
 	if err != nil {
+		return err
+	}
+	if format, err = c.mapColumns(f, format); err != nil {
 		return err
 	}
 	opt, err := c.importOptions(f, format)

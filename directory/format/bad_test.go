@@ -66,6 +66,8 @@ func codecs() map[string]codec {
 	return map[string]codec{
 		"dotgov": {imports(format.Dotgov), "Domain name,Domain type,Organization name,Suborganization name,City,State,Security contact email\n",
 			"good.example.org,City,City of Good,,Good,KS,good@example.org\n", "", 2},
+		"csv": {imports(func(r io.Reader) directory.ImportItems { return format.CSV(r, format.CSVMap{}) }),
+			"handle;name;email;country;phone;prefixes;website\n", "good;Good;good@example.org;AT;;;\n", "", 2},
 		"csirts":  {imports(format.NationalCSIRTs), copyLine, csirtLine("AT", "GOOD", "good@example.org", "t", "2017-06-29 01:23:28+02", "national", `\N`), "\\.\n", 2},
 		"country": {references(format.PrefixCountry), "prefix,country\n", "192.0.2.0/24,AT\n", "", 2},
 		"asn":     {references(format.PrefixASN), "prefix,asn\n", "192.0.2.0/24,64496\n", "", 2},
@@ -116,6 +118,19 @@ func badRows() []badRow {
 		{name: "an organisation has at most 300 characters", codec: "dotgov", row: "bad.example.org,City," + long[:301] + ",,Bad,KS,", code: "text.too-long", field: "/Organization name", value: long[:120] + "…", note: true},
 		{name: "no control characters", codec: "dotgov", row: "bad.example.org,City,City\aof Bad,,Bad,KS,", code: "text.control", field: "/Organization name", value: "City\aof Bad", note: true},
 		{name: "no characters that turn text around", codec: "dotgov", row: "bad.example.org,City,City of Bad,,\u202eBad,KS,", code: "text.bidi", field: "/City", value: "\u202eBad", note: true},
+
+		{name: "too few cells", codec: "csv", row: "bad;Bad", code: "row.fields", value: "bad;Bad"},
+		{name: "a cell too many", codec: "csv", row: "bad;Bad;;;;;;x", code: "row.fields", value: "bad;Bad;;;;;;x"},
+		{name: "a quote that stays open", codec: "csv", row: `bad;"Bad;;;;;`, code: "row.quote", value: `bad;"Bad;;;;;`},
+		{name: "a cell with NUL", codec: "csv", row: "bad;B\x00d;;;;;", code: "row.nul", value: "bad;B\x00d;;;;;"},
+		{name: "a cell in Windows-1252", codec: "csv", row: "bad;B\xe4d;;;;;", code: "row.encoding", value: "bad;B\uFFFDd;;;;;"},
+		{name: "a row of more than 1 MiB", codec: "csv", row: long, code: "row.too-long", value: long[:120] + "…"},
+		{name: "nobody to reach", codec: "csv", row: ";;;AT;;;", code: "csv.nobody", value: ";;;AT;;;"},
+		{name: "a bad cell leaves the row", codec: "csv", row: "bad;Bad;nobody;;;;", code: "email.syntax", field: "/email", value: "nobody", note: true},
+		{name: "an unknown country leaves the row", codec: "csv", row: "bad;Bad;;Atlantis;;;", code: "country.unknown", field: "/country", value: "Atlantis", note: true},
+		{name: "an impossible number leaves the row", codec: "csv", row: "bad;Bad;;AT;+1 20255501234567;;", code: "phone.impossible", field: "/phone", value: "+1 20255501234567", note: true},
+		{name: "a range of addresses leaves the row", codec: "csv", row: "bad;Bad;;;;192.0.2.0-192.0.2.9;", code: "prefix.syntax", field: "/prefixes", value: "192.0.2.0-192.0.2.9", note: true},
+		{name: "a website without its scheme leaves the row", codec: "csv", row: "bad;Bad;;;;;www.example.org", code: "url.syntax", field: "/website", value: "www.example.org", note: true},
 
 		{name: "a country is needed", codec: "csirts", row: csirtLine(`\N`, "BAD", "a@example.org", "t", "", "", ""), code: "country.unknown", field: "/iso2"},
 		{name: "a country that does not exist", codec: "csirts", row: csirtLine("ZZ", "BAD", "a@example.org", "t", "", "", ""), code: "country.unknown", field: "/iso2", value: "ZZ"},

@@ -3,6 +3,7 @@ package format
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"errors"
@@ -207,6 +208,7 @@ func (l *lines) unread(ts []line) {
 // table reads CSV (RFC 4180) whose first row names the columns.
 type table struct {
 	*lines
+	sep     string   // between fields; "" is a comma
 	columns []string // in lower case
 	fields  []string // of the last row; used again for the next
 }
@@ -227,22 +229,10 @@ func openTable(r io.Reader, limit int64, want ...string) (*table, error) {
 		return nil, err
 	}
 	t := &table{lines: l}
-	header, err := t.next()
-	for err == nil && header.bad == nil && len(header.fields) == 0 {
-		header, err = t.next()
-	}
-	if err == io.EOF {
-		return nil, fault("import.empty", "", "the file is empty", "")
-	}
+	begin := "a first line that names the columns: " + strings.Join(want, ",")
+	header, err := t.header(begin)
 	if err != nil {
 		return nil, err
-	}
-	begin := "a first line that names the columns: " + strings.Join(want, ",")
-	if header.bad != nil {
-		return nil, fault("import.header", header.bad.Value, "the first line can't be read: "+header.bad.Reason, begin)
-	}
-	for _, c := range header.fields {
-		t.columns = append(t.columns, strings.ToLower(strings.TrimSpace(c)))
 	}
 	for _, w := range want {
 		if n := t.count(w); n != 1 {
@@ -254,6 +244,27 @@ func openTable(r io.Reader, limit int64, want ...string) (*table, error) {
 		}
 	}
 	return t, nil
+}
+
+// header reads the row that names the columns, which has to be there.
+func (t *table) header(begin string) (row, error) {
+	header, err := t.next()
+	for err == nil && header.bad == nil && len(header.fields) == 0 {
+		header, err = t.next()
+	}
+	switch {
+	case err == io.EOF:
+		return row{}, fault("import.empty", "", "the file is empty", "")
+	case err != nil:
+		return row{}, err
+	case header.bad != nil:
+		return row{}, fault("import.header", header.bad.Value, "the first line can't be read: "+header.bad.Reason, begin)
+	}
+	header.fields = slices.Clone(header.fields) // the next row is read into the same memory
+	for _, c := range header.fields {
+		t.columns = append(t.columns, strings.ToLower(strings.TrimSpace(c)))
+	}
+	return header, nil
 }
 
 func (t *table) count(column string) (n int) {
@@ -281,7 +292,7 @@ func (t *table) next() (row, error) {
 	if first.bad != nil || strings.TrimSpace(first.text) == "" {
 		return row{n: first.n, bad: first.bad}, nil
 	}
-	c := csvRow{fields: t.fields[:0]}
+	c := csvRow{sep: cmp.Or(t.sep, ","), fields: t.fields[:0]}
 	var after []line
 	size := 0
 	for at := first; ; {
@@ -323,6 +334,7 @@ func (t *table) fit(first line, fields []string) row {
 
 // csvRow is one row as far as it was read.
 type csvRow struct {
+	sep    string
 	fields []string
 	quoted strings.Builder
 	open   bool // the row goes on in the next line, inside quotes
@@ -335,7 +347,7 @@ func (c *csvRow) feed(s string) bool {
 	}
 	for {
 		if !c.open && !strings.HasPrefix(s, `"`) {
-			field, rest, more := strings.Cut(s, ",")
+			field, rest, more := strings.Cut(s, c.sep)
 			if strings.Contains(field, `"`) {
 				return false
 			}
@@ -359,10 +371,9 @@ func (c *csvRow) feed(s string) bool {
 		if rest == "" {
 			return true
 		}
-		if rest[0] != ',' {
+		if s, closed = strings.CutPrefix(rest, c.sep); !closed {
 			return false
 		}
-		s = rest[1:]
 	}
 }
 

@@ -7,6 +7,10 @@
 //
 //	Dotgov         every .gov domain with its security contact (CSV)
 //	NationalCSIRTs a PostgreSQL dump of a table of national CSIRTs
+//	FIRST          the answer of the FIRST API (JSON)
+//	TI             the Trusted Introducer's teams.json
+//	CNA            the CVE Program's list of numbering authorities (JSON)
+//	CSV            a spreadsheet of teams, its columns by name or by a map
 //	PrefixCountry  address space and the country it was delegated to (CSV)
 //	PrefixASN      address space and the networks that originate it
 //	RIRDelegated   the statistics that the five regional registries publish
@@ -16,7 +20,7 @@
 // was, why it is refused and what would be right. A file that is no use as a
 // whole (a web page saved as data, another header, one that was cut short)
 // ends with [directory.ImportItem.Fatal]. Input is UTF-8 with or without a
-// byte order mark, plain or gzip, of any size within the limits below; memory
+// byte order mark, plain or (but for JSON) gzip, of any size within the limits below; memory
 // grows with a file only where rows have to be grouped. No codec panics.
 //
 // A codec does not decide: it says what a source says. Nothing here opens a

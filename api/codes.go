@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -58,6 +59,14 @@ func Codes() []directory.CodeInfo {
 	}
 }
 
+// AllCodes returns every code that a problem of this product can have, sorted,
+// each once.
+func AllCodes() []directory.CodeInfo {
+	all := slices.Concat(Codes(), directory.Codes(), format.Codes())
+	slices.SortStableFunc(all, func(a, b directory.CodeInfo) int { return cmp.Compare(a.Code, b.Code) })
+	return slices.CompactFunc(all, func(a, b directory.CodeInfo) bool { return a.Code == b.Code })
+}
+
 func (s *Server) registerProblems() {
 	register(s, spec{id: "problem", method: http.MethodGet, path: "/problems/{code}", tag: "operation", access: open,
 		summary: "Explain the code of a problem", more: "The type of every problem leads here.", errors: []int{notFound},
@@ -65,7 +74,7 @@ func (s *Server) registerProblems() {
 }
 
 func explainCode(_ context.Context, in *problemInput) (*problemOutput, error) {
-	all := slices.Concat(Codes(), directory.Codes(), format.Codes())
+	all := AllCodes()
 	i := slices.IndexFunc(all, func(c directory.CodeInfo) bool { return strings.EqualFold(string(c.Code), in.Code) })
 	if i < 0 {
 		return nil, inParameter("code", edgeError(directory.NotFound, "request.not-found", in.Code, "there is no such code", ""))

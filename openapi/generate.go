@@ -1,6 +1,6 @@
 //go:build ignore
 
-// Command generate writes openapi.yaml.
+// Command generate writes openapi.yaml and docs/problems.md.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/rollcall-csirt/rollcall/api"
+	"github.com/rollcall-csirt/rollcall/openapi"
 )
 
 func main() {
@@ -16,6 +17,9 @@ func main() {
 		log.Fatal(err)
 	}
 	if err := os.WriteFile("openapi.yaml", doc, 0o644); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile("../docs/problems.md", openapi.Problems(), 0o644); err != nil {
 		log.Fatal(err)
 	}
 }

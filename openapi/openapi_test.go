@@ -28,6 +28,16 @@ func TestFresh(t *testing.T) {
 	}
 }
 
+func TestProblemsPageIsFresh(t *testing.T) {
+	page, err := os.ReadFile("../docs/problems.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(page, openapi.Problems()) {
+		t.Error("docs/problems.md is stale: run go generate ./openapi")
+	}
+}
+
 // TestCompatible holds the document against released.txt, which lists what
 // clients may rely on: a promise must stay, and nothing more may be demanded.
 // What is new is added with -release when a version is released.

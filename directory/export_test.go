@@ -25,3 +25,12 @@ func Sealed(b []byte) []byte {
 	body := append([]byte{blockVersion}, b[1:len(b)-4]...)
 	return binary.BigEndian.AppendUint32(body, crc32.ChecksumIEEE(body))
 }
+
+// LookupOrigin is [LookupReference] for prefix-asn.
+func LookupOrigin(t *ReferenceTable, a netip.Addr) (ASN, bool) {
+	h, _, ok := t.prefix(netip.PrefixFrom(a, a.BitLen()))
+	return ASN(h.value), ok
+}
+
+// HasDirect reports which of the tables for single addresses t has.
+func HasDirect(t *ReferenceTable) (small, large bool) { return t.small != nil, t.large != nil }

@@ -43,6 +43,8 @@ type ReferenceTable struct {
 	v4    *rangeTable[uint32] // each nil when it is empty
 	v6    *rangeTable[uint64]
 	asn   *rangeTable[uint32]
+	small *directTable[uint16] // of v4, when it is large; one of the two or none
+	large *directTable[uint32]
 	lists [][]ASN // origins of prefixes that have several
 }
 
@@ -143,12 +145,24 @@ func (l *referenceLoader) finish() {
 	}
 	if len(l.v4) > 0 {
 		l.table.v4 = newRangeTable[uint32](l.v4, newer)
+		l.direct()
 	}
 	if len(l.v6) > 0 {
 		l.table.v6 = newRangeTable[uint64](l.v6, newer)
 	}
 	if len(l.asn) > 0 {
 		l.table.asn = newRangeTable[uint32](l.asn, newer)
+	}
+}
+
+// direct makes the table for single addresses where there are many prefixes.
+func (l *referenceLoader) direct() {
+	t := l.table
+	if len(t.v4.starts) < directFrom {
+		return
+	}
+	if t.small = newDirectTable[uint16](t.v4); t.small == nil {
+		t.large = newDirectTable[uint32](t.v4)
 	}
 }
 
@@ -170,10 +184,15 @@ func (t *ReferenceTable) prefix(p netip.Prefix) (rangeHit, netip.Prefix, bool) {
 	hi, lo := keyOf(a)
 	var h rangeHit
 	var ok bool
-	if a.Is4() {
-		h, ok = t.v4.lookup(hi, lo, uint8(p.Bits()))
-	} else {
+	switch {
+	case !a.Is4():
 		h, ok = t.v6.lookup(hi, lo, uint8(p.Bits()))
+	case t.small != nil && p.Bits() == 32:
+		h, ok = t.small.lookup(uint32(hi >> 32))
+	case t.large != nil && p.Bits() == 32:
+		h, ok = t.large.lookup(uint32(hi >> 32))
+	default:
+		h, ok = t.v4.lookup(hi, lo, uint8(p.Bits()))
 	}
 	if !ok {
 		return h, netip.Prefix{}, false

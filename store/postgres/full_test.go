@@ -2,9 +2,9 @@ package postgres_test
 
 import (
 	"database/sql"
+	"net/url"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,7 +25,12 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	space := "small_" + filepath.Base(dsn)
+	at, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.TrimPrefix(at.Path, "/")
+	space := "small_" + name
 	if _, err := raw.Exec(`CREATE TABLESPACE ` + space + ` LOCATION '` + dir + `'`); err != nil {
 		t.Skipf("the server can't use a small file system of ours: %v", err)
 	}
@@ -42,7 +47,7 @@ func TestDiskFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	run(`ALTER DATABASE ` + filepath.Base(dsn) + ` SET default_tablespace = ` + space)
+	run(`ALTER DATABASE ` + name + ` SET default_tablespace = ` + space)
 	db := e.Reopen(t, dsn, store.MigrateFirst)
 	run(`CREATE TABLE ballast TABLESPACE ` + space + ` AS SELECT repeat(md5(i::text), 50) AS x FROM generate_series(1, 1000) i`)
 	n := 0

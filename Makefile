@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 BENCH    ?= .
 SOAKTIME ?= 60m
 
-SCRIPTS := .ci/run .ci/setup .ci/postgres .ci/gotest .ci/vulncheck .ci/fuzz .ci/load
+SCRIPTS := .ci/run .ci/setup .ci/postgres .ci/gotest .ci/vulncheck .ci/fuzz .ci/load .ci/openapi
 
 .DEFAULT_GOAL := help
 
@@ -31,11 +31,12 @@ test-short: ## the quick round while working: SQLite only, no race detector, no 
 	env -u ROLLCALL_TEST_POSTGRES .ci/gotest -short ./... ./.ci/results
 
 .PHONY: lint
-lint: ## gofmt, vet, staticcheck, govulncheck, shellcheck
+lint: ## gofmt, vet, staticcheck, govulncheck, the OpenAPI document, shellcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w is due:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./... ./.ci/results
 	$(GO) tool staticcheck ./... ./.ci/results
 	.ci/vulncheck
+	.ci/openapi
 	@if command -v shellcheck >/dev/null; then echo shellcheck $(SCRIPTS); shellcheck $(SCRIPTS); else echo "shellcheck: not installed, skipped"; fi
 
 .PHONY: fuzz

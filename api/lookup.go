@@ -18,6 +18,10 @@ import (
 // maxQueries is how many queries one request may hold.
 const maxQueries = 1000
 
+// maxNearQueries is the size of a batch up to which names that are not known
+// are answered with those that look like them.
+const maxNearQueries = 10
+
 // lookupInput describes the parameters of GET /v1/lookup; the handler reads
 // them itself.
 type lookupInput struct {
@@ -56,7 +60,7 @@ func (s *Server) registerLookup() {
 	many := spec{
 		id: "lookup-batch", method: http.MethodPost, path: "/v1/lookup", tag: "lookup", access: public,
 		summary: "Find whom to contact about many things",
-		more:    "Up to 1,000 queries of any kind. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.",
+		more:    "Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.",
 		body:    Queries{Queries: []string{"192.0.2.17", "example.org"}, Use: "abuse"},
 		answer:  Answers{Answers: []Answer{exampleAnswer()}},
 	}
@@ -204,8 +208,14 @@ func (s *Server) lookupMany(ctx context.Context, _ *struct{}) (*answersOutput, e
 	body := []byte(`{"answers":[`)
 	x, now := s.cfg.Index(), s.cfg.Now() // one for all, so that the answers agree
 	var a directory.Answer
+	// A search among all names for each of a thousand unknown ones would take
+	// half a minute, for anybody who asks.
+	exact := len(queries) > maxNearQueries
 	for i, q := range queries {
-		if err := s.ask(x, q, directory.Ask{Viewer: c.viewer, Use: in.Use, Class: in.Class, Now: now}, &a); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err() // nobody waits for the rest
+		}
+		if err := s.ask(x, q, directory.Ask{Viewer: c.viewer, Use: in.Use, Class: in.Class, Now: now, Exact: exact}, &a); err != nil {
 			return nil, err
 		}
 		if i > 0 {

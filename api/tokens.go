@@ -113,6 +113,9 @@ func (s *Server) createToken(ctx context.Context, _ *struct{}) (*createdTokenOut
 		return nil, err
 	}
 	spec := directory.TokenSpec{Name: in.Name, Role: directory.Role(in.Role), Team: in.Team, Forum: in.Forum, Expires: expires}
+	if in.Scopes != nil {
+		spec.Scopes = []directory.Scope{} // none is not the same as no word about it
+	}
 	for _, scope := range in.Scopes {
 		spec.Scopes = append(spec.Scopes, directory.Scope(scope))
 	}

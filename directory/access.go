@@ -59,19 +59,22 @@ func authorise(p Principal, a action, t *Team) error {
 		return refuse(a, "auth.scope", "the token lacks the scope "+string(r.scope), "a token with that scope")
 	case slices.Contains(r.any, p.Role):
 		return nil
-	case t != nil && slices.Contains(r.own, p.Role) && p.owns(t):
+	case t != nil && slices.Contains(r.own, p.Role) && p.owns(t, a):
 		return nil
 	}
 	return refuse(a, "auth.role", "the role "+string(p.Role)+" may not do this here", "")
 }
 
-// owns reports whether a bound role is bound to t.
-func (p Principal) owns(t *Team) bool {
+// owns reports whether a bound role is bound to t. A secretariat edits the
+// membership of a candidate, and of a member that it suspended, too: see
+// restricted.
+func (p Principal) owns(t *Team, a action) bool {
 	switch p.Role {
 	case Editor:
 		return p.Team != "" && p.Team == t.ID
 	case Secretariat:
-		return t.inForum(p.Forum)
+		return t.inForum(p.Forum) || a == actEdit && p.Forum != "" &&
+			slices.ContainsFunc(t.Memberships, func(m Membership) bool { return m.Forum == p.Forum })
 	}
 	return false
 }
@@ -94,15 +97,103 @@ func restricted(p Principal, before, after *Profile) []Problem {
 		c.add("auth.field", "/designations", "", "only an operator records what a government designated", "")
 	}
 	c.foreignMemberships(p, before.Memberships, after.Memberships)
-	for i, r := range after.Resources {
-		if r.Claim != "confirmed" {
-			continue
+	c.claims(before.Resources, after.Resources)
+	return c.found
+}
+
+// claims refuses what only an operator decides about resources: a claim is
+// confirmed or disputed by somebody else than the team, and whoever says to
+// answer for a whole country or public suffix would be asked about everybody.
+func (c *checker) claims(before, after []Resource) {
+	judged := func(claim Word) bool { return claim == "confirmed" || claim == "disputed" }
+	old := make(map[string]Word, len(before))
+	for _, r := range before {
+		old[r.Key()] = r.Claim
+	}
+	for i, r := range after {
+		at := "/resources/" + strconv.Itoa(i)
+		was, had := old[r.Key()]
+		delete(old, r.Key())
+		switch {
+		case was != r.Claim && (judged(was) || judged(r.Claim)):
+			c.add("auth.field", at+"/claim", r.Claim, "only an operator confirms or disputes a claim", was)
+		case !had && (r.Type == "country" || r.Type == "domain" && r.Domain.IsPublicSuffix()):
+			c.add("auth.field", at, r.Value(), "only an operator says who answers for a whole country or public suffix", "")
 		}
-		if !slices.ContainsFunc(before.Resources, func(b Resource) bool { return b.Key() == r.Key() && b.Claim == r.Claim }) {
-			c.add("auth.field", "/resources/"+strconv.Itoa(i)+"/claim", r.Claim, "only an operator confirms a claim", "declared")
+	}
+	for key, claim := range old {
+		if claim == "disputed" {
+			c.add("auth.field", "/resources", key, "a disputed resource stays until an operator settles the dispute", "")
+		}
+	}
+}
+
+// spare keeps an edit from touching what its author can't see or may not
+// decide, before it is settled. Items of a list that are hidden from the author
+// stay in the list that the author sends. Memberships and designations that
+// are sent as they were shown are no edit: entered, they would outlast the
+// source that they come from.
+func (p Principal) spare(before *Team, old, own *Profile) []Problem {
+	if p.Role == Operator {
+		return nil
+	}
+	var c checker
+	spareHidden(&c, "/contacts", before.Contacts, old.Contacts, &own.Contacts, func(x *Contact) bool { return p.Sees(x.Visibility, before) })
+	spareHidden(&c, "/keys", before.Keys, old.Keys, &own.Keys, func(x *TeamKey) bool { return p.Sees(x.Visibility, before) })
+	spareHidden(&c, "/resources", before.Resources, old.Resources, &own.Resources, func(x *Resource) bool { return p.Sees(x.Visibility, before) })
+	spareHidden(&c, "/prose", before.Prose, old.Prose, &own.Prose, func(x *Section) bool { return p.Sees(x.Visibility, before) })
+	label := before.Maturity.Visibility
+	if label == "" {
+		label = Red
+	}
+	if !before.Maturity.IsZero() && !p.Sees(label, before) && !reflect.DeepEqual(old.Maturity, own.Maturity) {
+		c.add("auth.hidden", "/maturity", "", "an assessment that is not shown to you can't be edited by you", "")
+	}
+	b := bare(before.Profile)
+	own.Memberships = unpinned(own.Memberships, old.Memberships, b.Memberships)
+	own.Designations = unpinned(own.Designations, old.Designations, b.Designations)
+	if p.Role == Secretariat && !before.inForum(p.Forum) {
+		for _, f := range changed(old, own) {
+			if f != "memberships" {
+				c.add("auth.field", "/"+f, "", "the secretariat edits more than the membership of present members only", "")
+			}
 		}
 	}
 	return c.found
+}
+
+// spareHidden puts the items that the author does not see back into a list
+// that the edit replaced.
+func spareHidden[T any](c *checker, field string, shown, old []T, own *[]T, sees func(*T) bool) {
+	if reflect.DeepEqual(old, *own) {
+		return
+	}
+	var hidden []T
+	for i := range shown {
+		if !sees(&shown[i]) {
+			hidden = append(hidden, shown[i])
+		}
+	}
+	switch {
+	case len(hidden) == 0:
+	case *own == nil:
+		c.add("auth.hidden", field, "", "the list has items that are not shown to you, which this would remove", "the list without those to remove")
+	default:
+		*own = append(slices.Clip(*own), hidden...)
+	}
+}
+
+// unpinned drops items that say what is shown already and were not entered
+// before.
+func unpinned[T any](own, old, shown []T) []T {
+	is := func(list []T, item T) bool {
+		return slices.ContainsFunc(list, func(x T) bool { return reflect.DeepEqual(x, item) })
+	}
+	kept := slices.DeleteFunc(slices.Clone(own), func(item T) bool { return is(shown, item) && !is(old, item) })
+	if len(kept) == 0 && old == nil {
+		return nil
+	}
+	return kept
 }
 
 // foreignMemberships allows a secretariat to change the memberships of its forum.

@@ -168,6 +168,7 @@ func TestTokens(t *testing.T) {
 		if err != nil || p.Role != directory.Editor || p.Team != team.ID || len(p.Forums) != 1 {
 			t.Fatalf("Authenticate = %+v, %v; want alpha's editor with its forum", p, err)
 		}
+		d.Wait()
 		list, err := d.Tokens(ctx, operator)
 		if err != nil || len(list) != 1 || !list[0].LastUsed.Equal(now) {
 			t.Errorf("Tokens = %+v, %v; want one, last used at %s", list, err, now)

@@ -41,6 +41,7 @@ type Ask struct {
 	Use    Word // of [Uses]; "" is abuse, then general
 	Class  Word // of [IncidentClasses]; "" is any
 	Now    time.Time
+	Exact  bool // no search for names that look like the one asked for, which reads them all
 }
 
 // Status is how a lookup ended.

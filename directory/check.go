@@ -274,6 +274,9 @@ func ParseHandle(s string) (Handle, error) {
 	if len(s) < 2 || len(s) > 64 {
 		return "", problem("handle.syntax", s, "too short or too long", want)
 	}
+	if _, err := ParseTeamID(s); err == nil {
+		return "", problem("handle.syntax", s, "a UUID, which names a team by its id", want)
+	}
 	for i, r := range s {
 		alnum := r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
 		if !alnum && (i == 0 || r != '.' && r != '-') {

@@ -74,6 +74,7 @@ var recordCodes = []CodeInfo{
 // doorCodes are of what somebody does, from [Directory].
 var doorCodes = []CodeInfo{
 	{"auth.field", "Some fields are not the team's to decide", "", "Ask the forum or an operator."},
+	{"auth.hidden", "Nobody edits what is not shown to them", "", "Ask the team or an operator."},
 	{"auth.required", "The operation needs a token", "RFC 6750", "Send Authorization: Bearer and a token."},
 	{"auth.role", "The role of the token may not do this", "", "Ask an operator."},
 	{"auth.scope", "The scopes of the token do not cover this", "", "Use a token with the scope."},
@@ -86,7 +87,9 @@ var doorCodes = []CodeInfo{
 	{"handle.taken", "A handle belongs to one team", "", "Choose another handle."},
 	{"import.differs", "A record that is here already is not overwritten", "", "Use --force if the file is right."},
 	{"import.duplicate", "Each record is in a source once", "", "Look at both rows."},
+	{"import.kept", "Nothing is taken out because of rows that can't be read (note)", "", "Mend the rows, or use --force."},
 	{"import.mass-change", "An import does not change most of its source unseen", "", "Look at the file; --dry-run, then --force."},
+	{"import.other-team", "A record stays on the team it was imported to", "", "Use that team, or merge the two."},
 	{"import.raced", "Only one import of a source runs at a time", "", "Run it again."},
 	{"import.source", "A source has a name", "", "2 to 64 of a-z, 0-9, dot and hyphen; not team."},
 	{"keyring.no-team", "A key of a keyring belongs to a team with an address of its user ids", "", "Enter the team first, or use --team."},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,7 +29,14 @@ type Config struct {
 }
 
 // Directory is the one door to the records. It is safe for concurrent use.
-type Directory struct{ cfg Config }
+type Directory struct {
+	cfg Config
+
+	mu       sync.Mutex // guards the two below
+	used     map[string]time.Time
+	touching bool
+	writing  sync.WaitGroup
+}
 
 // New returns a Directory on cfg.
 func New(cfg Config) (*Directory, error) {
@@ -240,11 +248,11 @@ func settleContacts(before *Team, p *Profile, team TeamID, newID func() string, 
 		case old != nil && !used[old.ID]:
 			c.ID, c.Revision, c.Since = old.ID, old.Revision, old.Since
 			if !c.same(old) {
-				c.Revision, c.Since = old.Revision+1, now
+				c.Revision, c.Since = max(old.Revision, before.provenRevision(c.ID))+1, now
 			}
 		default:
-			c.ID, c.Revision = ContactID(uuid.NewSHA1(contactSpace, []byte(string(team)+" "+c.Key())).String()), 1
-			c.Since = now
+			c.ID = ContactID(uuid.NewSHA1(contactSpace, []byte(string(team)+" "+c.Key())).String())
+			c.Revision, c.Since = before.provenRevision(c.ID)+1, now
 		}
 		if used[c.ID] || old == nil && taken(before, c.ID) {
 			c.ID = ContactID(newID())
@@ -252,6 +260,19 @@ func settleContacts(before *Team, p *Profile, team TeamID, newID func() string, 
 		used[c.ID] = true
 	}
 	return problems
+}
+
+// provenRevision returns the highest revision of a contact that evidence speaks
+// of, 0 for none. A contact that comes back, or changes, gets a higher one: what
+// was proven about one value must never be taken for proof of another.
+func (t *Team) provenRevision(id ContactID) int {
+	most := 0
+	for _, e := range t.Evidence {
+		if e.Contact == id {
+			most = max(most, e.Revision)
+		}
+	}
+	return most
 }
 
 // previous finds what c was before.

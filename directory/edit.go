@@ -71,7 +71,8 @@ func (d *Directory) apply(r *Record, before *Team, p Principal, e Edit) ([]strin
 	if e.Handle != "" {
 		r.Handle = e.Handle
 	}
-	problems := r.settle(before, d, now)
+	problems := p.spare(before, &ownBefore, &r.Own)
+	problems = append(problems, r.settle(before, d, now)...)
 	after := r.Team()
 	problems = append(problems, restricted(p, &before.Profile, &after.Profile)...)
 	if len(problems) > 0 {
@@ -118,6 +119,12 @@ func stale(tx Reader, act action, r *Record, revision int64) error {
 					Want:   fmt.Sprintf("the change made again on revision %d", r.Revision)})
 			}
 		}
+	}
+	if len(e.Problems) == 0 && len(history) > 0 { // an import that moved a date only
+		h := history[0]
+		e.Problems = []Problem{problem("revision.stale", fmt.Sprint(revision),
+			fmt.Sprintf("revision %d was written by %s (%s) at %s", h.Revision, h.Actor, h.Action, h.At.UTC().Format(time.RFC3339)),
+			fmt.Sprintf("the change made again on revision %d", r.Revision))}
 	}
 	return e
 }
@@ -171,7 +178,9 @@ func (d *Directory) merge(tx Tx, p Principal, source, target *Record, before *Te
 	target.Revision++
 	target.Updated = now
 	after := target.Team()
-	if problems := after.Check(now); len(problems) > 0 {
+	// Duplicates are the teams whose prefixes lie in one another.
+	problems := slices.DeleteFunc(after.Check(now), func(p Problem) bool { return p.Code == "resource.overlap" })
+	if len(problems) > 0 {
 		return Team{}, &Error{Kind: Invalid, Op: string(actMerge), Subject: string(source.Handle), Problems: problems}
 	}
 	source.Layers, source.Revision, source.Updated, source.MergedInto = nil, source.Revision+1, now, target.ID
@@ -201,6 +210,11 @@ func (d *Directory) RecordEvidence(ctx context.Context, p Principal, ref string,
 		if old == nil {
 			return &Error{Kind: NotFound, Op: string(actEvidence), Subject: ref, Problems: []Problem{{
 				Code: "contact.unknown-id", Field: "/contact", Value: string(e.Contact), Reason: "the team has no contact with this id", Want: "the id of one of its contacts"}}}
+		}
+		if old.Revision > 1 && e.At.Before(old.Since) {
+			p := problem("date.order", e.At.UTC().Format(time.RFC3339), "the contact has its present value since "+old.Since.UTC().Format(time.RFC3339)+
+				" only, so this is not about it", "a later time")
+			return &Error{Kind: Invalid, Op: string(actEvidence), Subject: ref, Problems: []Problem{p.At("/at")}}
 		}
 		e.ID, e.Revision, e.By = d.newID(), old.Revision, p.Name
 		if err := tx.PutEvidence(r.ID, []Evidence{e}); err != nil {

@@ -91,26 +91,41 @@ func Assess(c Contact, items []Evidence, policy Policy, now time.Time) Standing 
 			s.At = c.Origin.AsOf
 		}
 	}
-	var failed, disputed time.Time
-	for _, e := range items {
-		if e.Contact != c.ID || e.Revision != c.Revision || e.At.After(now) {
-			continue
-		}
-		switch e.Outcome {
-		case OutcomeProved:
-			s.count(e, policy, now)
-		case OutcomeFailed:
-			failed = later(failed, e.At)
-		case OutcomeDisputed:
-			disputed = later(disputed, e.At)
+	var proved, failed, disputed time.Time // each the newest
+	for i := range items {
+		if e := &items[i]; e.speaksOf(&c, now) {
+			switch e.Outcome {
+			case OutcomeProved:
+				proved = later(proved, e.At)
+			case OutcomeFailed:
+				failed = later(failed, e.At)
+			case OutcomeDisputed:
+				disputed = later(disputed, e.At)
+			}
 		}
 	}
-	for _, e := range items {
-		if e.Contact == c.ID && e.Outcome == OutcomeSettled && !e.At.After(now) && !e.At.Before(disputed) {
+	works := proved.After(failed)
+	for i := range items {
+		e := &items[i]
+		switch {
+		case !e.speaksOf(&c, now):
+		case e.Outcome == OutcomeProved && (!works || e.At.After(failed)):
+			s.count(*e, policy, now) // a failure voids what was proven before it
+		case e.Outcome == OutcomeSettled && !e.At.Before(disputed):
 			disputed = time.Time{}
 		}
 	}
-	return s.judge(failed, disputed, policy, now)
+	if !failed.IsZero() && !works {
+		s.State = Failed
+		return s
+	}
+	return s.judge(disputed, policy, now)
+}
+
+// speaksOf reports whether e is about the present revision of c and has
+// happened.
+func (e *Evidence) speaksOf(c *Contact, now time.Time) bool {
+	return e.Contact == c.ID && e.Revision == c.Revision && !e.At.After(now)
 }
 
 // count takes in one proof: the highest level that is still fresh wins, else
@@ -124,10 +139,8 @@ func (s *Standing) count(e Evidence, policy Policy, now time.Time) {
 	}
 }
 
-func (s Standing) judge(failed, disputed time.Time, policy Policy, now time.Time) Standing {
+func (s Standing) judge(disputed time.Time, policy Policy, now time.Time) Standing {
 	switch {
-	case !failed.IsZero() && !failed.Before(s.provenAt()):
-		s.State = Failed
 	case !disputed.IsZero():
 		s.State = Disputed
 	case s.Level == Listed:
@@ -140,13 +153,6 @@ func (s Standing) judge(failed, disputed time.Time, policy Policy, now time.Time
 		s.State = Overdue
 	}
 	return s
-}
-
-func (s Standing) provenAt() time.Time {
-	if s.ValidUntil.IsZero() {
-		return time.Time{}
-	}
-	return s.At
 }
 
 // End returns the last moment at which e is fresh.

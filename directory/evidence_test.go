@@ -45,6 +45,8 @@ func TestAssess(t *testing.T) {
 		{"a failure after the proof counts", []directory.Evidence{item(2, proved, 10), item(0, failed, 5)}, 2, directory.Failed, daysAgo(10)},
 		{"a proof after the failure counts", []directory.Evidence{item(0, failed, 10), item(2, proved, 5)}, 2, directory.Verified, daysAgo(5)},
 		{"a failure without any proof", []directory.Evidence{item(0, failed, 10)}, 0, directory.Failed, daysAgo(400)},
+		{"a weaker proof after the failure counts, the stronger one before it does not",
+			[]directory.Evidence{item(3, proved, 20), item(0, failed, 10), item(2, proved, 1)}, 2, directory.Verified, daysAgo(1)},
 		{"a dispute stays", []directory.Evidence{item(2, proved, 5), item(0, disputed, 10)}, 2, directory.Disputed, daysAgo(5)},
 		{"until somebody settles it", []directory.Evidence{item(2, proved, 5), item(0, disputed, 10), item(0, settled, 2)}, 2, directory.Verified, daysAgo(5)},
 		{"an older settlement does not settle it", []directory.Evidence{item(0, disputed, 10), item(0, settled, 20)}, 0, directory.Disputed, daysAgo(400)},

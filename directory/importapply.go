@@ -27,15 +27,20 @@ func (im *importer) apply(ctx context.Context, tx Tx) error {
 			return &Error{Kind: Conflict, Op: "import", Subject: im.opt.Source, Problems: []Problem{
 				problem("import.raced", w.key, "another import of this source ran at the same time", "the import once more")}}
 		}
-		if waiting[w.team] || len(batch) == importBatch {
+		tw, err := im.write(tx, &w, handles)
+		if err != nil {
+			return err
+		}
+		if again := waiting[tw.Record.ID]; again || len(batch) == importBatch {
 			if batch, err = im.flush(ctx, tx, batch); err != nil {
 				return err
 			}
 			clear(waiting)
-		}
-		tw, err := im.write(tx, &w, handles)
-		if err != nil {
-			return err
+			if again { // on what was just written
+				if tw, err = im.write(tx, &w, handles); err != nil {
+					return err
+				}
+			}
 		}
 		batch = append(batch, tw)
 		waiting[tw.Record.ID] = true
@@ -77,11 +82,14 @@ func (im *importer) write(tx Reader, w *pending, handles map[Handle]bool) (TeamW
 		return tw, err
 	}
 	before := r.Team()
+	buried := !r.Deleted.IsZero() && len(r.Layers) > 0 // by a person: an import leaves no layers behind
 	im.relayer(&r, &before, w, now)
 	after := r.Team()
 	r.Revision++
 	r.Updated = now
-	if w.source != nil {
+	if buried {
+		tw.Op = OpDelete
+	} else if w.source != nil {
 		r.Deleted = time.Time{}
 	} else if len(r.Layers) == 0 && len(changed(&r.Own, &Profile{})) == 0 {
 		r.Deleted, tw.Op = now, OpDelete

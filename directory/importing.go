@@ -59,6 +59,7 @@ type importer struct {
 	opt    ImportOptions
 	report ImportReport
 
+	team   TeamID              // that all records go to; "": each its own
 	refs   map[string]LayerRef // what the source was imported as before
 	seen   map[string]int      // keys of this import → row
 	writes []pending
@@ -80,6 +81,13 @@ func (im *importer) plan(ctx context.Context, tx Reader, items ImportItems) (err
 		return err
 	}
 	im.seen = make(map[string]int, len(im.refs))
+	if im.opt.Team != "" {
+		r, err := findIn(tx, im.opt.Team)
+		if err != nil {
+			return err
+		}
+		im.team = r.ID
+	}
 	mailboxes := &mailboxIndex{tx: tx}
 	for item := range items {
 		switch {
@@ -101,7 +109,7 @@ func (im *importer) plan(ctx context.Context, tx Reader, items ImportItems) (err
 		}
 	}
 	if im.opt.Complete {
-		im.vanished()
+		im.missing()
 	}
 	if im.opt.DryRun {
 		return im.differences(tx)
@@ -129,6 +137,10 @@ func (im *importer) take(tx Reader, s *SourceRecord, mailboxes *mailboxIndex) er
 	}
 	hash := s.hash()
 	ref, known := im.refs[s.Key]
+	if known && im.team != "" && ref.Team != im.team {
+		im.skip(RowProblem{s.Row, problem("import.other-team", s.Key, "the record is on another team already, "+string(ref.Team), "that team, or the two merged")}, rows)
+		return nil
+	}
 	if known && ref.Hash == hash {
 		im.report.Rows += rows
 		im.report.Unchanged += rows
@@ -165,10 +177,9 @@ func (im *importer) take(tx Reader, s *SourceRecord, mailboxes *mailboxIndex) er
 func (im *importer) place(tx Reader, w *pending, mailboxes *mailboxIndex) (*Problem, error) {
 	s := w.source
 	switch {
-	case im.opt.Team != "":
-		r, err := findIn(tx, im.opt.Team)
-		w.team = r.ID
-		return nil, err
+	case im.team != "":
+		w.team = im.team
+		return nil, nil
 	case s.ID != "":
 		w.team = s.ID
 		return nil, nil
@@ -232,6 +243,26 @@ func (s *SourceRecord) hash() string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
+}
+
+// missing takes out what the source no longer has. A row that could not be read
+// has no key, so what seems to be missing may be in the file after all: then
+// nothing is taken out, unless somebody looked and forces it.
+func (im *importer) missing() {
+	if im.report.Skipped == 0 || im.opt.Force {
+		im.vanished()
+		return
+	}
+	gone := 0
+	for key := range im.refs {
+		if _, ok := im.seen[key]; !ok {
+			gone++
+		}
+	}
+	if gone > 0 {
+		im.report.Notes = append(im.report.Notes, RowProblem{0, problem("import.kept", strconv.Itoa(gone),
+			"records that seem to be missing from the file are kept, since rows were skipped and may be theirs", "the skipped rows mended, or --force")})
+	}
 }
 
 // vanished plans the removal of records that the source no longer has.

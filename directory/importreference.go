@@ -156,6 +156,13 @@ func (ri *referenceImport) compare(ctx context.Context, s *referenceDraft) (had 
 		return nil
 	}
 	err = ri.d.cfg.Store.View(ctx, func(tx Reader) error {
+		sets, err := tx.References()
+		if err != nil {
+			return err
+		}
+		for _, set := range sets { // the same again, vouched for at a later day
+			s.changed = s.changed || set.ID() == s.info.ID() && s.info.AsOf.After(set.AsOf)
+		}
 		return tx.ReferenceBlocks(s.kind, ri.opt.Source, func(block []byte) error { return DecodeReference(block, step) })
 	})
 	return had, err

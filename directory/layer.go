@@ -10,7 +10,8 @@ import (
 )
 
 // Team merges what the team entered with the imported layers. What the team
-// entered wins, field by field: a list it entered is the whole list. Where it
+// entered wins, field by field: a list it entered is the whole list, except
+// for memberships and designations, which are entered one by one. Where it
 // entered nothing, a single value comes from the layer with the newest day,
 // and a list is the union of the layers'.
 func (r *Record) Team() Team {
@@ -41,11 +42,16 @@ func (r *Record) precedence() []int {
 	return order
 }
 
+// listsOfOthers is the number, in merger.lists, of the first list whose items
+// are decided by others: an item that was entered wins over an imported one
+// for the same forum or country, and leaves the rest of the list as it is.
+const listsOfOthers = 4
+
 // merger builds a [Team] from layers given in the order of their weight.
 type merger struct {
 	team   *Team
-	closed [6]bool // lists that the team itself entered, numbered as in add
-	after  bool    // the team's own profile has been added
+	closed [listsOfOthers]bool // lists that the team itself entered, numbered as in lists
+	after  bool                // the team's own profile has been added
 }
 
 func (m *merger) add(p *Profile, origin Origin, dates Dates) {
@@ -147,10 +153,11 @@ func words[T ~string](t *Team, field string, to *[]T, from []T, o Origin) {
 
 // items takes a list whose items have a key and an origin of their own.
 func items[T any](m *merger, list int, to *[]T, from []T, key func(T) string, mark func(*T)) {
-	if from == nil || m.closed[list] {
+	if from == nil || list < listsOfOthers && m.closed[list] {
 		return
 	}
-	if !m.after {
+	// What forums and governments decide is never one list of the team's.
+	if !m.after && list < listsOfOthers {
 		m.closed[list] = true
 	}
 	if *to == nil {

@@ -324,7 +324,10 @@ func (c *climb) team(name string) {
 		return
 	}
 	s := Subject{Text: name}
-	near := c.x.near(foldName(name))
+	var near []nearName
+	if !c.ask.Exact {
+		near = c.x.near(foldName(name))
+	}
 	if len(near) == 0 {
 		c.trace(Step{Rung: RungTeam, Result: StepNone, Subject: s})
 		return

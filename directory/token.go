@@ -91,6 +91,9 @@ func (c *checker) binding(spec TokenSpec) {
 	} else if spec.Forum != "" {
 		c.add("token.forum", "/forum", spec.Forum, "only a secretariat is bound to a forum", "no forum")
 	}
+	if spec.Scopes != nil && len(spec.Scopes) == 0 {
+		c.add("token.scope", "/scopes", "", "a token with no scope can do nothing", "no list at all for every scope of the role")
+	}
 	for _, s := range spec.Scopes {
 		switch s {
 		case ScopeRead, ScopeWrite, ScopeImport, ScopeAdmin:
@@ -175,11 +178,46 @@ func (d *Directory) Authenticate(ctx context.Context, secret string) (Principal,
 		return Principal{}, unauthenticated("auth.token-revoked", "the token was revoked on "+t.Revoked.Format(time.DateOnly))
 	}
 	if now.Sub(t.LastUsed) >= time.Minute {
-		// A token that works but whose use can't be noted still works.
-		_ = d.cfg.Store.TouchTokens(ctx, map[string]time.Time{t.ID: now.Truncate(time.Minute)})
+		d.touch(t.ID, now.Truncate(time.Minute))
 	}
 	return d.principal(ctx, t)
 }
+
+// touch notes when a token was used, beside the request, which must not wait
+// for the store's writer. A use that can't be noted is no reason to refuse it.
+func (d *Directory) touch(id string, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.used == nil {
+		d.used = map[string]time.Time{}
+	}
+	d.used[id] = at
+	if d.touching {
+		return // whoever writes takes this one along
+	}
+	d.touching = true
+	d.writing.Go(func() {
+		for uses := d.takeUses(); len(uses) > 0; uses = d.takeUses() {
+			ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+			_ = d.cfg.Store.TouchTokens(ctx, uses)
+			cancel()
+		}
+	})
+}
+
+// takeUses returns what has to be noted; with nothing left, nobody writes.
+func (d *Directory) takeUses() map[string]time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	uses := d.used
+	d.used = nil
+	d.touching = len(uses) > 0
+	return uses
+}
+
+// Wait returns when the uses of tokens are noted. Call it before the store is
+// closed.
+func (d *Directory) Wait() { d.writing.Wait() }
 
 // principal gives the token's owner the forums of its team.
 func (d *Directory) principal(ctx context.Context, t Token) (Principal, error) {

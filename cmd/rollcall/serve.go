@@ -179,6 +179,7 @@ func (s *server) run(ctx context.Context) error {
 	err = firstError(ignore(err, http.ErrServerClosed), s.drain(ctx))
 	stopFollowing()
 	parts.Wait()
+	s.door.Wait()
 	err = firstError(err, <-followed, s.db.Close())
 	s.log.Info("stopped")
 	return err

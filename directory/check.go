@@ -277,6 +277,9 @@ func ParseHandle(s string) (Handle, error) {
 	if _, err := ParseTeamID(s); err == nil {
 		return "", problem("handle.syntax", s, "a UUID, which names a team by its id", want)
 	}
+	if strings.Trim(s, "0123456789.") == "" {
+		return "", problem("handle.syntax", s, "a number or an address, which means something else in a lookup", want)
+	}
 	for i, r := range s {
 		alnum := r >= 'a' && r <= 'z' || r >= '0' && r <= '9'
 		if !alnum && (i == 0 || r != '.' && r != '-') {

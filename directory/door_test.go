@@ -352,6 +352,7 @@ func TestEvidenceByHand(t *testing.T) {
 			{"tomorrow", func(e *directory.Evidence) { e.At = daysAgo(-1) }, directory.Invalid, "date.future", "/at"},
 			{"no time", func(e *directory.Evidence) { e.At = time.Time{} }, directory.Invalid, "date.future", "/at"},
 			{"over before it began", func(e *directory.Evidence) { e.ValidUntil = daysAgo(2) }, directory.Invalid, "date.order", "/valid_until"},
+			{"for ever", func(e *directory.Evidence) { e.ValidUntil = daysAgo(-1000) }, directory.Invalid, "evidence.too-long", "/valid_until"},
 			{"a NUL in the note", func(e *directory.Evidence) { e.Note = "\x00" }, directory.Invalid, "text.control", "/note"},
 			{"another team's contact", func(e *directory.Evidence) { e.Contact = "x" }, directory.NotFound, "contact.unknown-id", "/contact"},
 		} {
@@ -361,8 +362,8 @@ func TestEvidenceByHand(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) { wantCode(t, err, c.kind, c.code, c.field) })
 		}
 		got, err := d.RecordEvidence(ctx, operator, "alpha", good)
-		if err != nil || got.Revision != 1 || len(got.Evidence) != 1 || got.Evidence[0].By != "op" {
-			t.Fatalf("RecordEvidence = revision %d, %+v, %v; want revision 1 and one item by op", got.Revision, got.Evidence, err)
+		if err != nil || got.Revision != 1 || len(got.Evidence) != 1 || got.Evidence[0].By != "operator" {
+			t.Fatalf("RecordEvidence = revision %d, %+v, %v; want revision 1 and one item by an operator", got.Revision, got.Evidence, err)
 		}
 		if s := directory.Assess(got.Contacts[0], got.Evidence, directory.Policy{}, now); s.State != directory.Verified || s.Level != 2 {
 			t.Errorf("standing = %+v, want verified at level 2", s)

@@ -68,10 +68,13 @@ func (d *Directory) apply(r *Record, before *Team, p Principal, e Edit) ([]strin
 		return nil, err
 	}
 	old := r.Handle
-	if e.Handle != "" {
-		r.Handle = e.Handle
-	}
 	problems := p.spare(before, &ownBefore, &r.Own)
+	if e.Handle != "" && e.Handle != old {
+		r.Handle = e.Handle
+		if p.Role != Operator { // addresses and bookmarks lead to it
+			problems = append(problems, problem("auth.field", string(e.Handle), "only an operator gives a team another handle", string(old)).At("/handle"))
+		}
+	}
 	problems = append(problems, r.settle(before, d, now)...)
 	after := r.Team()
 	problems = append(problems, restricted(p, &before.Profile, &after.Profile)...)
@@ -216,7 +219,7 @@ func (d *Directory) RecordEvidence(ctx context.Context, p Principal, ref string,
 				" only, so this is not about it", "a later time")
 			return &Error{Kind: Invalid, Op: string(actEvidence), Subject: ref, Problems: []Problem{p.At("/at")}}
 		}
-		e.ID, e.Revision, e.By = d.newID(), old.Revision, p.Name
+		e.ID, e.Revision, e.By = d.newID(), old.Revision, "operator" // which one, the audit says
 		if err := tx.PutEvidence(r.ID, []Evidence{e}); err != nil {
 			return err
 		}
@@ -260,6 +263,9 @@ func (d *Directory) checkEvidence(e Evidence) []Problem {
 	}
 	if !e.ValidUntil.IsZero() && !e.ValidUntil.After(e.At) {
 		c.add("date.order", "/valid_until", e.ValidUntil.Format(time.RFC3339), "not after the time of the proof", "a later time")
+	}
+	if e.ValidUntil.After(e.At.AddDate(2, 0, 0)) {
+		c.add("evidence.too-long", "/valid_until", e.ValidUntil.Format(time.RFC3339), "more than two years after the proof", "a day within two years, or none for the policy's")
 	}
 	return c.found
 }

@@ -61,6 +61,7 @@ type importer struct {
 
 	team   TeamID              // that all records go to; "": each its own
 	refs   map[string]LayerRef // what the source was imported as before
+	unread int                 // rows that the codec skipped
 	seen   map[string]int      // keys of this import → row
 	writes []pending
 }
@@ -96,6 +97,7 @@ func (im *importer) plan(ctx context.Context, tx Reader, items ImportItems) (err
 		case item.Fatal != nil:
 			return item.Fatal
 		case item.Skipped != nil:
+			im.unread++
 			im.skip(*item.Skipped, 1)
 		case item.Note != nil:
 			im.report.Notes = append(im.report.Notes, *item.Note)
@@ -108,8 +110,14 @@ func (im *importer) plan(ctx context.Context, tx Reader, items ImportItems) (err
 			im.opt.Progress(im.report.Rows)
 		}
 	}
+	if err := unreadable(im.unread, im.report.Rows); err != nil {
+		return err
+	}
 	if im.opt.Complete {
 		im.missing()
+	}
+	for _, list := range [][]RowProblem{im.report.Problems, im.report.Notes} {
+		slices.SortStableFunc(list, func(a, b RowProblem) int { return a.Row - b.Row })
 	}
 	if im.opt.DryRun {
 		return im.differences(tx)
@@ -121,6 +129,16 @@ func (im *importer) skip(p RowProblem, rows int) {
 	im.report.Rows += rows
 	im.report.Skipped += rows
 	im.report.Problems = append(im.report.Problems, p)
+}
+
+// unreadable refuses a file of which the codec could read no row: it is of
+// another format, most likely.
+func unreadable(unread, rows int) error {
+	if rows == 0 || unread < rows {
+		return nil
+	}
+	return &Error{Kind: Invalid, Op: "import", Problems: []Problem{
+		problem("import.nothing", strconv.Itoa(rows), "none of the rows could be read", "a file of this format")}}
 }
 
 // take plans one record.

@@ -209,7 +209,7 @@ func TestImportReportsEveryRow(t *testing.T) {
 		for _, p := range r.Problems {
 			got = append(got, p.Code)
 		}
-		if diff := cmp.Diff([]directory.Code{"text.control", "import.duplicate", "x.y"}, got); diff != "" {
+		if diff := cmp.Diff([]directory.Code{"import.duplicate", "text.control", "x.y"}, got); diff != "" {
 			t.Errorf("codes (-want +got):\n%s", diff)
 		}
 	})

@@ -23,6 +23,10 @@ func (d *Directory) ImportReference(ctx context.Context, p Principal, opt Import
 	if err := ri.read(ctx, items); err != nil {
 		return ri.report, err
 	}
+	if err := unreadable(ri.report.Skipped, ri.report.Skipped+len(ri.sets)); err != nil {
+		ri.report.Rows = ri.report.Skipped
+		return ri.report, err
+	}
 	had := 0
 	for _, kind := range slices.Sorted(maps.Keys(ri.sets)) {
 		n, err := ri.compare(ctx, ri.sets[kind])

@@ -153,7 +153,11 @@ func words[T ~string](t *Team, field string, to *[]T, from []T, o Origin) {
 
 // items takes a list whose items have a key and an origin of their own.
 func items[T any](m *merger, list int, to *[]T, from []T, key func(T) string, mark func(*T)) {
-	if from == nil || list < listsOfOthers && m.closed[list] {
+	if from == nil {
+		return
+	}
+	if list < listsOfOthers && m.closed[list] {
+		recognise(*to, from, key, mark)
 		return
 	}
 	// What forums and governments decide is never one list of the team's.
@@ -173,6 +177,30 @@ func items[T any](m *merger, list int, to *[]T, from []T, key func(T) string, ma
 		}
 		mark(&item)
 		*to = append(*to, item)
+	}
+}
+
+// recognise gives an item that was entered just as a source has it the origin
+// of the source: sending a list back does not make old values new.
+func recognise[T any](own, from []T, key func(T) string, mark func(*T)) {
+	if len(own) == 0 || len(from) == 0 {
+		return
+	}
+	theirs := make(map[string]T, len(from))
+	for _, item := range from {
+		theirs[key(item)] = item
+	}
+	for i := range own {
+		item, ok := theirs[key(own[i])]
+		if !ok {
+			continue
+		}
+		mine := own[i]
+		mark(&mine)
+		mark(&item)
+		if reflect.DeepEqual(mine, item) {
+			own[i] = mine
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -218,7 +219,7 @@ func (c *climb) name(q *Query) {
 	}
 	holder := c.domains(q.Domain)
 	if q.Kind == KindDomain {
-		c.named(string(q.Domain))
+		c.namedLike(q.Domain)
 	}
 	c.nation(c.countryOfDomain(q.Domain, holder))
 	c.lastResort()
@@ -360,6 +361,24 @@ func (c *climb) handle(name string) bool {
 	}
 	list := [1]holder{{entry: e}}
 	return c.holders(RungTeam, s, Subject{Text: string(e.team.Handle)}, list[:])
+}
+
+// namedLike tries the teams that are called like the domain, as CERT.at is, if
+// they also list a mailbox in it: a name alone is anybody's to choose.
+func (c *climb) namedLike(d Domain) {
+	all, _ := c.x.names.get(foldName(string(d)))
+	var list []holder
+	for _, h := range all {
+		if slices.ContainsFunc(h.team.Contacts, func(x Contact) bool {
+			return x.Channel == "email" && Email(x.Value).Domain().Registrable() == d.Registrable()
+		}) {
+			list = append(list, h)
+		}
+	}
+	if len(list) > 0 {
+		s := Subject{Text: string(d)}
+		c.holders(RungTeam, s, s, list)
+	}
 }
 
 // named tries the names that teams have or had, in any spelling.

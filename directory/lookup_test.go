@@ -125,7 +125,8 @@ func smallTeams() []directory.Record {
 		rec("twin-b", named("TWIN!"), mail("b@twin.example"), has("domain", "twin.example")),
 		rec("old", func(r *directory.Record) { r.MergedInto = "id-alpha" }),
 		rec("dead", mail("x@dead.example"), has("domain", "dead.example"), func(r *directory.Record) { r.Deleted = now }),
-		rec("cert.at", named("Team of the name"), mail("reports@cert.example")),
+		rec("cert.example.at", named("Team of the name"), mail("reports@cert.example.at")),
+		rec("bank.example.at", named("Team that took the name"), mail("desk@elsewhere.example")),
 		rec("fr", named("France"), mail("all@fr.example"), has("country", "FR")),
 	}
 }
@@ -197,7 +198,8 @@ func TestLookupLadder(t *testing.T) {
 		{"a deleted team is not there", "dead.example", "none"},
 		{"an unknown domain of a country", "unknown.example.nl", "match; 1 national team@nat.example.nl"},
 		{"an unknown domain of no country", "unknown.example", "none"},
-		{"a domain that is a team's handle", "CERT.at", "match; 1 team reports@cert.example; 2 national gov@nat.example.at; 2 national team@nat.example.at"},
+		{"a domain that is a team's handle", "CERT.Example.AT", "match; 1 team reports@cert.example.at; 2 national gov@nat.example.at; 2 national team@nat.example.at"},
+		{"a domain that is the handle of a team elsewhere", "bank.example.at", "ambiguous; 1 national gov@nat.example.at; 1 national team@nat.example.at"},
 		{"a URL", "https://alpha.example.org/x", "match; 1 domain csirt@alpha.example.org; 2 domain soc@beta.example.org" + at},
 		{"a URL with an address", "http://198.51.100.7/", "match; 1 national team@nat.example.nl"},
 		{"a mailbox that is a contact, named once though the domain leads to it too", "SOC@beta.example.org", "match; 1 mailbox soc@beta.example.org"},

@@ -80,11 +80,13 @@ func cleanQuery(s string) (string, error) {
 		switch r {
 		case '\u200b', '\u200c', '\u200d', '\u2060', '\ufeff', '\u00ad':
 			return -1 // marks that show nothing and come along when text is copied
+		case '\u3002', '\uff0e', '\uff61':
+			return '.' // full stops that separate labels too (RFC 3490 section 3.1)
 		}
 		return r
 	}, s)
 	text = strings.TrimSpace(text)
-	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\t' }) {
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\t' || unicode.Is(unicode.Bidi_Control, r) }) {
 		return "", problem("query.control", s, "a control character inside the query", "one thing on one line")
 	}
 	for _, pair := range []string{"<>", `""`, "''", "``", "“”"} {

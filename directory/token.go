@@ -125,6 +125,7 @@ func (d *Directory) Tokens(ctx context.Context, p Principal) (list []Token, err 
 	if err := authorise(p, actTokens, nil); err != nil {
 		return nil, err
 	}
+	d.Wait() // for the last uses
 	err = d.cfg.Store.View(ctx, func(r Reader) error {
 		list, err = r.Tokens()
 		return err
@@ -137,6 +138,7 @@ func (d *Directory) RevokeToken(ctx context.Context, p Principal, id string) (To
 	if err := authorise(p, actTokens, nil); err != nil {
 		return Token{}, err
 	}
+	d.Wait() // or a use noted meanwhile would be written over
 	t, err := d.token(ctx, id)
 	if err != nil || !t.Revoked.IsZero() {
 		return t, err

@@ -328,3 +328,63 @@ func TestReferenceDataIsDatedAnew(t *testing.T) {
 		}
 	})
 }
+
+// TestEchoKeepsItsOrigin: a contact that was sent back as a source has it is
+// still the source's, with its day.
+func TestEchoKeepsItsOrigin(t *testing.T) {
+	onEngines(t, func(t *testing.T, d door) {
+		ctx := context.Background()
+		s := source("alpha", "abuse")
+		s.AsOf = daysAgo(3000)
+		if _, err := d.importing(directory.ImportOptions{}, s); err != nil {
+			t.Fatal(err)
+		}
+		d.clock.at = now.Add(time.Hour)
+		team, err := d.Edit(ctx, operator, "alpha", directory.Edit{Revision: directory.AnyRevision, Apply: func(now *directory.Team, own *directory.Profile) error {
+			c := now.Contacts[0]
+			c.Origin, c.Since = directory.Origin{}, time.Time{}
+			own.Contacts = []directory.Contact{c, email("new@example.org")}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := team.Contacts[0].Origin; got.Source != "src" || !got.AsOf.Equal(daysAgo(3000)) {
+			t.Errorf("origin of the contact sent back = %+v, want that of the source", got)
+		}
+		if got := team.Contacts[1].Origin; got.Source != directory.SourceTeam {
+			t.Errorf("origin of the new contact = %+v, want the team", got)
+		}
+	})
+}
+
+func TestOnlyAnOperatorRenames(t *testing.T) {
+	onEngines(t, func(t *testing.T, d door) {
+		team := d.create("alpha")
+		e := edit(func(*directory.Profile) {})
+		e.Handle = "beta"
+		_, err := d.Edit(context.Background(), directory.Principal{Name: "editor", Role: directory.Editor, Team: team.ID}, "alpha", e)
+		wantCode(t, err, directory.Invalid, "auth.field", "/handle")
+		if team, err = d.Edit(context.Background(), operator, "alpha", e); err != nil || team.Handle != "beta" {
+			t.Errorf("an operator's rename = %s, %v", team.Handle, err)
+		}
+	})
+}
+
+func TestFileOfAnotherFormat(t *testing.T) {
+	onEngines(t, func(t *testing.T, d door) {
+		bad := directory.RowProblem{Row: 1, Problem: directory.Problem{Code: "x.y", Reason: "no"}}
+		r, err := d.Import(context.Background(), operator, directory.ImportOptions{Source: "src", Complete: true},
+			func(yield func(directory.ImportItem) bool) { yield(directory.ImportItem{Skipped: &bad}) })
+		wantCode(t, err, directory.Invalid, "import.nothing", "")
+		if r.Rows != 1 || r.Skipped != 1 {
+			t.Errorf("report = %+v, want the row told", r)
+		}
+		r, err = d.ImportReference(context.Background(), operator, directory.ImportOptions{Source: "src"},
+			func(yield func(directory.ReferenceItem) bool) { yield(directory.ReferenceItem{Skipped: &bad}) })
+		wantCode(t, err, directory.Invalid, "import.nothing", "")
+		if r.Rows != 1 || r.Skipped != 1 {
+			t.Errorf("report = %+v, want the row told", r)
+		}
+	})
+}

@@ -177,6 +177,8 @@ var badValues = []struct {
 	{"handle", "a slash", "a/b", "handle.syntax"},
 	{"handle", "a leading dot", ".ab", "handle.syntax"},
 	{"handle", "65 characters", strings.Repeat("a", 65), "handle.syntax"},
+	{"handle", "a UUID", "6a1c1f1e-5d0b-5b52-9d3c-0d5b8b1f7a10", "handle.syntax"},
+	{"handle", "an address", "192.0.2.1", "handle.syntax"},
 	{"id", "not a UUID", "1234", "id.syntax"},
 	{"id", "braces", "{6a1c1f1e-5d0b-5b52-9d3c-0d5b8b1f7a10}", "id.syntax"},
 	{"id", "hyphens elsewhere", "6a1c1f1e5-d0b-5b52-9d3c-0d5b8b1f7a10", "id.syntax"},

@@ -82,11 +82,32 @@ func (c *call) viewer(f *exportFlags) directory.Principal {
 	return directory.Nobody()
 }
 
+// replaceable refuses what must not be replaced by an output: the database
+// itself, and whatever is no plain file.
+func (c *call) replaceable(name string) error {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return nil // not there yet, or CreateTemp says what is wrong
+	}
+	if !info.Mode().IsRegular() {
+		return usage(c.cmd, "%s: not a plain file; want the name of a file, or - for the standard output", name)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if db, err := os.Stat(c.cfg.DB + suffix); err == nil && os.SameFile(db, info) {
+			return usage(c.cmd, "%s: the database itself; want another file", name)
+		}
+	}
+	return nil
+}
+
 // output runs write on the standard output, or on a file that replaces the
 // named one only after all went well.
 func (c *call) output(name string, write func(io.Writer) error) error {
 	if name == "" || name == "-" {
 		return write(c.stdout)
+	}
+	if err := c.replaceable(name); err != nil {
+		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 	if err != nil {

@@ -152,7 +152,7 @@ func (c *call) queries(f *lookupFlags) (iter.Seq2[string, error], func(), error)
 	}
 	in, err := c.input(f.batch)
 	if err != nil {
-		return nil, nothing, err
+		return nil, nothing, usage(c.cmd, "batch: %v", err)
 	}
 	return lines(in), func() { in.Close() }, nil //nolint:errcheck // it was only read
 }

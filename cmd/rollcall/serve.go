@@ -59,16 +59,18 @@ type server struct {
 	patience time.Duration // for requests under way at a stop
 	listener net.Listener
 	secure   bool
-	http     *http.Server
-	follower *directory.Follower
-	door     *directory.Directory
-	db       *store.DB
+
+	lastResort directory.Handle
+	http       *http.Server
+	follower   *directory.Follower
+	door       *directory.Directory
+	db         *store.DB
 }
 
 // newServer opens the database, reads the index and takes the address, in the
 // order in which close gives them back the other way round.
 func (c *call) newServer() (*server, error) {
-	s := &server{log: c.log, patience: c.cfg.ShutdownTimeout, secure: c.cfg.TLSCert != ""}
+	s := &server{log: c.log, patience: c.cfg.ShutdownTimeout, secure: c.cfg.TLSCert != "", lastResort: c.cfg.LastResort}
 	var certificate tls.Certificate
 	var err error
 	if s.secure {
@@ -189,6 +191,11 @@ func (s *server) run(ctx context.Context) error {
 func (s *server) greet() {
 	stats, address := s.follower.Index().Stats(), s.listener.Addr().(*net.TCPAddr)
 	s.log.Info("serving", "url", s.url(), "version", version(), "teams", stats.Teams, "reference_entries", stats.ReferenceEntries, "seq", s.follower.Index().Seq())
+	if h := s.lastResort; h != "" {
+		if _, ok := s.follower.Index().ByHandle(h); !ok {
+			s.log.Warn("last_resort names no team, so nobody answers for everything else", "last_resort", h)
+		}
+	}
 	if !s.secure && !address.IP.IsLoopback() {
 		s.log.Warn("plain HTTP beyond this machine: tokens can be read on the way; set tls_cert and tls_key, or put a proxy in front", "listen", address.String())
 	}

@@ -200,10 +200,14 @@ func tokenRevokeCommand(w world) *cobra.Command {
 }
 
 func (c *call) revokeToken() error {
+	id := c.args[0]
+	if i := strings.LastIndexByte(id, '_'); i > len("rct_") {
+		id = id[:i] // a whole secret was given: it must not be shown again
+	}
 	return c.withDirectory(func(d *directory.Directory) error {
-		t, err := d.RevokeToken(c.ctx, c.operator(), c.args[0])
+		t, err := d.RevokeToken(c.ctx, c.operator(), id)
 		if directory.KindOf(err) == directory.NotFound {
-			return fmt.Errorf("ID: there is no token %q; want one that \"rollcall token list\" shows", c.args[0])
+			return fmt.Errorf("ID: there is no token %q; want one that \"rollcall token list\" shows", id)
 		}
 		if err != nil {
 			return err

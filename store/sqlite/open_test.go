@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
 	"io"
 	"os"
 	"path/filepath"
@@ -134,6 +135,30 @@ func TestRecovery(t *testing.T) {
 		return err
 	})
 	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOpenForeign refuses the database of another application, and leaves it
+// as it is.
+func TestOpenForeign(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "other.db")
+	raw, err := sql.Open("sqlite3", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := raw.Exec(`CREATE TABLE a (b TEXT)`); err != nil {
+		t.Fatal(err)
+	}
+	_, err = sqlite.Open(context.Background(), path, store.MigrateFirst)
+	if err == nil || !strings.Contains(err.Error(), "another application") {
+		t.Errorf("Open = %v, want the file refused", err)
+	}
+	var tables int
+	if err := raw.QueryRow(`SELECT COUNT(*) FROM sqlite_master`).Scan(&tables); err != nil || tables != 1 {
+		t.Errorf("the file has %d tables, %v; want its one", tables, err)
+	}
+	if err := raw.Close(); err != nil {
 		t.Error(err)
 	}
 }

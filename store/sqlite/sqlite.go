@@ -59,10 +59,24 @@ func Open(ctx context.Context, path string, opts ...store.Option) (*store.DB, er
 	if err := write.PingContext(ctx); err != nil {
 		return nil, store.Unavailable(path, explain(err), errors.Join(err, db.Close()))
 	}
+	if err := ours(ctx, write); err != nil {
+		return nil, store.Unavailable(path, err.Error(), errors.Join(err, db.Close()))
+	}
 	if err := db.Ready(ctx, opts...); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// ours refuses the database of another application, whose file migrations
+// would otherwise move into.
+func ours(ctx context.Context, db *sql.DB) error {
+	var tables, known int
+	err := db.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN name IN ('migration', 'meta') THEN 1 END) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'`).Scan(&tables, &known)
+	if err == nil && tables > 0 && known == 0 {
+		err = errors.New("the file is the database of another application")
+	}
+	return err
 }
 
 func dialect() store.Dialect {

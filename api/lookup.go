@@ -111,6 +111,9 @@ func (s *Server) lookupOne(w http.ResponseWriter, r *http.Request, c *call) int 
 	if err != nil {
 		return s.refuse(w, r, c, inParameter("q", err))
 	}
+	if c.viewer.SignedIn() {
+		s.guard(w)
+	}
 	ask.Viewer, ask.Now = c.viewer, now
 	a := s.asking.Get().(*asking)
 	defer s.asking.Put(a)

@@ -60,7 +60,13 @@ func TestRequestIDs(t *testing.T) {
 
 func TestHeadersOfEveryAnswer(t *testing.T) {
 	s := embedded(t)
-	for _, path := range []string{"/v1/lookup?q=192.0.2.1", "/v1/lookup?q=", "/v1/teams/alpha", "/healthz", "/metrics", "/openapi.yaml", "/nothing"} {
+	if h := s.do(t, get("/v1/lookup?q=192.0.2.1")).header; h.Get("X-Request-Id") == "" {
+		t.Errorf("an anonymous lookup: headers %v, want a request id", h)
+	}
+	if h := s.do(t, request{path: "/v1/lookup?q=192.0.2.1", as: "consumer"}).header; h.Get("Cache-Control") != "no-store" {
+		t.Errorf("a lookup with a token: headers %v, want no-store", h)
+	}
+	for _, path := range []string{"/v1/lookup?q=", "/v1/teams/alpha", "/healthz", "/metrics", "/openapi.yaml", "/nothing"} {
 		h := s.do(t, get(path)).header
 		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: headers %v, want nosniff and no-store", path, h)

@@ -23,6 +23,9 @@
 // byte order mark, plain or (but for JSON) gzip, of any size within the limits below; memory
 // grows with a file only where rows have to be grouped. No codec panics.
 //
+// An [Exporter] is the other direction: teams as a viewer sees them, in a shape
+// that others read. [Exporters] lists them.
+//
 // A codec does not decide: it says what a source says. Nothing here opens a
 // file or a connection, and no value is believed because a source calls it
 // confirmed. [Codes] lists the problems that are this package's own; those of

@@ -73,9 +73,9 @@ func (c *call) demoReference(d *directory.Directory) error {
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(importFormats(), func(f importFormat) bool { return f.name == name })
+		from, _ := format.ImporterNamed(name)
 		opt := directory.ImportOptions{Source: "invented", Format: name, AsOf: c.ago(7)}
-		if _, err := importFormats()[i].run(c.ctx, d, c.operator(), opt, bytes.NewReader(text)); err != nil {
+		if _, err := from.Import(c.ctx, d, c.operator(), opt, bytes.NewReader(text)); err != nil {
 			return err
 		}
 	}

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
 	"github.com/rollcall-csirt/rollcall/store"
 )
 
@@ -76,13 +76,22 @@ func importCommand(w world) *cobra.Command {
 	return cmd
 }
 
+// formatList is the list for the help.
+func formatList() string {
+	var b strings.Builder
+	for _, f := range format.Importers() {
+		fmt.Fprintf(&b, "  %-16s %s\n", f.Name, f.About)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
 func completeImport(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	var list []string
-	for _, f := range importFormats() {
-		list = append(list, f.name+"\t"+f.about)
+	for _, f := range format.Importers() {
+		list = append(list, f.Name+"\t"+f.About)
 	}
 	return list, cobra.ShellCompDirectiveNoFileComp
 }
@@ -91,14 +100,14 @@ func (c *call) importFile(f *importFlags) error {
 	if err := c.exclusive("complete", "partial"); err != nil {
 		return err
 	}
-	format, err := c.importFormat(c.args[0])
+	from, err := c.importer(c.args[0])
 	if err != nil {
 		return err
 	}
-	if format, err = c.mapColumns(f, format); err != nil {
+	if from, err = c.mapColumns(f, from); err != nil {
 		return err
 	}
-	opt, err := c.importOptions(f, format)
+	opt, err := c.importOptions(f, from)
 	if err != nil {
 		return err
 	}
@@ -108,13 +117,14 @@ func (c *call) importFile(f *importFlags) error {
 	}
 	defer in.Close() //nolint:errcheck // it was only read
 	if opt.Source == "" {
-		opt.Source = in.registry()
+		start, _ := in.Peek(format.SourceLook) // shorter files are an error of the codec, not of this look
+		opt.Source = from.SourceIn(start)
 	}
 	progress := c.newProgress(in)
 	opt.Progress = progress.rows
 	var report directory.ImportReport
 	err = c.withDirectory(func(d *directory.Directory) error {
-		report, err = format.run(c.ctx, d, c.operator(), opt, in)
+		report, err = from.Import(c.ctx, d, c.operator(), opt, in)
 		progress.done()
 		return err
 	}, c.importStore(f)...)
@@ -126,7 +136,7 @@ func (c *call) importFile(f *importFlags) error {
 	case err != nil && report.Rows == 0:
 		return err
 	}
-	return firstError(err, c.printImport(format, report, err))
+	return firstError(err, c.printImport(from, report, err))
 }
 
 // importStore says how the database is opened: a dry run makes none.
@@ -137,20 +147,21 @@ func (c *call) importStore(f *importFlags) []store.Option {
 	return []store.Option{store.MigrateFirst}
 }
 
-func (c *call) importFormat(name string) (importFormat, error) {
-	var names []string
-	for _, f := range importFormats() {
-		if f.name == name {
-			return f, nil
+func (c *call) importer(name string) (format.Importer, error) {
+	from, ok := format.ImporterNamed(name)
+	if !ok {
+		var names []string
+		for _, f := range format.Importers() {
+			names = append(names, f.Name)
 		}
-		names = append(names, f.name)
+		return from, usage(c.cmd, "FORMAT: %q is not a format of import; want one of %s", name, strings.Join(names, ", "))
 	}
-	return importFormat{}, usage(c.cmd, "FORMAT: %q is not a format of import; want one of %s", name, strings.Join(names, ", "))
+	return from, nil
 }
 
-func (c *call) importOptions(f *importFlags, format importFormat) (directory.ImportOptions, error) {
+func (c *call) importOptions(f *importFlags, from format.Importer) (directory.ImportOptions, error) {
 	opt := directory.ImportOptions{
-		Source: format.source, Format: format.name, Complete: format.complete, DryRun: f.dryRun, Force: f.force,
+		Source: from.Source, Format: from.Name, Complete: from.Complete, DryRun: f.dryRun, Force: f.force,
 		Team: f.team, MaxChange: c.cfg.MaxChange,
 	}
 	if f.source != "" {
@@ -236,17 +247,4 @@ func (c *call) input(name string) (*input, error) {
 	}
 	in.Reader = bufio.NewReaderSize(in.count, 1<<16)
 	return &in, nil
-}
-
-// delegated is the first line of a registry's statistics file.
-var delegated = regexp.MustCompile(`(?m)^2(?:\.[0-9]+)?\|([a-z]{2,16})\|`)
-
-// registry returns the registry that a delegation file is of, by its first
-// line, so that the files of several registries stand beside each other.
-func (i *input) registry() string {
-	start, _ := i.Peek(4096) // shorter files are an error of the codec, not of this look
-	if m := delegated.FindSubmatch(start); m != nil {
-		return string(m[1])
-	}
-	return "rir-delegated"
 }

@@ -20,12 +20,12 @@ type columnMap struct {
 }
 
 // mapColumns returns the format with the columns that --map names.
-func (c *call) mapColumns(f *importFlags, in importFormat) (importFormat, error) {
+func (c *call) mapColumns(f *importFlags, in format.Importer) (format.Importer, error) {
 	if f.columns == "" {
 		return in, nil
 	}
-	if in.name != "csv" {
-		return in, usage(c.cmd, "map: the format %s has no columns to name; want csv", in.name)
+	if _, ok := in.WithColumns(format.CSVMap{}); !ok {
+		return in, usage(c.cmd, "map: the format %s has no columns to name; want csv", in.Name)
 	}
 	text, err := os.ReadFile(f.columns)
 	if err != nil {
@@ -38,7 +38,7 @@ func (c *call) mapColumns(f *importFlags, in importFormat) (importFormat, error)
 	if f.source == "" {
 		f.source = m.Source
 	}
-	in.run = spreadsheet(format.CSVMap{Columns: m.Columns, Key: m.Key, Separator: m.Separator})
+	in, _ = in.WithColumns(format.CSVMap{Columns: m.Columns, Key: m.Key, Separator: m.Separator})
 	return in, nil
 }
 

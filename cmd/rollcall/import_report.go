@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
 )
 
 // importJSON is what import --json prints. Scripts rely on the names.
@@ -109,7 +110,7 @@ func printJSON(w io.Writer, v any) error {
 const mostNotes = 20
 
 // printImport prints the report for people.
-func (c *call) printImport(f importFormat, r directory.ImportReport, err error) error {
+func (c *call) printImport(f format.Importer, r directory.ImportReport, err error) error {
 	var b strings.Builder
 	for _, d := range r.Differences {
 		difference(&b, d)
@@ -131,7 +132,7 @@ func (c *call) printImport(f importFormat, r directory.ImportReport, err error) 
 	case r.DryRun:
 		verb = " (dry run: nothing was written)"
 	}
-	fmt.Fprintf(&b, "%s: %d rows: %d created, %d updated, %d unchanged, %d skipped%s\n", f.name, r.Rows, r.Created, r.Updated, r.Unchanged, r.Skipped, verb)
+	fmt.Fprintf(&b, "%s: %d rows: %d created, %d updated, %d unchanged, %d skipped%s\n", f.Name, r.Rows, r.Created, r.Updated, r.Unchanged, r.Skipped, verb)
 	n := r.Records
 	fmt.Fprintf(&b, "records: %d created, %d updated, %d unchanged, %d removed\n", n.Created, n.Updated, n.Unchanged, n.Removed)
 	_, err = io.WriteString(c.stdout, b.String())

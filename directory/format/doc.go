@@ -15,6 +15,9 @@
 //	PrefixASN      address space and the networks that originate it
 //	RIRDelegated   the statistics that the five regional registries publish
 //
+// [Importers] is the one list of what can be imported, for the command line and
+// the API alike.
+//
 // All of them keep the same promises. Every row of data is accounted for: it
 // is part of a record, or a problem says on which line it is, what the value
 // was, why it is refused and what would be right. A file that is no use as a

@@ -30,6 +30,7 @@ type answerCache struct {
 	seed   maphash.Seed
 	seen   [1 << 14]atomic.Uint32 // hashes of queries asked before; see admit
 	shards [cacheShards]cacheShard
+	forms  forms // for addresses in nobody's own address space
 }
 
 type cacheShard struct {
@@ -102,6 +103,9 @@ func (c *answerCache) put(query string, a cachedAnswer) {
 func trueUntil(a *directory.Answer, policy directory.Policy, now time.Time) time.Time {
 	until := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1)
 	earlier := func(t time.Time) {
+		if !t.After(now) {
+			t = t.Add(1) // a proof that ends now still holds now, and no longer
+		}
 		if t.After(now) && t.Before(until) {
 			until = t
 		}

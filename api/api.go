@@ -45,6 +45,7 @@ type Server struct {
 	asking  sync.Pool        // of *asking, for lookups
 	cache   atomic.Pointer[answerCache]
 	nobody  directory.Principal
+	marks   *marks
 
 	// Header values that many answers share; net/http does not change them.
 	nosniff, noStore, jsonType []string
@@ -72,7 +73,7 @@ func newServer(cfg Config) *Server {
 		cfg.MaxIndexAge = 30 * time.Second
 	}
 	s := &Server{
-		cfg: cfg, mux: http.NewServeMux(), ids: newRequestIDs(), nobody: directory.Nobody(),
+		cfg: cfg, mux: http.NewServeMux(), ids: newRequestIDs(), nobody: directory.Nobody(), marks: newMarks(),
 		nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json"},
 	}
 	s.asking.New = func() any { return new(asking) }

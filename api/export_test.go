@@ -13,3 +13,6 @@ func CachedAnswers(s *Server) int {
 	}
 	return n
 }
+
+// CachedForms returns how many forms of answers the server keeps.
+func CachedForms(s *Server) int { return len(s.cache.Load().forms.m) }

@@ -98,6 +98,9 @@ func (s *Server) lookupOne(w http.ResponseWriter, r *http.Request, c *call) int 
 	plain, cacheable := strings.CutPrefix(r.URL.RawQuery, "q=")
 	cacheable = cacheable && x != nil && !c.viewer.SignedIn() && isPlain(plain)
 	if cacheable {
+		if status := s.lookupAddress(w, plain, x, now); status != 0 {
+			return status
+		}
 		if known := s.cacheOf(x).get(plain, now); known != nil {
 			known.counter.Inc()
 			return s.writeAnswer(w, known.body)

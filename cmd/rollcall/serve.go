@@ -87,6 +87,7 @@ func (c *call) newServer() (*server, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
+	s.listener = patientListener{s.listener}
 	if s.secure {
 		s.listener = tls.NewListener(s.listener, &tls.Config{
 			Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},

@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 BENCH    ?= .
 SOAKTIME ?= 60m
 
-SCRIPTS := .ci/run .ci/setup .ci/postgres .ci/gotest .ci/vulncheck .ci/fuzz .ci/load .ci/openapi
+SCRIPTS := .ci/run .ci/setup .ci/postgres .ci/gotest .ci/vulncheck .ci/fuzz .ci/load .ci/openapi .ci/pytool .ci/schemathesis .ci/typescript
 
 .DEFAULT_GOAL := help
 
@@ -24,6 +24,7 @@ demo: build ## build, start everything on an embedded database with invented tea
 .PHONY: test
 test: setup ## everything: lint, then all tests with the race detector on SQLite and PostgreSQL
 	@$(MAKE) --no-print-directory lint
+	.ci/schemathesis
 	ROLLCALL_PG_FAST=1 .ci/postgres with .ci/gotest -race -shuffle=on -timeout 18m ./... ./.ci/results
 
 .PHONY: test-short
@@ -31,12 +32,13 @@ test-short: ## the quick round while working: SQLite only, no race detector, no 
 	env -u ROLLCALL_TEST_POSTGRES .ci/gotest -short ./... ./.ci/results
 
 .PHONY: lint
-lint: ## gofmt, vet, staticcheck, govulncheck, the OpenAPI document, shellcheck
+lint: ## gofmt, vet, staticcheck, govulncheck, the OpenAPI document and its types, shellcheck
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "gofmt -w is due:"; echo "$$unformatted"; exit 1; }
 	$(GO) vet ./... ./.ci/results
 	$(GO) tool staticcheck ./... ./.ci/results
 	.ci/vulncheck
 	.ci/openapi
+	.ci/typescript
 	@if command -v shellcheck >/dev/null; then echo shellcheck $(SCRIPTS); shellcheck $(SCRIPTS); else echo "shellcheck: not installed, skipped"; fi
 
 .PHONY: fuzz
@@ -54,8 +56,10 @@ bench: build ## the figures: Go benchmarks (BENCH=regexp), then the load over HT
 	@if [ -x .ci/load ]; then .ci/load; else echo "load: .ci/load is not there, so nothing was measured over HTTP"; fi
 
 .PHONY: generate
-generate: ## make the generated files again: the OpenAPI document
+generate: ## make the generated files again: the OpenAPI document, and the clients made of it
+	$(GO) generate ./openapi
 	$(GO) generate ./...
+	.ci/typescript write
 
 .PHONY: setup
 setup: ## install by apt what the tests need and this machine lacks, where that is allowed

@@ -76,6 +76,8 @@ func badRequests() []bad {
 
 		{"a batch without a body", request{method: "POST", path: "/v1/lookup", header: map[string]string{"Content-Type": "application/json"}}, 400, "body.missing", "-"},
 		{"a batch without queries", batch(`{}`), 422, "lookup.queries", "/queries"},
+		{"a batch with null for a word", batch(`{"queries":["x"],"use":null}`), 422, "field.type", "/use"},
+		{"a team with null for a text", team(`{"handle":"fresh","names":{"short":"F"},"host":null}`), 422, "field.type", "/host"},
 		{"a batch of none", batch(`{"queries":[]}`), 422, "lookup.queries", "/queries"},
 		{"a batch of too many", batch(`{"queries":["x"` + strings.Repeat(`,"x"`, 1000) + `]}`), 422, "lookup.queries", "/queries"},
 		{"a batch with a wrong query", batch(`{"queries":["192.0.2.1","192.0.2.256"]}`), 422, "query.address", "/queries/1"},

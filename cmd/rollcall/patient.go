@@ -34,7 +34,7 @@ type patientConn struct {
 
 // patience is one deadline.
 type patience struct {
-	mu    sync.Mutex
+	mu      sync.Mutex
 	until   time.Time // what was asked for; zero is no limit
 	armed   time.Time // what the timer stands at; zero is never
 	stopped bool      // the timer stands in the past, which holds until it is set again

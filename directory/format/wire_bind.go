@@ -177,7 +177,7 @@ func (b *binder) object(pointer string, v any, to reflect.Value) {
 		switch {
 		case i < 0:
 			b.problems = append(b.problems, unknownField(at, name, fields))
-		case o.values[name] == nil: // as if it were not there
+		case o.values[name] == nil && b.lenient(): // as if it were not there
 		case fields[i].readOnly && b.echoed:
 		case fields[i].readOnly && !b.stored:
 			b.add("field.read-only", at, jsonText(o.values[name]), "only the directory itself sets this", "leave it out")
@@ -186,6 +186,11 @@ func (b *binder) object(pointer string, v any, to reflect.Value) {
 		}
 	}
 }
+
+// lenient reports whether null may stand for nothing: in what we or an older
+// version of ours wrote. In a request it is a mistake; only a merge patch has a
+// meaning for it, and has given it that before.
+func (b *binder) lenient() bool { return b.stored || b.echoed }
 
 // wireField is one member that a wire type knows.
 type wireField struct {

@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 BENCH    ?= .
 SOAKTIME ?= 60m
 
-SCRIPTS := .ci/run .ci/setup .ci/postgres .ci/gotest .ci/vulncheck .ci/fuzz .ci/load .ci/openapi .ci/pytool .ci/schemathesis .ci/typescript
+SCRIPTS := .ci/run .ci/setup .ci/postgres .ci/gotest .ci/vulncheck .ci/fuzz .ci/load .ci/openapi .ci/pytool .ci/schemathesis .ci/nodetools
 
 .DEFAULT_GOAL := help
 
@@ -38,7 +38,7 @@ lint: ## gofmt, vet, staticcheck, govulncheck, the OpenAPI document and its type
 	$(GO) tool staticcheck ./... ./.ci/results
 	.ci/vulncheck
 	.ci/openapi
-	.ci/typescript
+	.ci/nodetools
 	@if command -v shellcheck >/dev/null; then echo shellcheck $(SCRIPTS); shellcheck $(SCRIPTS); else echo "shellcheck: not installed, skipped"; fi
 
 .PHONY: fuzz
@@ -59,7 +59,7 @@ bench: build ## the figures: Go benchmarks (BENCH=regexp), then the load over HT
 generate: ## make the generated files again: the OpenAPI document, and the clients made of it
 	$(GO) generate ./openapi
 	$(GO) generate ./...
-	.ci/typescript write
+	.ci/nodetools write
 
 .PHONY: setup
 setup: ## install by apt what the tests need and this machine lacks, where that is allowed

@@ -27,6 +27,7 @@ func document() huma.Config {
 				Version: apiVersion,
 				Description: "A directory of incident response teams that proves that its contacts answer. " +
 					"Every answer that is not a success is a problem (RFC 9457) with a stable code; every answer has X-Request-Id.",
+				Contact: &huma.Contact{Name: "Rollcall", URL: "https://github.com/rollcall-csirt/rollcall"},
 				License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 			},
 			Servers: []*huma.Server{{URL: "/", Description: "this server"}},

@@ -2194,10 +2194,14 @@ type ClientInterface interface {
 
 	// Healthz Ask whether the process is up
 	//
+	// It looks at nothing else; a supervisor restarts what does not answer.
+	//
 	// Corresponds with GET /healthz (the `Healthz` operationId).
 	Healthz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Metrics Show figures for Prometheus
+	//
+	// Counters and durations for each operation, lookups by kind and result, and the state of the index, in the text format of Prometheus.
 	//
 	// Corresponds with GET /metrics (the `Metrics` operationId).
 	Metrics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2399,6 +2403,8 @@ type ClientInterface interface {
 
 // Healthz Ask whether the process is up
 //
+// It looks at nothing else; a supervisor restarts what does not answer.
+//
 // Corresponds with GET /healthz (the `Healthz` operationId).
 func (c *Client) Healthz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewHealthzRequest(c.Server)
@@ -2413,6 +2419,8 @@ func (c *Client) Healthz(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 }
 
 // Metrics Show figures for Prometheus
+//
+// Counters and durations for each operation, lookups by kind and result, and the state of the index, in the text format of Prometheus.
 //
 // Corresponds with GET /metrics (the `Metrics` operationId).
 func (c *Client) Metrics(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3752,12 +3760,16 @@ type ClientWithResponsesInterface interface {
 
 	// HealthzWithResponse Ask whether the process is up
 	//
+	// It looks at nothing else; a supervisor restarts what does not answer.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /healthz (the `Healthz` operationId).
 	HealthzWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*HealthzResponse, error)
 
 	// MetricsWithResponse Show figures for Prometheus
+	//
+	// Counters and durations for each operation, lookups by kind and result, and the state of the index, in the text format of Prometheus.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -4938,6 +4950,8 @@ func (r RevokeTokenResponse) ContentType() string {
 
 // HealthzWithResponse Ask whether the process is up
 //
+// It looks at nothing else; a supervisor restarts what does not answer.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /healthz (the `Healthz` operationId).
@@ -4950,6 +4964,8 @@ func (c *ClientWithResponses) HealthzWithResponse(ctx context.Context, reqEditor
 }
 
 // MetricsWithResponse Show figures for Prometheus
+//
+// Counters and durations for each operation, lookups by kind and result, and the state of the index, in the text format of Prometheus.
 //
 // Returns a wrapper object for the known response body format(s).
 //

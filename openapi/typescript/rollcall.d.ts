@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Ask whether the process is up */
+        /**
+         * Ask whether the process is up
+         * @description It looks at nothing else; a supervisor restarts what does not answer.
+         */
         get: operations["healthz"];
         put?: never;
         post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show figures for Prometheus */
+        /**
+         * Show figures for Prometheus
+         * @description Counters and durations for each operation, lookups by kind and result, and the state of the index, in the text format of Prometheus.
+         */
         get: operations["metrics"];
         put?: never;
         post?: never;

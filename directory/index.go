@@ -26,6 +26,7 @@ type Index struct {
 	fingerprints shardMap[Fingerprint, []holder]
 	countries    *countryTable // teams responsible for all of a country
 	nations      *countryTable // teams designated by a country
+	orders       orders        // live teams, for lists
 
 	country    *ReferenceTable // nil while nothing of the kind is loaded
 	origin     *ReferenceTable

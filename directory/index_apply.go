@@ -19,6 +19,7 @@ type indexEdit struct {
 	domains      *shardEdit[Domain, []holder]
 	mailboxes    *shardEdit[string, []holder]
 	fingerprints *shardEdit[Fingerprint, []holder]
+	orders       *ordersEdit
 	ownCountries bool // countries belongs to this edit
 	ownNations   bool
 }
@@ -26,7 +27,7 @@ type indexEdit struct {
 func (x *Index) edit() *indexEdit {
 	return &indexEdit{
 		x: *x, teams: editShards(x.teams), merged: editShards(x.merged), handles: editShards(x.handles), names: editShards(x.names),
-		asns: editShards(x.asns), domains: editShards(x.domains), mailboxes: editShards(x.mailboxes), fingerprints: editShards(x.fingerprints),
+		orders: x.orders.edit(), asns: editShards(x.asns), domains: editShards(x.domains), mailboxes: editShards(x.mailboxes), fingerprints: editShards(x.fingerprints),
 	}
 }
 
@@ -35,6 +36,7 @@ func (e *indexEdit) finish(seq int64) *Index {
 	x.seq = seq
 	x.teams, x.merged, x.handles, x.names = e.teams.m, e.merged.m, e.handles.m, e.names.m
 	x.asns, x.domains, x.mailboxes, x.fingerprints = e.asns.m, e.domains.m, e.mailboxes.m, e.fingerprints.m
+	x.orders = e.orders.done(e.inPlace, &x.teams)
 	x.last = nil
 	if h := x.options.LastResort; h != "" {
 		if id, ok := x.handles.get(h); ok {
@@ -64,6 +66,7 @@ func (e *indexEdit) put(r *Record) {
 		next = newEntry(r.Team())
 	}
 	e.swap(old, next)
+	e.orders.put(old, next, e.inPlace)
 	e.rename(old, next, r)
 }
 

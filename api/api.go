@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"path"
@@ -42,8 +43,10 @@ type Server struct {
 	metrics *metrics
 	ids     *requestIDs
 	lookup  http.HandlerFunc // GET /v1/lookup
+	team    http.HandlerFunc // GET /v1/teams/{id}
 	asking  sync.Pool        // of *asking, for lookups
 	cache   atomic.Pointer[answerCache]
+	teams   teamCache
 	nobody  directory.Principal
 	marks   *marks
 
@@ -77,6 +80,7 @@ func newServer(cfg Config) *Server {
 		nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json"},
 	}
 	s.asking.New = func() any { return new(asking) }
+	s.teams.seed = maphash.MakeSeed()
 	s.metrics = newMetrics(cfg)
 	s.huma = huma.NewAPI(document(), adapter{humago.NewAdapter(s.mux, ""), s})
 	s.register()
@@ -101,6 +105,10 @@ func (s *Server) register() {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/v1/lookup" && r.Method == http.MethodGet {
 		s.lookup(w, r) // as the mux would, without looking for it
+		return
+	}
+	if r.Method == http.MethodGet && namesTeam(r.URL.Path) {
+		s.team(w, r)
 		return
 	}
 	if _, pattern := s.mux.Handler(r); pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {

@@ -36,6 +36,8 @@ func Codes() []directory.CodeInfo {
 		{Code: "body.missing", Title: "The operation needs a body", Advice: "Send a JSON object."},
 		{Code: "body.too-large", Title: "A body has at most 1 MiB", Spec: "RFC 9110 section 15.5.14", Advice: "Send less at once."},
 		{Code: "body.unreadable", Title: "A body is complete", Advice: "Send the request again."},
+		{Code: "cursor.sort", Title: "A page goes on in the order of the page before", Advice: "Send the same sort with each page."},
+		{Code: "cursor.syntax", Title: "A page begins at the next of the page before", Advice: "Send next as it was given, or nothing for the first page."},
 		{Code: "if-match.syntax", Title: "If-Match has one ETag of a team", Spec: "RFC 9110 section 13.1.1", Advice: `Send the ETag as it was given, such as "7", or *.`},
 		{Code: "lookup.queries", Title: "A batch has 1 to 1,000 queries", Advice: "Send several batches."},
 		{Code: "lookup.unavailable", Title: "The directory could not be asked", Spec: "RFC 9110 section 15.6.4", Advice: "Ask again in a moment: nothing is known about the query."},

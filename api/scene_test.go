@@ -208,3 +208,22 @@ func (a answer) into(t testing.TB, status int, v any) {
 		t.Fatalf("body: %v: %s", err, a.body)
 	}
 }
+
+func mustTime(t testing.TB, text string) time.Time {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// mustTeam is team alpha as the index has it.
+func mustTeam(t testing.TB, s *scene) *directory.Team {
+	t.Helper()
+	team, ok := s.follow.Index().Team(s.alpha.ID)
+	if !ok {
+		t.Fatal("the index has no team alpha")
+	}
+	return team
+}

@@ -162,6 +162,8 @@ func operationAt(item *huma.PathItem, method string) *huma.Operation {
 		return item.Get
 	case http.MethodPost:
 		return item.Post
+	case http.MethodPut:
+		return item.Put
 	case http.MethodPatch:
 		return item.Patch
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/directory/format"
@@ -42,23 +40,7 @@ type NewEvidence struct {
 	Note       string `json:"note,omitzero" maxLength:"2000" doc:"For the team and the operators" example:"spoke to the duty officer"`
 }
 
-// TeamPage is a page of teams.
-type TeamPage struct {
-	Teams []format.Team `json:"teams" doc:"In the order of their handles"`
-	Next  string        `json:"next,omitzero" doc:"What to send as after for the next page; absent on the last" example:"example-csirt"`
-}
-
 type (
-	teamsInput struct {
-		After   string `query:"after" maxLength:"64" doc:"The next of the page before" example:"example-csirt"`
-		Limit   int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Teams on a page" example:"20"`
-		Country string `query:"country" maxLength:"64" doc:"Only teams of this country: ISO 3166-1 alpha-2, EU or XK" example:"AT"`
-		Kind    string `query:"kind" enum:"csirt,psirt,soc,isac,coordination,national,national-responsibility,government,sector,nren,enterprise,commercial,publicly-funded,pirt,military" doc:"Only teams of this kind" example:"csirt"`
-	}
-	teamsOutput struct {
-		Link string `header:"Link" doc:"The next page as rel=next (RFC 8288)"`
-		Body TeamPage
-	}
 	teamInput struct {
 		ID string `path:"id" maxLength:"64" doc:"Handle or id of the team" example:"example-csirt"`
 	}
@@ -88,15 +70,13 @@ const (
 
 func (s *Server) registerTeams() {
 	team := exampleTeam()
-	register(s, spec{id: "list-teams", method: http.MethodGet, path: "/v1/teams", tag: "teams", access: public,
-		summary: "List teams", more: "Pages in the order of handles. Send next as after until it is absent.",
-		answer: TeamPage{Teams: []format.Team{team}, Next: team.Handle}}, s.listTeams)
+	s.registerTeamList()
 	register(s, spec{id: "create-team", method: http.MethodPost, path: "/v1/teams", tag: "teams", access: token, status: http.StatusCreated,
 		summary: "Add a team", more: "By an operator, or by a secretariat for a member of its forum.",
 		errors: []int{conflict}, body: exampleNewTeam(), answer: team}, s.createTeam)
-	register(s, spec{id: "get-team", method: http.MethodGet, path: "/v1/teams/{id}", tag: "teams", access: public,
+	s.describeTeam(spec{id: "get-team", method: http.MethodGet, path: "/v1/teams/{id}", tag: "teams", access: public,
 		summary: "Show a team", more: "As the viewer may see it; withheld names what is not shown. The handle and id of a merged team lead to the one that it became part of.",
-		errors: []int{notFound}, answer: team}, s.getTeam)
+		errors: []int{badRequest, notFound}, answer: team})
 	register(s, spec{id: "patch-team", method: http.MethodPatch, path: "/v1/teams/{id}", tag: "teams", access: token,
 		summary: "Change a team",
 		more: "A JSON merge patch (RFC 7396) of what the team itself entered: null clears a field, so that an imported value shows again; a list replaces the list. " +
@@ -114,51 +94,6 @@ func (s *Server) registerTeams() {
 		errors: []int{notFound}, body: exampleNewEvidence(), answer: team}, s.recordEvidence)
 }
 
-func (s *Server) listTeams(ctx context.Context, in *teamsInput) (*teamsOutput, error) {
-	limit := in.Limit
-	if limit == 0 {
-		limit = 20
-	}
-	f := directory.TeamFilter{Limit: limit + 1, Kind: in.Kind}
-	var err error
-	if in.After != "" {
-		if f.After, err = directory.ParseHandle(in.After); err != nil {
-			return nil, inParameter("after", err)
-		}
-	}
-	if in.Country != "" {
-		if f.Country, err = directory.ParseCountry(in.Country); err != nil {
-			return nil, inParameter("country", err)
-		}
-	}
-	teams, err := s.cfg.Directory.Teams(ctx, callFrom(ctx).viewer, f)
-	if err != nil {
-		return nil, err
-	}
-	return s.page(in, teams, limit), nil
-}
-
-func (s *Server) page(in *teamsInput, teams []directory.Team, limit int) *teamsOutput {
-	out := &teamsOutput{Body: TeamPage{Teams: make([]format.Team, min(len(teams), limit))}}
-	now := s.cfg.Now()
-	for i := range out.Body.Teams {
-		out.Body.Teams[i] = format.TeamFrom(&teams[i], s.cfg.Policy, now)
-	}
-	if len(teams) <= limit {
-		return out
-	}
-	out.Body.Next = string(teams[limit-1].Handle)
-	next := url.Values{"after": {out.Body.Next}, "limit": {strconv.Itoa(limit)}}
-	if in.Country != "" {
-		next.Set("country", in.Country)
-	}
-	if in.Kind != "" {
-		next.Set("kind", in.Kind)
-	}
-	out.Link = "</v1/teams?" + next.Encode() + `>; rel="next"`
-	return out
-}
-
 // teamOutput shows the team that ref in the path named. There is no If-None-Match: evidence ages and
 // visibility differs without a new revision, so that a 304 would lie.
 func (s *Server) teamOutput(ref string, t directory.Team, err error) (*teamOutput, error) {
@@ -166,11 +101,6 @@ func (s *Server) teamOutput(ref string, t directory.Team, err error) (*teamOutpu
 		return nil, inPath(err, ref)
 	}
 	return &teamOutput{ETag: etag(t.Revision), Location: "/v1/teams/" + string(t.ID), Body: format.TeamFrom(&t, s.cfg.Policy, s.cfg.Now())}, nil
-}
-
-func (s *Server) getTeam(ctx context.Context, in *teamInput) (*teamOutput, error) {
-	t, err := s.cfg.Directory.Team(ctx, callFrom(ctx).viewer, in.ID)
-	return s.teamOutput(in.ID, t, err)
 }
 
 func (s *Server) createTeam(ctx context.Context, _ *struct{}) (*createdOutput, error) {

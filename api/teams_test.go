@@ -139,7 +139,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%d pages of %v, want 3 of %v", pages, got, want)
 		}
 		var page api.TeamPage
-		s.do(t, get("/v1/teams?after=zulu")).into(t, 200, &page)
+		s.do(t, get("/v1/teams?after="+cursorOf("handle", "", "zulu"))).into(t, 200, &page)
 		if page.Teams == nil || len(page.Teams) != 0 {
 			t.Errorf("teams after the last = %v, want an empty list", page.Teams)
 		}

@@ -1,13 +1,10 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"hash/maphash"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -134,11 +131,8 @@ type renderedTeam struct {
 
 // rendered renders a team as it is, for whoever may see all of it.
 func rendered(t *directory.Team, policy directory.Policy, now time.Time) *renderedTeam {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(format.TeamFrom(t, policy, now)) // which has nothing that can't be written
-	return &renderedTeam{body: b.Bytes(), etag: []string{etag(t.Revision)}, location: []string{teamsPath + string(t.ID)}}
+	body := append(format.AppendTeam(make([]byte, 0, 2048), t, policy, now), '\n')
+	return &renderedTeam{body: body, etag: []string{etag(t.Revision)}, location: []string{teamsPath + string(t.ID)}}
 }
 
 // render renders a team of the index for a viewer.
@@ -208,7 +202,7 @@ func (c *teamCache) put(r *renderedTeam) {
 	if len(r.body) > maxKeptTeam {
 		return
 	}
-	r.body = slices.Clip(slices.Clone(r.body)) // the buffer was larger
+	r.body = append(make([]byte, 0, len(r.body)), r.body...) // the buffer was larger
 	sh := c.shard(r.team.ID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -123,19 +123,20 @@ func (s *Server) listTeams(ctx context.Context, in *teamsInput) (*teamsOutput, e
 		return s.listStored(ctx, in, l)
 	}
 	teams := x.List(l)
-	body := bytes.NewBufferString(`{"teams":[`)
-	for i, t := range teams[:min(len(teams), in.Limit)] {
-		if i > 0 {
-			body.WriteByte(',')
-		}
-		text := s.render(t, l.Viewer, l.Now).body
-		body.Write(text[:len(text)-1])
+	body := newPage(in.Limit)
+	for _, t := range teams[:min(len(teams), in.Limit)] {
+		body = append(s.appendTeam(body, t, l.Viewer, l.Now), ',')
 	}
 	next := ""
 	if len(teams) > in.Limit {
 		next = cursor(l.Sort, x.Position(teams[in.Limit-1], l.Sort))
 	}
 	return in.page(body, next), nil
+}
+
+// newPage begins the JSON of a page with room for teams of usual size.
+func newPage(limit int) []byte {
+	return append(make([]byte, 0, limit*1500+100), `{"teams":[`...)
 }
 
 // listStored reads a list from the store: tombstones are not in the index.
@@ -165,13 +166,9 @@ func (s *Server) listStored(ctx context.Context, in *teamsInput, l directory.Lis
 			}
 		}
 	}
-	body := bytes.NewBufferString(`{"teams":[`)
+	body := newPage(in.Limit)
 	for i := range teams[:min(len(teams), in.Limit)] {
-		if i > 0 {
-			body.WriteByte(',')
-		}
-		text := rendered(&teams[i], s.cfg.Policy, l.Now).body
-		body.Write(text[:len(text)-1])
+		body = append(format.AppendTeam(body, &teams[i], s.cfg.Policy, l.Now), ',')
 	}
 	next := ""
 	if len(teams) > in.Limit {
@@ -180,15 +177,15 @@ func (s *Server) listStored(ctx context.Context, in *teamsInput, l directory.Lis
 	return in.page(body, next), nil
 }
 
-// page ends a page and names the next one.
-func (in *teamsInput) page(body *bytes.Buffer, next string) *teamsOutput {
+// page ends a page, behind the comma of its last team, and names the next one.
+func (in *teamsInput) page(body []byte, next string) *teamsOutput {
 	out := &teamsOutput{ContentType: "application/json"}
-	if body.WriteByte(']'); next != "" {
-		body.WriteString(`,"next":"` + next + `"`)
+	body = append(bytes.TrimSuffix(body, []byte(",")), ']')
+	if next != "" {
+		body = append(body, `,"next":"`+next+`"`...)
 		out.Link = "</v1/teams?" + in.query(next) + `>; rel="next"`
 	}
-	body.WriteString("}\n")
-	out.Body = body.Bytes()
+	out.Body = append(body, "}\n"...)
 	return out
 }
 

@@ -5,9 +5,11 @@ import (
 	"hash/maphash"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -86,14 +88,45 @@ func (s *Server) teamOne(w http.ResponseWriter, r *http.Request, c *call) int {
 		}
 	}
 	now := s.cfg.Now()
-	if t := s.present(ref); t != nil {
-		return s.writeTeam(w, s.render(t, c.viewer, now))
+	t := s.present(ref)
+	if t == nil {
+		stored, err := s.cfg.Directory.Team(r.Context(), c.viewer, ref)
+		if err != nil {
+			return s.refuse(w, r, c, inPath(err, ref))
+		}
+		body := append(format.AppendTeam(nil, &stored, s.cfg.Policy, now), '\n')
+		return s.writeTeam(w, &renderedTeam{body: body, etag: etagOf(&stored), location: locationOf(&stored)})
 	}
-	t, err := s.cfg.Directory.Team(r.Context(), c.viewer, ref)
-	if err != nil {
-		return s.refuse(w, r, c, inPath(err, ref))
+	anybody := !c.viewer.SignedIn()
+	if anybody {
+		if known := s.teams.get(t, now); known != nil {
+			return s.writeTeam(w, known)
+		}
 	}
-	return s.writeTeam(w, rendered(&t, s.cfg.Policy, now))
+	a := s.asking.Get().(*asking)
+	defer s.asking.Put(a)
+	a.buf = append(s.appendTeam(a.buf[:0], t, c.viewer, now), '\n')
+	out := &renderedTeam{team: t, body: a.buf, etag: etagOf(t), location: locationOf(t), from: now}
+	if anybody && s.teams.admit(t.ID) {
+		kept := *out
+		kept.body, kept.until = slices.Clone(a.buf), sameUntil(t, s.cfg.Policy, now)
+		s.teams.put(&kept)
+	}
+	return s.writeTeam(w, out)
+}
+
+func etagOf(t *directory.Team) []string     { return []string{etag(t.Revision)} }
+func locationOf(t *directory.Team) []string { return []string{teamsPath + string(t.ID)} }
+
+// appendTeam appends a team of the index as a viewer may see it.
+func (s *Server) appendTeam(dst []byte, t *directory.Team, viewer directory.Principal, now time.Time) []byte {
+	if !viewer.SignedIn() {
+		if known := s.teams.get(t, now); known != nil {
+			return append(dst, known.body[:len(known.body)-1]...)
+		}
+	}
+	shown := directory.Redact(t, viewer)
+	return format.AppendTeam(dst, &shown, s.cfg.Policy, now)
 }
 
 // noParameters refuses query parameters, and an id that no team can have.
@@ -129,28 +162,6 @@ type renderedTeam struct {
 	from, until    time.Time // the body is true from the one moment and before the other
 }
 
-// rendered renders a team as it is, for whoever may see all of it.
-func rendered(t *directory.Team, policy directory.Policy, now time.Time) *renderedTeam {
-	body := append(format.AppendTeam(make([]byte, 0, 2048), t, policy, now), '\n')
-	return &renderedTeam{body: body, etag: []string{etag(t.Revision)}, location: []string{teamsPath + string(t.ID)}}
-}
-
-// render renders a team of the index for a viewer.
-func (s *Server) render(t *directory.Team, viewer directory.Principal, now time.Time) *renderedTeam {
-	if viewer.SignedIn() {
-		shown := directory.Redact(t, viewer)
-		return rendered(&shown, s.cfg.Policy, now)
-	}
-	if known := s.teams.get(t, now); known != nil {
-		return known
-	}
-	shown := directory.Redact(t, s.nobody)
-	out := rendered(&shown, s.cfg.Policy, now)
-	out.team, out.from, out.until = t, now, sameUntil(t, s.cfg.Policy, now)
-	s.teams.put(out)
-	return out
-}
-
 // sameUntil returns the first moment after now at which the standing of a
 // contact of t could be another one. A proof is fresh, and then due, up to and
 // including its last moment.
@@ -171,6 +182,7 @@ func sameUntil(t *directory.Team, policy directory.Policy, now time.Time) time.T
 // 16,384 of at most 32 KiB.
 type teamCache struct {
 	seed   maphash.Seed
+	asked  [1 << 14]atomic.Uint32 // hashes of teams asked for before; see admit
 	shards [cacheShards]teamShard
 }
 
@@ -198,11 +210,18 @@ func (c *teamCache) get(t *directory.Team, now time.Time) *renderedTeam {
 	return r
 }
 
+// admit reports whether a team was asked for before, so that it is worth
+// keeping: whoever reads all of them asks for each once.
+func (c *teamCache) admit(id directory.TeamID) bool {
+	h := maphash.String(c.seed, string(id))
+	mark := uint32(h>>32) | 1
+	return c.asked[h>>8%uint64(len(c.asked))].Swap(mark) == mark
+}
+
 func (c *teamCache) put(r *renderedTeam) {
 	if len(r.body) > maxKeptTeam {
 		return
 	}
-	r.body = append(make([]byte, 0, len(r.body)), r.body...) // the buffer was larger
 	sh := c.shard(r.team.ID)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

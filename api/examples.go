@@ -74,3 +74,16 @@ func exampleToken() Token {
 }
 
 func schemaOf[T any](r huma.Registry) *huma.Schema { return r.Schema(reflect.TypeFor[T](), true, "") }
+
+const exampleFingerprint = "D1A66E1A23B182C9980F788CFBFCC82A015E7330"
+
+// exampleArmor is not a key, and no key looks so short.
+const exampleArmor = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n"
+
+func exampleKey() KeyInfo {
+	return KeyInfo{
+		Key: format.Key{Fingerprint: exampleFingerprint, Version: 4, Algorithm: "Ed25519", Bits: 256, Created: exampleDay().AddDate(-1, 0, 0),
+			UserIDs: []format.UserID{{Name: "Example CSIRT", Email: "csirt@example.org", Raw: "Example CSIRT <csirt@example.org>", Primary: true}}, Armor: exampleArmor},
+		CanEncrypt: true, CanVerify: true, Problems: []KeyNote{},
+	}
+}

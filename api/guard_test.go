@@ -181,10 +181,12 @@ func conform(t testing.TB, q request, a answer) {
 			t.Errorf("%s %.80s answers %d, which is not documented: %s", op.method, q.path, a.status, a.body)
 			return
 		}
-		for media, m := range r.Content {
-			if media != "text/plain" {
-				validateText(t, op.method+" "+p, m.Schema, huma.ModeReadFromServer, a.body)
-			}
+		media, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
+		switch m := r.Content[media]; {
+		case len(r.Content) > 0 && m == nil:
+			t.Errorf("%s %.80s answers %s, which is not documented", op.method, q.path, media)
+		case strings.HasSuffix(media, "json"):
+			validateText(t, op.method+" "+p, m.Schema, huma.ModeReadFromServer, a.body)
 		}
 		return
 	}

@@ -58,8 +58,13 @@ type (
 	}
 	historyOutput struct{ Body RevisionPage }
 	auditInput    struct {
-		Before int64 `query:"before" minimum:"1" doc:"Only entries below this number" example:"812"`
-		Limit  int   `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Entries on a page" example:"20"`
+		Before  int64  `query:"before" minimum:"1" doc:"Only entries below this number" example:"812"`
+		Limit   int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Entries on a page" example:"20"`
+		Actor   string `query:"actor" maxLength:"200" doc:"Only what this one did, as in actor" example:"token:rct_4f2a9c1b"`
+		Subject string `query:"subject" maxLength:"200" doc:"Only what was done to this, as in subject" example:"team:5694da62-6314-4565-9c4d-1298538826be"`
+		Action  string `query:"action" maxLength:"200" doc:"Only this action, as in action" example:"edit team"`
+		Since   string `query:"since" format:"date-time" maxLength:"64" doc:"Only entries at or after this time" example:"2026-11-21T00:00:00Z"`
+		Until   string `query:"until" format:"date-time" maxLength:"64" doc:"Only entries before this time" example:"2026-11-22T00:00:00Z"`
 	}
 	auditOutput struct{ Body AuditPage }
 )
@@ -130,7 +135,17 @@ func membersOf(r *directory.Record, viewer directory.Principal) (map[string]any,
 }
 
 func (s *Server) audit(ctx context.Context, in *auditInput) (*auditOutput, error) {
-	list, err := s.cfg.Directory.Audit(ctx, callFrom(ctx).viewer, in.Before, in.Limit+1)
+	f := directory.AuditFilter{Before: in.Before, Limit: in.Limit + 1, Actor: in.Actor, Subject: in.Subject, Action: in.Action}
+	for _, at := range []struct {
+		name, text string
+		to         *time.Time
+	}{{"since", in.Since, &f.From}, {"until", in.Until, &f.To}} {
+		var bad []directory.Problem
+		if *at.to = instant(&bad, "", at.text); len(bad) > 0 {
+			return nil, inParameter(at.name, bad[0])
+		}
+	}
+	list, err := s.cfg.Directory.Audit(ctx, callFrom(ctx).viewer, f)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -34,6 +35,8 @@ func document() huma.Config {
 			Tags: []*huma.Tag{
 				{Name: "lookup", Description: "Whom to tell about an address, a name or a network"},
 				{Name: "teams", Description: "The teams and what was proven about their contacts"},
+				{Name: "parts", Description: "What a team lists, item by item. The ETag and If-Match of an item are those of its team"},
+				{Name: "reference", Description: "Facts about the Internet that no team enters, and the words that fields can hold"},
 				{Name: "access", Description: "Tokens, and what was done with them"},
 				{Name: "operation", Description: "What the machines that run this server ask"},
 			},
@@ -76,17 +79,19 @@ type spec struct {
 	tag              string
 	summary, more    string
 	access           access
-	status           int      // of success; 0 is 200
-	errors           []int    // beside those that every operation of its access has
-	body             any      // a value of the type of the request's body, as an example; nil: no body
-	media            []string // of the body; nil is application/json
-	answer           any      // an example of the answer's body; nil: no body
+	status           int           // of success; 0 is 200
+	errors           []int         // beside those that every operation of its access has
+	body             any           // a value of the type of the request's body, as an example; nil: no body
+	media            []string      // of the body; nil is application/json
+	params           []*huma.Param // of the path, beside those that the input's type tells
+	answer           any           // an example of the answer's body; nil: no body
 }
 
 func (sp *spec) operation(r huma.Registry) huma.Operation {
 	op := huma.Operation{
 		OperationID: sp.id, Method: sp.method, Path: sp.path, Tags: []string{sp.tag}, Summary: sp.summary, Description: sp.more,
-		Security: sp.access.security(), DefaultStatus: sp.status, Responses: map[string]*huma.Response{},
+		Parameters: slices.Clone(sp.params),
+		Security:   sp.access.security(), DefaultStatus: sp.status, Responses: map[string]*huma.Response{},
 		// A change whose client went away is finished or undone, never half done; the limit is on the slow reader.
 		MaxBodyBytes: maxBody,
 	}

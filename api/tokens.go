@@ -78,6 +78,10 @@ func (s *Server) registerTokens() {
 		body: NewToken{Name: one.Name, Role: one.Role, Expires: "90d"}, answer: CreatedToken{Secret: "rct_4f2a9c1b_abcdefghijklmnopqrstuvwxyz234567", Token: one}}, s.createToken)
 	register(s, spec{id: "revoke-token", method: http.MethodDelete, path: "/v1/tokens/{id}", tag: "access", access: token,
 		summary: "Revoke a token", more: "It ends at once and stays in the list. Revoking twice is no error. For operators.", errors: []int{notFound}, answer: one}, s.revokeToken)
+	register(s, spec{id: "get-token", method: http.MethodGet, path: "/v1/tokens/{id}", tag: "access", access: token,
+		summary: "Show a token", more: "Without its secret. For operators.", errors: []int{notFound}, answer: one}, s.getToken)
+	register(s, spec{id: "my-token", method: http.MethodGet, path: "/v1/me/token", tag: "access", access: token,
+		summary: "Show the token that the request carries", more: "When it ends and what it is good for, for whoever holds it.", errors: []int{notFound}, answer: one}, s.myToken)
 	register(s, spec{id: "me", method: http.MethodGet, path: "/v1/me", tag: "access", access: public,
 		summary: "Show who is asking", more: "Role, scopes and bindings of the token that the request carries; anonymous without one.",
 		answer: Me{Name: "token:rct_4f2a9c1b", Role: "consumer", Scopes: []string{"read"}}}, s.me)
@@ -142,8 +146,23 @@ func parseLasting(s string) (time.Duration, error) {
 
 func (s *Server) revokeToken(ctx context.Context, in *tokenInput) (*tokenOutput, error) {
 	t, err := s.cfg.Directory.RevokeToken(ctx, callFrom(ctx).viewer, in.ID)
+	return s.tokenOutput(in.ID, t, err)
+}
+
+func (s *Server) getToken(ctx context.Context, in *tokenInput) (*tokenOutput, error) {
+	t, err := s.cfg.Directory.Token(ctx, callFrom(ctx).viewer, in.ID)
+	return s.tokenOutput(in.ID, t, err)
+}
+
+func (s *Server) myToken(ctx context.Context, _ *struct{}) (*tokenOutput, error) {
+	t, err := s.cfg.Directory.OwnToken(ctx, callFrom(ctx).viewer)
+	return s.tokenOutput("", t, err)
+}
+
+// tokenOutput shows the token that id in the path named.
+func (s *Server) tokenOutput(id string, t directory.Token, err error) (*tokenOutput, error) {
 	if directory.KindOf(err) == directory.NotFound {
-		return nil, inParameter("id", edgeError(directory.NotFound, "token.unknown", in.ID, "no token has this id", "an id from the list of tokens"))
+		return nil, inParameter("id", edgeError(directory.NotFound, "token.unknown", id, "no token has this id", "an id from the list of tokens"))
 	}
 	if err != nil {
 		return nil, err

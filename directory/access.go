@@ -163,14 +163,15 @@ func (p Principal) spare(before *Team, old, own *Profile) []Problem {
 }
 
 // spareHidden puts the items that the author does not see back into a list
-// that the edit replaced.
+// that the edit replaced, unless they stayed in their places.
 func spareHidden[T any](c *checker, field string, shown, old []T, own *[]T, sees func(*T) bool) {
 	if reflect.DeepEqual(old, *own) {
 		return
 	}
 	var hidden []T
 	for i := range shown {
-		if !sees(&shown[i]) {
+		stayed := func(x T) bool { return reflect.DeepEqual(x, shown[i]) }
+		if !sees(&shown[i]) && !slices.ContainsFunc(*own, stayed) {
 			hidden = append(hidden, shown[i])
 		}
 	}

@@ -72,7 +72,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 					Outcome: directory.OutcomeProved, Method: "phone", At: daysAgo(1)})
 				return err
 			}},
-			{"audit", "unnnny", func(p directory.Principal) error { _, err := d.Audit(ctx, p, 0, 1); return err }},
+			{"audit", "unnnny", func(p directory.Principal) error {
+				_, err := d.Audit(ctx, p, directory.AuditFilter{Limit: 1})
+				return err
+			}},
 			{"tokens", "unnnny", func(p directory.Principal) error { _, err := d.Tokens(ctx, p); return err }},
 			{"import", "unnnny", func(p directory.Principal) error {
 				_, err := d.Import(ctx, p, directory.ImportOptions{Source: "src"}, items())

@@ -99,6 +99,7 @@ var doorCodes = []CodeInfo{
 	{"merge.same", "Two different teams are merged", "", "Name two teams."},
 	{"reference.conflict", "Reference data says one thing about one prefix", "", "Look at both rows."},
 	{"reference.duplicate", "Each entry is in reference data once", "", "Nothing needs to be done."},
+	{"reference.unknown", "Reference data of this kind and source is loaded", "", "See the list of reference data."},
 	{"revision.conflict", "A record is written on the revision that is stored", "", "Read the team again and repeat the change."},
 	{"revision.missing", "A change names the revision it is based on", "RFC 9110 section 13.1.1, RFC 6585 section 3", "Send If-Match with the ETag you have seen."},
 	{"revision.stale", "A change is based on the present revision", "RFC 9110 section 13.1.1", "Read the team again and repeat the change."},

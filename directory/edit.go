@@ -287,14 +287,13 @@ func (d *Directory) History(ctx context.Context, p Principal, ref string, before
 	return list, err
 }
 
-// Audit returns audit entries with a number below before (0: all), newest
-// first.
-func (d *Directory) Audit(ctx context.Context, p Principal, before int64, limit int) (list []AuditEntry, err error) {
+// Audit returns the audit entries that f selects, newest first.
+func (d *Directory) Audit(ctx context.Context, p Principal, f AuditFilter) (list []AuditEntry, err error) {
 	if err := authorise(p, actAudit, nil); err != nil {
 		return nil, err
 	}
 	err = d.cfg.Store.View(ctx, func(tx Reader) error {
-		list, err = tx.Audit(before, limit)
+		list, err = tx.Audit(f)
 		return err
 	})
 	return list, err

@@ -231,3 +231,44 @@ func (ri *referenceImport) put(tx Tx, s *referenceDraft) error {
 		AuditEntry{Seq: seq, At: now, Actor: ri.p.Name, Action: string(actReference), Subject: "reference:" + s.info.ID(),
 			Detail: fmt.Sprintf("%d entries", len(rows))})
 }
+
+// References describes the reference data that is loaded. Anybody may know.
+func (d *Directory) References(ctx context.Context) (sets []ReferenceSet, err error) {
+	err = d.cfg.Store.View(ctx, func(tx Reader) error {
+		sets, err = tx.References()
+		return err
+	})
+	return sets, err
+}
+
+// RemoveReference takes out one set of reference data; [NotFound] if there is
+// none.
+func (d *Directory) RemoveReference(ctx context.Context, p Principal, kind ReferenceKind, source string) error {
+	if err := authorise(p, actReference, nil); err != nil {
+		return err
+	}
+	err := d.cfg.Store.Update(ctx, func(tx Tx) error {
+		sets, err := tx.References()
+		if err != nil {
+			return err
+		}
+		set := ReferenceSet{Kind: kind, Source: source}
+		i := slices.IndexFunc(sets, func(s ReferenceSet) bool { return s.ID() == set.ID() })
+		if i < 0 {
+			return &Error{Kind: NotFound, Op: string(actReference), Subject: set.ID(), Problems: []Problem{
+				problem("reference.unknown", source, "no such reference data is loaded", "a source from the list of reference data")}}
+		}
+		seq, err := tx.NextSeq(1)
+		if err == nil {
+			err = tx.PutReference(set, nil)
+		}
+		if err != nil {
+			return err
+		}
+		now := d.cfg.Now()
+		return tx.Append(
+			Change{Seq: seq, Type: "reference", ID: set.ID(), Op: OpDelete, At: now},
+			AuditEntry{Seq: seq, At: now, Actor: p.Name, Action: "remove reference data", Subject: "reference:" + set.ID(), Detail: fmt.Sprintf("%d entries", sets[i].Rows)})
+	})
+	return d.committed(ctx, err)
+}

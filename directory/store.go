@@ -37,8 +37,8 @@ type Reader interface {
 	Changes(after int64, limit int) ([]Change, error)
 	// History returns the revisions of a team below before (0: all), newest first.
 	History(id TeamID, before int64, limit int) ([]Revision, error)
-	// Audit returns entries with a number below before (0: all), newest first.
-	Audit(before int64, limit int) ([]AuditEntry, error)
+	// Audit returns the entries that a filter selects, newest first.
+	Audit(AuditFilter) ([]AuditEntry, error)
 	// Tokens returns all tokens, newest first.
 	Tokens() ([]Token, error)
 	// Token returns one token by its public id; [NotFound] else.
@@ -84,6 +84,17 @@ type TeamFilter struct {
 	Country Country // "": any
 	Kind    Word    // "": any
 	Deleted bool    // tombstones and merged teams too
+}
+
+// AuditFilter selects audit entries. The zero value selects all.
+type AuditFilter struct {
+	Before  int64     // only entries with a number below this one; 0: all
+	Limit   int       // 0: all
+	Actor   string    // "": anybody
+	Subject string    // "": anything
+	Action  string    // "": whatever was done
+	From    time.Time // only entries at or after this time
+	To      time.Time // only entries before this time; zero: no end
 }
 
 // LayerRef is where a source's record went.

@@ -251,3 +251,27 @@ func hashToken(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:])
 }
+
+// Token returns a token by its public id. It tells nothing of its secret.
+func (d *Directory) Token(ctx context.Context, p Principal, id string) (Token, error) {
+	if err := authorise(p, actTokens, nil); err != nil {
+		return Token{}, err
+	}
+	d.Wait() // for the last use
+	return d.token(ctx, id)
+}
+
+// OwnToken returns the token by which p signed in, whatever its scopes;
+// [NotFound] for somebody who did not use one.
+func (d *Directory) OwnToken(ctx context.Context, p Principal) (Token, error) {
+	id, ok := strings.CutPrefix(p.Name, "token:")
+	switch {
+	case !p.SignedIn():
+		return Token{}, &Error{Kind: Unauthenticated, Op: "read token", Problems: []Problem{
+			problem("auth.required", "", "this needs a token", "an Authorization header with a Bearer token")}}
+	case !ok:
+		return Token{}, &Error{Kind: NotFound, Op: "read token", Subject: p.Name}
+	}
+	d.Wait()
+	return d.token(ctx, id)
+}

@@ -2,14 +2,18 @@ package store
 
 import (
 	"database/sql"
+	"math"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 const (
-	headNow     = `SELECT c.seq, m.value FROM counter c, meta m WHERE m.name = 'epoch'`
-	changeList  = `SELECT seq, type, id, op, revision, at FROM change WHERE seq > $1 ORDER BY seq LIMIT $2`
-	auditList   = `SELECT seq, at, actor, action, subject, fields, detail FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2`
+	headNow    = `SELECT c.seq, m.value FROM counter c, meta m WHERE m.name = 'epoch'`
+	changeList = `SELECT seq, type, id, op, revision, at FROM change WHERE seq > $1 ORDER BY seq LIMIT $2`
+	auditList  = `SELECT seq, at, actor, action, subject, fields, detail FROM audit
+		WHERE seq < $1 AND ($2 = '' OR actor = $2) AND ($3 = '' OR subject = $3) AND ($4 = '' OR action = $4) AND at >= $5 AND at < $6
+		ORDER BY seq DESC LIMIT $7`
 	historyList = `SELECT revision, seq, at, actor, action, fields, doc FROM history
 		WHERE team_id = $1 AND revision < $2 ORDER BY revision DESC LIMIT $3`
 )
@@ -35,7 +39,7 @@ func (v *view) Changes(after int64, limit int) ([]directory.Change, error) {
 }
 
 // Audit implements [directory.Reader].
-func (v *view) Audit(before int64, limit int) ([]directory.AuditEntry, error) {
+func (v *view) Audit(f directory.AuditFilter) ([]directory.AuditEntry, error) {
 	list, err := collect(v, func(rows *sql.Rows) (directory.AuditEntry, error) {
 		var a directory.AuditEntry
 		var at int64
@@ -47,8 +51,16 @@ func (v *view) Audit(before int64, limit int) ([]directory.AuditEntry, error) {
 		a.At = timeOf(at)
 		a.Fields, err = listOf[string](fields)
 		return a, err
-	}, auditList, below(before), most(limit))
+	}, auditList, below(f.Before), f.Actor, f.Subject, f.Action, micros(f.From), until(f.To), most(f.Limit))
 	return list, v.db.fail("read audit", "", err)
+}
+
+// until is the end of a span of time, which zero does not have.
+func until(t time.Time) int64 {
+	if t.IsZero() {
+		return math.MaxInt64
+	}
+	return micros(t)
 }
 
 // History implements [directory.Reader].

@@ -323,7 +323,7 @@ func (k *killer) sequence(r directory.Reader) error {
 	if int64(len(changes)) != head.Seq {
 		return fmt.Errorf("%d changes, and the head is %d", len(changes), head.Seq)
 	}
-	entries, err := r.Audit(0, len(changes)+10)
+	entries, err := r.Audit(directory.AuditFilter{Limit: len(changes) + 10})
 	if err != nil || len(entries) != len(changes) {
 		return fmt.Errorf("%d audit entries for %d changes: %v", len(entries), len(changes), err)
 	}

@@ -261,9 +261,31 @@ func testChanges(t *testing.T, e Engine) {
 		t.Errorf("Changes(0, 2) = %+v, want 1 and 2", got)
 	}
 	first := directory.AuditEntry{Seq: 2, At: Moment(), Actor: "tester", Action: "test", Subject: "team:" + string(TeamID(2)), Fields: []string{"names"}}
-	wantEqual(t, "Audit(0, 2)", view(t, db, func(r directory.Reader) ([]directory.AuditEntry, error) { return r.Audit(0, 2) }),
+	wantEqual(t, "Audit(0, 2)", view(t, db, func(r directory.Reader) ([]directory.AuditEntry, error) {
+		return r.Audit(directory.AuditFilter{Limit: 2})
+	}),
 		[]directory.AuditEntry{a, first})
-	if got := view(t, db, func(r directory.Reader) ([]directory.AuditEntry, error) { return r.Audit(2, 0) }); len(got) != 1 || got[0].Seq != 1 {
+	if got := view(t, db, func(r directory.Reader) ([]directory.AuditEntry, error) {
+		return r.Audit(directory.AuditFilter{Before: 2})
+	}); len(got) != 1 || got[0].Seq != 1 {
 		t.Errorf("Audit(2, 0) = %+v, want the first", got)
+	}
+	for _, tt := range []struct {
+		name string
+		f    directory.AuditFilter
+		want int
+	}{
+		{"an actor", directory.AuditFilter{Actor: a.Actor}, 1},
+		{"another actor, newest only", directory.AuditFilter{Actor: "tester", Limit: 1}, 1},
+		{"nobody", directory.AuditFilter{Actor: "nobody"}, 0},
+		{"a subject", directory.AuditFilter{Subject: first.Subject}, 1},
+		{"an action and an actor that did something else", directory.AuditFilter{Action: a.Action, Actor: "tester"}, 0},
+		{"from a moment that is not over", directory.AuditFilter{From: Moment().AddDate(1, 0, 0)}, 0},
+		{"from the moment itself", directory.AuditFilter{From: Moment(), Actor: "tester", Limit: 1}, 1},
+		{"before the moment itself", directory.AuditFilter{To: Moment(), Actor: "tester"}, 0},
+	} {
+		if got := view(t, db, func(r directory.Reader) ([]directory.AuditEntry, error) { return r.Audit(tt.f) }); len(got) != tt.want {
+			t.Errorf("Audit of %s = %+v, want %d", tt.name, got, tt.want)
+		}
 	}
 }

@@ -52,6 +52,89 @@ var rights = map[string]struct {
 	"revoke-token": {func(s *scene) request {
 		return request{method: "DELETE", path: "/v1/tokens/" + s.tokens["expiring"][:12]}
 	}, onlyOperator(200, 403)},
+	"get-token": {func(s *scene) request { return get("/v1/tokens/" + s.tokens["expiring"][:12]) }, onlyOperator(200, 403)},
+	"my-token":  {func(*scene) request { return get("/v1/me/token") }, [9]int{401, 200, 200, 200, 200, 200, 200, 200, 200}},
+
+	"list-contacts":     {func(*scene) request { return get("/v1/teams/alpha/contacts") }, all(200)},
+	"get-contact":       {func(s *scene) request { return get("/v1/teams/alpha/contacts/" + string(s.alpha.Contacts[0].ID)) }, all(200)},
+	"list-keys":         {func(*scene) request { return get("/v1/teams/alpha/keys") }, all(200)},
+	"get-key":           {func(s *scene) request { return get("/v1/teams/alpha/keys/" + s.newKey()) }, all(200)},
+	"list-resources":    {func(*scene) request { return get("/v1/teams/alpha/resources") }, all(200)},
+	"get-resource":      {func(*scene) request { return get("/v1/teams/alpha/resources/example.org") }, all(200)},
+	"list-memberships":  {func(*scene) request { return get("/v1/teams/alpha/memberships") }, all(200)},
+	"get-membership":    {func(*scene) request { return get("/v1/teams/alpha/memberships/first") }, all(200)},
+	"list-designations": {func(*scene) request { return get("/v1/teams/alpha/designations") }, all(200)},
+	"get-designation":   {func(s *scene) request { return get("/v1/teams/" + s.nation() + "/designations/AT-national") }, all(200)},
+	"add-contact": {func(s *scene) request {
+		return write("POST", "contacts", fmt.Sprintf(`{"channel":"email","value":"add%d@example.org"}`, s.next()))
+	}, editors(201)},
+	"put-contact": {func(s *scene) request {
+		return write("PUT", "contacts/"+string(s.alpha.Contacts[0].ID), fmt.Sprintf(`{"channel":"email","value":"clear@example.org","label":"put %d"}`, s.next()))
+	}, editors(200)},
+	"patch-contact": {func(s *scene) request {
+		return write("PATCH", "contacts/"+string(s.alpha.Contacts[0].ID), fmt.Sprintf(`{"label":"patch %d"}`, s.next()))
+	}, editors(200)},
+	"delete-contact": {func(s *scene) request { return write("DELETE", "contacts/"+s.newContact(), "") }, editors(204)},
+	"add-key": {func(s *scene) request {
+		return write("POST", "keys", armored(s.t, s.next())).with("Content-Type", "application/pgp-keys")
+	}, editors(201)},
+	"put-key": {func(s *scene) request {
+		key := s.newKey()
+		return write("PUT", "keys/"+key, fmt.Sprintf(`{"armor":%s}`, quoted(s.keys[key])))
+	}, editors(200)},
+	"patch-key": {func(s *scene) request {
+		return write("PATCH", "keys/"+s.newKey(), fmt.Sprintf(`{"visibility":%q}`, []string{"clear", "green"}[s.next()%2]))
+	}, editors(200)},
+	"delete-key": {func(s *scene) request { return write("DELETE", "keys/"+s.spareKey(), "") }, editors(204)},
+	"add-resource": {func(s *scene) request {
+		return write("POST", "resources", fmt.Sprintf(`{"type":"domain","value":"add%d.example.net"}`, s.next()))
+	}, editors(201)},
+	"put-resource": {func(s *scene) request {
+		return write("PUT", "resources/example.org", fmt.Sprintf(`{"type":"domain","value":"example.org","holder":"put %d"}`, s.next()))
+	}, editors(200)},
+	"patch-resource": {func(s *scene) request {
+		return write("PATCH", "resources/192.0.2.0%2F24", fmt.Sprintf(`{"holder":"patch %d"}`, s.next()))
+	}, editors(200)},
+	"delete-resource": {func(s *scene) request { return write("DELETE", "resources/"+s.newResource(), "") }, editors(204)},
+	// What a forum or a government decides is no editor's: 422 auth.field.
+	"add-membership": {func(s *scene) request {
+		return write("POST", "memberships", fmt.Sprintf(`{"forum":"forum-%d","status":"member"}`, s.next()))
+	}, [9]int{401, 403, 403, 422, 403, 422, 403, 201, 403}},
+	"put-membership": {func(s *scene) request {
+		return write("PUT", "memberships/first", fmt.Sprintf(`{"forum":"first","status":"member","type":"Put %d"}`, s.next()))
+	}, [9]int{401, 403, 403, 422, 403, 200, 403, 200, 403}},
+	"patch-membership": {func(s *scene) request {
+		return write("PATCH", "memberships/first", fmt.Sprintf(`{"type":"Patch %d"}`, s.next()))
+	}, [9]int{401, 403, 403, 422, 403, 200, 403, 200, 403}},
+	"delete-membership": {func(s *scene) request {
+		return request{method: "DELETE", path: "/v1/teams/" + s.member() + "/memberships/first", header: anyRevision()}
+	}, [9]int{401, 403, 403, 403, 403, 204, 403, 204, 403}},
+	"add-designation": {func(s *scene) request {
+		return write("POST", "designations", fmt.Sprintf(`{"country":"A%c","scope":"other"}`, "DEFGILMOQRSTUWXZ"[s.next()%16]))
+	}, [9]int{401, 403, 403, 422, 403, 422, 403, 201, 403}},
+	"put-designation": {func(s *scene) request {
+		return write("PUT", "designations/"+s.designation(), fmt.Sprintf(`{"country":"CH","scope":"national","by":"Put %d"}`, s.next()))
+	}, [9]int{401, 403, 403, 422, 403, 422, 403, 200, 403}},
+	"patch-designation": {func(s *scene) request {
+		return write("PATCH", "designations/"+s.designation(), fmt.Sprintf(`{"by":"Patch %d"}`, s.next()))
+	}, [9]int{401, 403, 403, 422, 403, 422, 403, 200, 403}},
+	"delete-designation": {func(s *scene) request {
+		return request{method: "DELETE", path: "/v1/teams/" + s.nation() + "/designations/AT-national", header: anyRevision()}
+	}, onlyOperator(204, 403)},
+	"put-team": {func(s *scene) request {
+		return request{method: "PUT", path: "/v1/teams/" + s.member(), body: `{"names":{"short":"PUT"},"memberships":[{"forum":"first","status":"member"}]}`, header: anyRevision()}
+	}, [9]int{401, 403, 403, 403, 403, 200, 403, 200, 403}},
+	"team-diff": {func(*scene) request { return get("/v1/teams/alpha/diff") }, [9]int{401, 403, 403, 200, 403, 200, 403, 200, 200}},
+
+	"list-vocabularies": {func(*scene) request { return get("/v1/vocabularies") }, all(200)},
+	"list-reference":    {func(*scene) request { return get("/v1/reference") }, all(200)},
+	"get-reference":     {func(s *scene) request { return get("/v1/reference/prefix-country/" + s.reference()) }, all(200)},
+	"put-reference": {func(*scene) request {
+		return upload("prefix-country/upload", "prefix,country\n198.51.100.0/24,AT\n").by("")
+	}, onlyOperator(200, 403)},
+	"delete-reference": {func(s *scene) request {
+		return request{method: "DELETE", path: "/v1/reference/prefix-country/" + s.reference()}
+	}, onlyOperator(204, 403)},
 	"audit": {func(*scene) request { return get("/v1/audit") }, onlyOperator(200, 403)},
 	"merge-team": {func(*scene) request {
 		return request{method: "POST", path: "/v1/teams/gamma/merge", body: `{"into":"alpha"}`, header: map[string]string{"If-Match": "*"}}
@@ -68,6 +151,10 @@ func all(status int) [9]int {
 	}
 	return list
 }
+
+// editors may do this: those of the team, the secretariat of its forum, and
+// operators.
+func editors(status int) [9]int { return [9]int{401, 403, 403, status, 403, status, 403, status, 403} }
 
 func onlyOperator(status, reader int) [9]int {
 	list := all(403)

@@ -44,6 +44,10 @@ func (q request) with(name, value string) request {
 func (q request) by(role string) request { q.as = role; return q }
 
 func badRequests() []bad {
+	return append(badBasics(), badParts()...)
+}
+
+func badBasics() []bad {
 	token := func(body string) request { return send("POST", "/v1/tokens", body) }
 	team := func(body string) request { return send("POST", "/v1/teams", body) }
 	batch := func(body string) request { return send("POST", "/v1/lookup", body) }

@@ -315,9 +315,6 @@ func (sh *shelf[W, D, A, L]) apply(viewer directory.Principal, e *itemEdit[D], n
 		if next, err = make(now, old); err != nil {
 			return err
 		}
-		if err := sh.unique(visible, next, old); err != nil {
-			return err
-		}
 		if old != nil {
 			*sh.origin(next) = *sh.origin(old)
 		}
@@ -325,6 +322,9 @@ func (sh *shelf[W, D, A, L]) apply(viewer directory.Principal, e *itemEdit[D], n
 			if err := sh.keep(next, old); err != nil {
 				return err
 			}
+		}
+		if err := sh.unique(visible, next, old); err != nil {
+			return err
 		}
 		e.key, e.next = sh.key(next), *next
 	}

@@ -32,6 +32,8 @@ type scene struct {
 	tokens map[string]string // by role; "other" is an editor of another team
 	alpha  directory.Team    // of the forum first, with a contact of each label
 	beta   directory.Team    // of no forum
+	n      int               // see next
+	keys   map[string]string // armour of the keys of alpha that newKey made, by fingerprint
 }
 
 type clock struct {

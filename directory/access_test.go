@@ -2,6 +2,7 @@ package directory_test
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 			{Name: "secretariat", Role: directory.Secretariat, Forum: "forum"},
 			{Name: "reader", Role: directory.Operator, Scopes: []directory.Scope{directory.ScopeRead}},
 			operator,
+		}
+		_, token, err := d.CreateToken(ctx, operator, directory.TokenSpec{Name: "x", Role: directory.Consumer})
+		if err != nil {
+			t.Fatal(err)
 		}
 		host := 0
 		edits := func(ref string) func(directory.Principal) error {
@@ -83,6 +88,21 @@ func TestWhoMayDoWhat(t *testing.T) {
 			}},
 			{"import reference data", "unnnny", func(p directory.Principal) error {
 				_, err := d.ImportReference(ctx, p, directory.ImportOptions{Source: "src"}, func(func(directory.ReferenceItem) bool) {})
+				return err
+			}},
+			{"remove reference data", "unnnny", func(p directory.Principal) error {
+				host++
+				source := "src" + strings.Repeat("x", host)
+				row := directory.ReferenceRow{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Country: "AT"}
+				if _, err := d.ImportReference(ctx, operator, directory.ImportOptions{Source: source}, references(directory.PrefixCountry, row)); err != nil {
+					return err
+				}
+				return d.RemoveReference(ctx, p, directory.PrefixCountry, source)
+			}},
+			{"see a token", "unnnny", func(p directory.Principal) error { _, err := d.Token(ctx, p, token.ID); return err }},
+			{"see the own token", "uyyyyy", func(p directory.Principal) error {
+				p.Name = "token:" + token.ID
+				_, err := d.OwnToken(ctx, p)
 				return err
 			}},
 			{"import records", "unnnny", func(p directory.Principal) error {

@@ -384,3 +384,29 @@ func TestImportReference(t *testing.T) {
 		}
 	})
 }
+
+func TestRemoveReference(t *testing.T) {
+	onEngines(t, func(t *testing.T, d door) {
+		ctx := context.Background()
+		for _, source := range []string{"one", "two"} {
+			row := directory.ReferenceRow{Prefix: netip.MustParsePrefix("192.0.2.0/24"), Country: "AT"}
+			if _, err := d.ImportReference(ctx, operator, directory.ImportOptions{Source: source}, references(directory.PrefixCountry, row)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := d.RemoveReference(ctx, operator, directory.PrefixCountry, "one"); err != nil {
+			t.Fatal(err)
+		}
+		sets, err := d.References(ctx)
+		if err != nil || len(sets) != 1 || sets[0].Source != "two" {
+			t.Errorf("References() after a removal = %+v, %v, want two alone", sets, err)
+		}
+		err = d.RemoveReference(ctx, operator, directory.PrefixCountry, "one")
+		if got := directory.ProblemsOf(err); directory.KindOf(err) != directory.NotFound || len(got) != 1 || got[0].Code != "reference.unknown" {
+			t.Errorf("RemoveReference again = %v, want not found, reference.unknown", err)
+		}
+		if _, err := d.OwnToken(ctx, operator); directory.KindOf(err) != directory.NotFound {
+			t.Errorf("OwnToken of somebody without one = %v, want not found", err)
+		}
+	})
+}

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"hash/maphash"
 	"log/slog"
@@ -25,9 +27,19 @@ type Config struct {
 	// IndexAge returns how long ago the index was level with the store;
 	// negative when it never was. nil: it is not asked.
 	IndexAge func() time.Duration
+	// Moved returns a channel that is closed when Index has a newer one to
+	// return; see [directory.Follower.Moved]. nil: who waits for changes waits
+	// in vain, until the time is up.
+	Moved func() <-chan struct{}
+	// Sync brings the index level with the store. nil: it is taken to be.
+	Sync func(context.Context) error
 	// MaxIndexAge is the age from which the server says that it is not ready;
 	// 0 is 30 seconds. Lookups go on from the old index.
 	MaxIndexAge time.Duration
+	// MaxWaiters is how many requests wait for a change at once, and
+	// MaxSnapshots how many snapshots are written; 0 is 4,000 and 8. Half of
+	// each is for requests with a token.
+	MaxWaiters, MaxSnapshots int
 	Ready       []Check          // what else must work before requests are sent here
 	Policy      directory.Policy // how long proof lasts
 	Now         func() time.Time // nil: the system's clock
@@ -49,6 +61,10 @@ type Server struct {
 	teams   teamCache
 	nobody  directory.Principal
 	marks   *marks
+
+	waiters, snapshots places
+	stopping           chan struct{} // closed by release
+	release            func()
 
 	// Header values that many answers share; net/http does not change them.
 	nosniff, noStore, jsonType []string
@@ -79,9 +95,14 @@ func newServer(cfg Config) *Server {
 		cfg: cfg, mux: http.NewServeMux(), ids: newRequestIDs(), nobody: directory.Nobody(), marks: newMarks(),
 		nosniff: []string{"nosniff"}, noStore: []string{"no-store"}, jsonType: []string{"application/json"},
 	}
+	s.stopping = make(chan struct{})
+	s.release = sync.OnceFunc(func() { close(s.stopping) })
+	s.waiters.most, s.snapshots.most = int64(cmp.Or(cfg.MaxWaiters, maxWaiters)), int64(cmp.Or(cfg.MaxSnapshots, maxSnapshots))
 	s.asking.New = func() any { return new(asking) }
 	s.teams.seed = maphash.MakeSeed()
 	s.metrics = newMetrics(cfg)
+	s.metrics.gauge("rollcall_change_waiters", "Requests that wait for a change.", &s.waiters.taken)
+	s.metrics.gauge("rollcall_snapshots", "Snapshots that are being written.", &s.snapshots.taken)
 	s.huma = huma.NewAPI(document(), adapter{humago.NewAdapter(s.mux, ""), s})
 	s.register()
 	return s
@@ -95,6 +116,8 @@ func (s *Server) register() {
 	s.registerTeamHistory()
 	s.registerDiff()
 	s.registerParts()
+	s.registerChanges()
+	s.registerSnapshot()
 	s.registerTokens()
 	s.registerAudit()
 	s.registerReference()

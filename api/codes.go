@@ -36,6 +36,8 @@ func Codes() []directory.CodeInfo {
 		{Code: "body.missing", Title: "The operation needs a body", Advice: "Send a JSON object."},
 		{Code: "body.too-large", Title: "A body has at most 1 MiB", Spec: "RFC 9110 section 15.5.14", Advice: "Send less at once."},
 		{Code: "body.unreadable", Title: "A body is complete", Advice: "Send the request again."},
+		{Code: "changes.busy", Title: "A limited number of requests wait for changes at once", Spec: "RFC 9110 section 15.6.4", Advice: "Ask again later, or without wait."},
+		{Code: "changes.epoch", Title: "The numbers of changes belong to this database and to what the viewer may see", Spec: "RFC 9110 section 15.5.10", Advice: "Forget the copy; take a new snapshot and follow from its number."},
 		{Code: "contact.unknown", Title: "The team has this contact, and the viewer sees it", Advice: "Look at the list of contacts."},
 		{Code: "cursor.sort", Title: "A page goes on in the order of the page before", Advice: "Send the same sort with each page."},
 		{Code: "cursor.syntax", Title: "A page begins at the next of the page before", Advice: "Send next as it was given, or nothing for the first page."},
@@ -67,6 +69,7 @@ func Codes() []directory.CodeInfo {
 		{Code: "resource.unknown", Title: "The team has this resource, and the viewer sees it", Advice: "Give its value, with %2F for the slash of a prefix."},
 		{Code: "server.internal", Title: "The server has no defect", Spec: "RFC 9110 section 15.6.1", Advice: "Tell the operator the request id."},
 		{Code: "server.unavailable", Title: "The server can answer now", Spec: "RFC 9110 section 15.6.4", Advice: "Try again later."},
+		{Code: "snapshot.busy", Title: "A limited number of snapshots is written at once", Spec: "RFC 9110 section 15.6.4", Advice: "Ask again later."},
 		{Code: "team.exists", Title: "No team has the id yet", Spec: "RFC 9110 section 13.1.2", Advice: "Send If-Match with the ETag of the team, to replace it."},
 		{Code: "token.unknown", Title: "A token of this id exists", Advice: "Look at the list of tokens."},
 	}

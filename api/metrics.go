@@ -84,6 +84,11 @@ func (m *metrics) indexGauges(cfg Config) {
 	}
 }
 
+// gauge shows a number that moves.
+func (m *metrics) gauge(name, help string, n *atomic.Int64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(n.Load()) }))
+}
+
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

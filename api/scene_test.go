@@ -88,7 +88,7 @@ func newScene(t testing.TB, db *store.DB) *scene {
 		t.Fatal(err)
 	}
 	handler, err := api.New(api.Config{
-		Directory: s.dir, Index: s.follow.Index, IndexAge: s.follow.Age, Now: s.clock.Now, Version: "test",
+		Directory: s.dir, Index: s.follow.Index, IndexAge: s.follow.Age, Moved: s.follow.Moved, Sync: s.follow.Sync, Now: s.clock.Now, Version: "test",
 		Log: slog.New(slog.NewTextHandler(s.log, nil)),
 	})
 	if err != nil {

@@ -32,9 +32,10 @@ type Follower struct {
 	kick  chan struct{}
 	turn  chan struct{} // holds one token: whoever has it may apply changes
 
-	mu     sync.Mutex // guards the two below
+	mu     sync.Mutex // guards the three below
 	synced time.Time
 	err    error
+	moved  chan struct{} // closed when index is replaced
 }
 
 // rebuildAfter is the number of changes behind from which reading everything
@@ -59,7 +60,7 @@ func NewFollower(cfg FollowerConfig) (*Follower, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	f := &Follower{cfg: cfg, kick: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+	f := &Follower{cfg: cfg, kick: make(chan struct{}, 1), turn: make(chan struct{}, 1), moved: make(chan struct{})}
 	f.turn <- struct{}{}
 	return f, nil
 }
@@ -144,20 +145,35 @@ func (f *Follower) Sync(ctx context.Context) error {
 	}
 	defer func() { f.turn <- struct{}{} }()
 	now := f.cfg.Now()
+	newer := false
 	err := f.cfg.Store.View(ctx, func(r Reader) error {
 		x, err := f.next(r)
 		if err == nil && x != nil {
 			f.index.Store(x)
+			newer = true
 		}
 		return err
 	})
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if newer {
+		close(f.moved)
+		f.moved = make(chan struct{})
+	}
 	f.err = err
 	if err == nil {
 		f.synced = now
 	}
 	return err
+}
+
+// Moved returns a channel that is closed when the present index is replaced by
+// a newer one, whoever committed what is new. Whoever waits asks for the
+// channel first and looks at the index then, so that nothing falls between.
+func (f *Follower) Moved() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.moved
 }
 
 // Err returns why the last look at the store failed; nil when it did not.
@@ -253,6 +269,7 @@ func allRecords(r Reader, err *error) iter.Seq[Record] {
 // head, so nothing later is in it.
 func advance(x *Index, r Reader, head int64) (*Index, error) {
 	teams, kinds := map[TeamID]bool{}, map[ReferenceKind]bool{}
+	recent := x.recent
 	for after := x.seq; after < head; {
 		changes, err := r.Changes(after, pageSize)
 		if err != nil {
@@ -265,6 +282,7 @@ func advance(x *Index, r Reader, head int64) (*Index, error) {
 			switch c.Type {
 			case "team":
 				teams[TeamID(c.ID)] = true
+				recent.add(c)
 			case "reference":
 				kinds[kindOf(c.ID)] = true
 			}
@@ -283,7 +301,9 @@ func advance(x *Index, r Reader, head int64) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	return x.Apply(head, records, tables...), nil
+	next := x.Apply(head, records, tables...)
+	next.recent = recent
+	return next, nil
 }
 
 func reload(r Reader, kinds map[ReferenceKind]bool) ([]*ReferenceTable, error) {

@@ -16,6 +16,7 @@ type Index struct {
 
 	teams   shardMap[TeamID, *entry]   // live teams
 	merged  shardMap[TeamID, merged]   // teams that became part of another
+	deleted shardMap[TeamID, struct{}] // teams that were
 	handles shardMap[Handle, TeamID]   // of both
 	names   shardMap[string, []holder] // folded names and handles of live teams
 
@@ -32,6 +33,7 @@ type Index struct {
 	origin     *ReferenceTable
 	asnCountry *ReferenceTable
 	last       *entry // the team of last resort; nil when there is none
+	recent     recentChanges
 }
 
 // merged is a team that became part of another.

@@ -13,6 +13,7 @@ type indexEdit struct {
 
 	teams        *shardEdit[TeamID, *entry]
 	merged       *shardEdit[TeamID, merged]
+	deleted      *shardEdit[TeamID, struct{}]
 	handles      *shardEdit[Handle, TeamID]
 	names        *shardEdit[string, []holder]
 	asns         *shardEdit[ASN, []holder]
@@ -26,15 +27,15 @@ type indexEdit struct {
 
 func (x *Index) edit() *indexEdit {
 	return &indexEdit{
-		x: *x, teams: editShards(x.teams), merged: editShards(x.merged), handles: editShards(x.handles), names: editShards(x.names),
+		x: *x, teams: editShards(x.teams), merged: editShards(x.merged), deleted: editShards(x.deleted), handles: editShards(x.handles), names: editShards(x.names),
 		orders: x.orders.edit(), asns: editShards(x.asns), domains: editShards(x.domains), mailboxes: editShards(x.mailboxes), fingerprints: editShards(x.fingerprints),
 	}
 }
 
 func (e *indexEdit) finish(seq int64) *Index {
 	x := e.x
-	x.seq = seq
-	x.teams, x.merged, x.handles, x.names = e.teams.m, e.merged.m, e.handles.m, e.names.m
+	x.seq, x.recent = seq, recentChanges{from: seq}
+	x.teams, x.merged, x.deleted, x.handles, x.names = e.teams.m, e.merged.m, e.deleted.m, e.handles.m, e.names.m
 	x.asns, x.domains, x.mailboxes, x.fingerprints = e.asns.m, e.domains.m, e.mailboxes.m, e.fingerprints.m
 	x.orders = e.orders.done(e.inPlace, &x.teams)
 	x.last = nil
@@ -85,6 +86,7 @@ func (e *indexEdit) rename(old, next *entry, r *Record) {
 	if m, ok := e.merged.get(r.ID); ok && m.handle != r.Handle {
 		release(m.handle)
 	}
+	e.deleted.delete(r.ID)
 	switch {
 	case next != nil:
 		e.teams.set(r.ID, next)
@@ -99,6 +101,7 @@ func (e *indexEdit) rename(old, next *entry, r *Record) {
 	default:
 		e.teams.delete(r.ID)
 		e.merged.delete(r.ID)
+		e.deleted.set(r.ID, struct{}{})
 		release(r.Handle)
 	}
 }

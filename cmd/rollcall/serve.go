@@ -117,7 +117,7 @@ func (c *call) wire(s *server) error {
 		return err
 	}
 	handler, err := api.New(api.Config{
-		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age,
+		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age, Moved: s.follower.Moved, Sync: s.follower.Sync,
 		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(), Ready: readiness(s.db),
 	})
 	if err != nil {
@@ -128,6 +128,7 @@ func (c *call) wire(s *server) error {
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
+	s.http.RegisterOnShutdown(handler.Release)
 	return nil
 }
 

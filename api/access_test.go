@@ -30,6 +30,8 @@ var rights = map[string]struct {
 	}, all(200)},
 	"list-teams": {func(*scene) request { return get("/v1/teams") }, all(200)},
 	"get-team":   {func(*scene) request { return get("/v1/teams/alpha") }, all(200)},
+	"changes":    {func(*scene) request { return get("/v1/changes?after=0") }, all(200)},
+	"snapshot":   {func(*scene) request { return get("/v1/snapshot") }, all(200)},
 	"me":         {func(*scene) request { return get("/v1/me") }, all(200)},
 	"healthz":    {func(*scene) request { return get("/healthz") }, all(200)},
 	"readyz":     {func(*scene) request { return get("/readyz") }, all(200)},

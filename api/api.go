@@ -40,11 +40,11 @@ type Config struct {
 	// MaxSnapshots how many snapshots are written; 0 is 4,000 and 8. Half of
 	// each is for requests with a token.
 	MaxWaiters, MaxSnapshots int
-	Ready       []Check          // what else must work before requests are sent here
-	Policy      directory.Policy // how long proof lasts
-	Now         func() time.Time // nil: the system's clock
-	Log         *slog.Logger     // nil: silence
-	Version     string           // of the program
+	Ready                    []Check          // what else must work before requests are sent here
+	Policy                   directory.Policy // how long proof lasts
+	Now                      func() time.Time // nil: the system's clock
+	Log                      *slog.Logger     // nil: silence
+	Version                  string           // of the program
 }
 
 // Server is the REST API. It is safe for concurrent use.

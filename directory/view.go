@@ -2,6 +2,7 @@ package directory
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ import (
 // one: a team that leaves a forum loses sight of teams that did not change.
 func (p *Principal) View() string {
 	switch {
-	case !p.SignedIn(), !p.may(ScopeRead):
+	case !p.may(ScopeRead), !p.SignedIn() && p.Team == "" && p.Forum == "" && len(p.Forums) == 0:
 		return "public"
 	case p.Role == Operator:
 		return "all"
@@ -22,5 +23,5 @@ func (p *Principal) View() string {
 		kept = p.Forum
 	}
 	forums := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(p.Forums), p.Forum))))
-	return strings.Join([]string{"team:" + string(p.Team), "keeps:" + kept, "in:" + strings.Join(forums, ",")}, " ")
+	return strings.Join([]string{"signed:" + strconv.FormatBool(p.SignedIn()), "team:" + string(p.Team), "keeps:" + kept, "in:" + strings.Join(forums, ",")}, " ")
 }

@@ -34,11 +34,12 @@ const module = "github.com/rollcall-csirt/rollcall"
 var mayImport = map[string][]string{
 	"cmd/rollcall": {"all"},
 
-	"api":        {"directory", "directory/format", "verify", "verify/challenge"},
-	"api/client": {},
-	"openapi":    {"api"},
-	"serve/web":  {"directory", "directory/format", "verify", "verify/challenge"},
-	"serve/*":    {"directory"},
+	"api/consumer": {}, // what follows a server needs nothing of it
+	"api":          {"directory", "directory/format", "verify", "verify/challenge"},
+	"api/client":   {},
+	"openapi":      {"api"},
+	"serve/web":    {"directory", "directory/format", "verify", "verify/challenge"},
+	"serve/*":      {"directory"},
 
 	"store/sqlite":    {"store", "directory", "verify", "verify/challenge", "verify/mail"},
 	"store/postgres":  {"store", "directory", "verify", "verify/challenge", "verify/mail"},

@@ -224,3 +224,30 @@ func certificate(t *testing.T) (cert, key string, pool *x509.CertPool) {
 	pool.AppendCertsFromPEM(public)
 	return cert, key, pool
 }
+
+// TestStopEndsWaiting stops a server for whose changes somebody waits: they are
+// answered at once, and the stop does not take as long as they would have waited.
+func TestStopEndsWaiting(t *testing.T) {
+	c, log := newTestCall(t, config{ShutdownTimeout: time.Minute})
+	s, err := c.newServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	over, answer := make(chan error, 1), make(chan string, 1)
+	go func() { over <- s.run(ctx) }()
+	go func() { answer <- get(http.DefaultClient, s.url()+"/v1/changes?wait=60") }()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(get(http.DefaultClient, s.url()+"/metrics"), "rollcall_change_waiters 1") {
+		<-tick.C
+	}
+	begun := time.Now()
+	stop()
+	if got := <-answer; !strings.HasPrefix(got, `{"changes":[],"next":0,"head":0,`) {
+		t.Errorf("who waited got %q, want an empty page", got)
+	}
+	if err := <-over; err != nil || time.Since(begun) > 30*time.Second || strings.Contains(log.String(), "cut off") {
+		t.Errorf("run = %v after %v, want a stop at once; the log says %s", err, time.Since(begun), log)
+	}
+}

@@ -77,6 +77,17 @@ const (
 	CandidateRungTeam        CandidateRung = "team"
 )
 
+// Defines values for ChangeOp.
+const (
+	Delete ChangeOp = "delete"
+	Upsert ChangeOp = "upsert"
+)
+
+// Defines values for ChangeType.
+const (
+	ChangeTypeTeam ChangeType = "team"
+)
+
 // Defines values for ConstituencySectors.
 const (
 	ConstituencySectorsBanking               ConstituencySectors = "banking"
@@ -799,6 +810,74 @@ type CandidateClaim string
 //
 // Examples: prefix
 type CandidateRung string
+
+// Change defines model for Change.
+type Change struct {
+	// At When the change was made
+	At   time.Time `json:"at"`
+	Data Team      `json:"data,omitempty,omitzero"`
+
+	// Id The team's id
+	//
+	// Examples: 5694da62-6314-4565-9c4d-1298538826be
+	Id openapi_types.UUID `json:"id"`
+
+	// MergedInto The team that this one became part of, where the delete is a merge
+	//
+	// Examples: 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+	MergedInto openapi_types.UUID `json:"merged_into,omitempty,omitzero"`
+
+	// Op What to do with a copy: keep data in place of what is there, or forget the team
+	//
+	// Examples: upsert
+	Op ChangeOp `json:"op"`
+
+	// Rev The revision that data is; of a delete, the one of the change
+	//
+	// Examples: 7
+	Rev int64 `json:"rev"`
+
+	// Seq Number of the change in the directory's one sequence
+	//
+	// Examples: 812
+	Seq int64 `json:"seq"`
+
+	// Type What changed
+	//
+	// Examples: team
+	Type ChangeType `json:"type"`
+}
+
+// ChangeOp What to do with a copy: keep data in place of what is there, or forget the team
+//
+// Examples: upsert
+type ChangeOp string
+
+// ChangeType What changed
+//
+// Examples: team
+type ChangeType string
+
+// ChangePage defines model for ChangePage.
+type ChangePage struct {
+	// Changes In the order of their numbers, which have gaps; a team is on a page once, at its last change there
+	Changes []Change `json:"changes"`
+
+	// Epoch What the numbers belong to: the database and what the viewer may see; send it along
+	//
+	// Examples: 3f6c0e9d5b1a47c28e90d1f2a3b4c5d6
+	Epoch string `json:"epoch"`
+
+	// Head The number of the newest change; a copy is level with the server when next is head
+	//
+	// Examples: 900
+	Head int64 `json:"head"`
+
+	// Next What to send as after for what follows; all up to it is on this page or before
+	//
+	// Examples: 812
+	Next int64 `json:"next"`
+}
 
 // Constituency defines model for Constituency.
 type Constituency struct {
@@ -2034,6 +2113,21 @@ type AuditParams struct {
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ChangesParams defines parameters for Changes.
+type ChangesParams struct {
+	// After Only changes above this number: the next of the page before, or the seq of a snapshot
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Changes on a page at most; a page of large teams holds fewer
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Wait Seconds to wait for a change when there is none yet
+	Wait int64 `form:"wait,omitempty" json:"wait,omitempty,omitzero"`
+
+	// Epoch The epoch of the snapshot or page before; when it is another by now, the answer is changes.epoch
+	Epoch string `form:"epoch,omitempty" json:"epoch,omitempty,omitzero"`
+}
+
 // LookupParams defines parameters for Lookup.
 type LookupParams struct {
 	// Q IP address, CIDR prefix, AS number, domain, URL, e-mail address, country, team name or handle, or key fingerprint; defanged spellings are understood
@@ -2051,6 +2145,12 @@ type LookupParamsUse string
 
 // LookupParamsClass defines parameters for Lookup.
 type LookupParamsClass string
+
+// SnapshotParams defines parameters for Snapshot.
+type SnapshotParams struct {
+	// IfNoneMatch ETag of a snapshot that is there already; when it is still true, the answer is 304
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
+}
 
 // ListTeamsParams defines parameters for ListTeams.
 type ListTeamsParams struct {
@@ -2227,6 +2327,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/audit (the `Audit` operationId).
 	Audit(ctx context.Context, params *AuditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Changes Follow the changes
+	//
+	// What changed among the teams after a number. Each change carries the team as it is now; later changes may be in it already and follow under their own numbers, so that a copy to which all are applied in order ends as the server's. Nothing is ever pruned: after 0 comes everything. Numbers that are not on a page belong to other things than teams. With wait the answer comes as soon as there is a change. 409 changes.epoch means that the copy is worth nothing any more, because the database was restored or the viewer may see other things than before: start from a new snapshot.
+	//
+	// Corresponds with GET /v1/changes (the `Changes` operationId).
+	Changes(ctx context.Context, params *ChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Lookup Find whom to contact
 	//
 	// The answer is 200 whenever the question could be asked: status says whether a team was found, and the trace why. An answer that could not be given is the problem lookup.unavailable, never an empty list.
@@ -2258,6 +2365,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/me (the `Me` operationId).
 	Me(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Snapshot Take a snapshot of all teams
+	//
+	// NDJSON: first a line with the number of the last change, then all teams as the viewer may see them in the order of their ids, then those that were merged or deleted, and at last a line with their numbers and the SHA-256 of all lines between the first and the last; without it the snapshot is cut off. It is one moment: changes after its number complete it. Compressed with gzip where Accept-Encoding says so.
+	//
+	// Corresponds with GET /v1/snapshot (the `Snapshot` operationId).
+	Snapshot(ctx context.Context, params *SnapshotParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTeams List teams
 	//
@@ -2486,6 +2600,23 @@ func (c *Client) Audit(ctx context.Context, params *AuditParams, reqEditors ...R
 	return c.Client.Do(req)
 }
 
+// Changes Follow the changes
+//
+// What changed among the teams after a number. Each change carries the team as it is now; later changes may be in it already and follow under their own numbers, so that a copy to which all are applied in order ends as the server's. Nothing is ever pruned: after 0 comes everything. Numbers that are not on a page belong to other things than teams. With wait the answer comes as soon as there is a change. 409 changes.epoch means that the copy is worth nothing any more, because the database was restored or the viewer may see other things than before: start from a new snapshot.
+//
+// Corresponds with GET /v1/changes (the `Changes` operationId).
+func (c *Client) Changes(ctx context.Context, params *ChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Lookup Find whom to contact
 //
 // The answer is 200 whenever the question could be asked: status says whether a team was found, and the trace why. An answer that could not be given is the problem lookup.unavailable, never an empty list.
@@ -2548,6 +2679,23 @@ func (c *Client) LookupBatch(ctx context.Context, body LookupBatchJSONRequestBod
 // Corresponds with GET /v1/me (the `Me` operationId).
 func (c *Client) Me(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewMeRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Snapshot Take a snapshot of all teams
+//
+// NDJSON: first a line with the number of the last change, then all teams as the viewer may see them in the order of their ids, then those that were merged or deleted, and at last a line with their numbers and the SHA-256 of all lines between the first and the last; without it the snapshot is cut off. It is one moment: changes after its number complete it. Compressed with gzip where Accept-Encoding says so.
+//
+// Corresponds with GET /v1/snapshot (the `Snapshot` operationId).
+func (c *Client) Snapshot(ctx context.Context, params *SnapshotParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSnapshotRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3042,6 +3190,80 @@ func NewAuditRequest(server string, params *AuditParams) (*http.Request, error) 
 	return req, nil
 }
 
+// NewChangesRequest constructs an http.Request for the Changes method
+func NewChangesRequest(server string, params *ChangesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/changes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "wait", params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "epoch", params.Epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewLookupRequest constructs an http.Request for the Lookup method
 func NewLookupRequest(server string, params *LookupParams) (*http.Request, error) {
 	var err error
@@ -3170,6 +3392,46 @@ func NewMeRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSnapshotRequest constructs an http.Request for the Snapshot method
+func NewSnapshotRequest(server string, params *SnapshotParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/snapshot")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-None-Match", headerParam0)
+
 	}
 
 	return req, nil
@@ -3803,6 +4065,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/audit (the `Audit` operationId).
 	AuditWithResponse(ctx context.Context, params *AuditParams, reqEditors ...RequestEditorFn) (*AuditResponse, error)
 
+	// ChangesWithResponse Follow the changes
+	//
+	// What changed among the teams after a number. Each change carries the team as it is now; later changes may be in it already and follow under their own numbers, so that a copy to which all are applied in order ends as the server's. Nothing is ever pruned: after 0 comes everything. Numbers that are not on a page belong to other things than teams. With wait the answer comes as soon as there is a change. 409 changes.epoch means that the copy is worth nothing any more, because the database was restored or the viewer may see other things than before: start from a new snapshot.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/changes (the `Changes` operationId).
+	ChangesWithResponse(ctx context.Context, params *ChangesParams, reqEditors ...RequestEditorFn) (*ChangesResponse, error)
+
 	// LookupWithResponse Find whom to contact
 	//
 	// The answer is 200 whenever the question could be asked: status says whether a team was found, and the trace why. An answer that could not be given is the problem lookup.unavailable, never an empty list.
@@ -3838,6 +4109,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/me (the `Me` operationId).
 	MeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MeResponse, error)
+
+	// SnapshotWithResponse Take a snapshot of all teams
+	//
+	// NDJSON: first a line with the number of the last change, then all teams as the viewer may see them in the order of their ids, then those that were merged or deleted, and at last a line with their numbers and the SHA-256 of all lines between the first and the last; without it the snapshot is cut off. It is one moment: changes after its number complete it. Compressed with gzip where Accept-Encoding says so.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/snapshot (the `Snapshot` operationId).
+	SnapshotWithResponse(ctx context.Context, params *SnapshotParams, reqEditors ...RequestEditorFn) (*SnapshotResponse, error)
 
 	// ListTeamsWithResponse List teams
 	//
@@ -4202,6 +4482,54 @@ func (r AuditResponse) ContentType() string {
 	return ""
 }
 
+// ChangesResponse200Headers the declared response headers of an HTTP 200 response for Changes
+type ChangesResponse200Headers struct {
+	XRequestId string
+}
+
+type ChangesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ChangePage
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ChangesResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ChangesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ChangesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ChangesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // LookupResponse200Headers the declared response headers of an HTTP 200 response for Lookup
 type LookupResponse200Headers struct {
 	XRequestId string
@@ -4342,6 +4670,53 @@ func (r MeResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r MeResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SnapshotResponse200Headers the declared response headers of an HTTP 200 response for Snapshot
+type SnapshotResponse200Headers struct {
+	ETag           string
+	XRequestId     string
+	XSnapshotEpoch string
+	XSnapshotSeq   int64
+}
+
+type SnapshotResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SnapshotResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r SnapshotResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SnapshotResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SnapshotResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -5023,6 +5398,21 @@ func (c *ClientWithResponses) AuditWithResponse(ctx context.Context, params *Aud
 	return ParseAuditResponse(rsp)
 }
 
+// ChangesWithResponse Follow the changes
+//
+// What changed among the teams after a number. Each change carries the team as it is now; later changes may be in it already and follow under their own numbers, so that a copy to which all are applied in order ends as the server's. Nothing is ever pruned: after 0 comes everything. Numbers that are not on a page belong to other things than teams. With wait the answer comes as soon as there is a change. 409 changes.epoch means that the copy is worth nothing any more, because the database was restored or the viewer may see other things than before: start from a new snapshot.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/changes (the `Changes` operationId).
+func (c *ClientWithResponses) ChangesWithResponse(ctx context.Context, params *ChangesParams, reqEditors ...RequestEditorFn) (*ChangesResponse, error) {
+	rsp, err := c.Changes(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseChangesResponse(rsp)
+}
+
 // LookupWithResponse Find whom to contact
 //
 // The answer is 200 whenever the question could be asked: status says whether a team was found, and the trace why. An answer that could not be given is the problem lookup.unavailable, never an empty list.
@@ -5081,6 +5471,21 @@ func (c *ClientWithResponses) MeWithResponse(ctx context.Context, reqEditors ...
 		return nil, err
 	}
 	return ParseMeResponse(rsp)
+}
+
+// SnapshotWithResponse Take a snapshot of all teams
+//
+// NDJSON: first a line with the number of the last change, then all teams as the viewer may see them in the order of their ids, then those that were merged or deleted, and at last a line with their numbers and the SHA-256 of all lines between the first and the last; without it the snapshot is cut off. It is one moment: changes after its number complete it. Compressed with gzip where Accept-Encoding says so.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/snapshot (the `Snapshot` operationId).
+func (c *ClientWithResponses) SnapshotWithResponse(ctx context.Context, params *SnapshotParams, reqEditors ...RequestEditorFn) (*SnapshotResponse, error) {
+	rsp, err := c.Snapshot(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSnapshotResponse(rsp)
 }
 
 // ListTeamsWithResponse List teams
@@ -5611,6 +6016,80 @@ func ParseAuditResponse(rsp *http.Response) (*AuditResponse, error) {
 	return response, nil
 }
 
+// ParseChangesResponse parses an HTTP response from a ChangesWithResponse call
+func ParseChangesResponse(rsp *http.Response) (*ChangesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ChangesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ChangePage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ChangesResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseLookupResponse parses an HTTP response from a LookupWithResponse call
 func ParseLookupResponse(rsp *http.Response) (*LookupResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5833,6 +6312,90 @@ func ParseMeResponse(rsp *http.Response) (*MeResponse, error) {
 				return nil, err
 			}
 			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSnapshotResponse parses an HTTP response from a SnapshotWithResponse call
+func ParseSnapshotResponse(rsp *http.Response) (*SnapshotResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SnapshotResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SnapshotResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		if values := rsp.Header.Values("X-Snapshot-Epoch"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Snapshot-Epoch", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XSnapshotEpoch = value
+		}
+		if values := rsp.Header.Values("X-Snapshot-Seq"); len(values) > 0 {
+			var value int64
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Snapshot-Seq", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			}
+			headers.XSnapshotSeq = value
 		}
 		response.Headers200 = &headers
 	}

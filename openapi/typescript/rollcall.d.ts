@@ -104,6 +104,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the changes
+         * @description What changed among the teams after a number. Each change carries the team as it is now; later changes may be in it already and follow under their own numbers, so that a copy to which all are applied in order ends as the server's. Nothing is ever pruned: after 0 comes everything. Numbers that are not on a page belong to other things than teams. With wait the answer comes as soon as there is a change. 409 changes.epoch means that the copy is worth nothing any more, because the database was restored or the viewer may see other things than before: start from a new snapshot.
+         */
+        get: operations["changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/lookup": {
         parameters: {
             query?: never;
@@ -140,6 +160,26 @@ export interface paths {
          * @description Role, scopes and bindings of the token that the request carries; anonymous without one.
          */
         get: operations["me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/snapshot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Take a snapshot of all teams
+         * @description NDJSON: first a line with the number of the last change, then all teams as the viewer may see them in the order of their ids, then those that were merged or deleted, and at last a line with their numbers and the SHA-256 of all lines between the first and the last; without it the snapshot is cut off. It is one moment: changes after its number complete it. Compressed with gzip where Accept-Encoding says so.
+         */
+        get: operations["snapshot"];
         put?: never;
         post?: never;
         delete?: never;
@@ -470,6 +510,72 @@ export interface components {
             why: string;
             /** @description A better contact exists that the viewer may not see */
             withheld?: boolean;
+        };
+        Change: {
+            /**
+             * Format: date-time
+             * @description When the change was made
+             */
+            at: string;
+            /** @description The team as it is now and as the viewer may see it; absent in a delete */
+            data?: components["schemas"]["Team"];
+            /**
+             * Format: uuid
+             * @description The team's id
+             * @example 5694da62-6314-4565-9c4d-1298538826be
+             */
+            id: string;
+            /**
+             * Format: uuid
+             * @description The team that this one became part of, where the delete is a merge
+             * @example 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+             */
+            merged_into?: string;
+            /**
+             * @description What to do with a copy: keep data in place of what is there, or forget the team
+             * @example upsert
+             * @enum {string}
+             */
+            op: "upsert" | "delete";
+            /**
+             * Format: int64
+             * @description The revision that data is; of a delete, the one of the change
+             * @example 7
+             */
+            rev: number;
+            /**
+             * Format: int64
+             * @description Number of the change in the directory's one sequence
+             * @example 812
+             */
+            seq: number;
+            /**
+             * @description What changed
+             * @example team
+             * @enum {string}
+             */
+            type: "team";
+        };
+        ChangePage: {
+            /** @description In the order of their numbers, which have gaps; a team is on a page once, at its last change there */
+            changes: components["schemas"]["Change"][];
+            /**
+             * @description What the numbers belong to: the database and what the viewer may see; send it along
+             * @example 3f6c0e9d5b1a47c28e90d1f2a3b4c5d6
+             */
+            epoch: string;
+            /**
+             * Format: int64
+             * @description The number of the newest change; a copy is level with the server when next is head
+             * @example 900
+             */
+            head: number;
+            /**
+             * Format: int64
+             * @description What to send as after for what follows; all up to it is on this page or before
+             * @example 812
+             */
+            next: number;
         };
         Constituency: {
             /**
@@ -1901,6 +2007,158 @@ export interface operations {
             };
         };
     };
+    changes: {
+        parameters: {
+            query?: {
+                /** @description Only changes above this number: the next of the page before, or the seq of a snapshot */
+                after?: number;
+                /** @description Changes on a page at most; a page of large teams holds fewer */
+                limit?: number;
+                /** @description Seconds to wait for a change when there is none yet */
+                wait?: number;
+                /** @description The epoch of the snapshot or page before; when it is another by now, the answer is changes.epoch */
+                epoch?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changes": [
+                     *         {
+                     *           "seq": 812,
+                     *           "op": "upsert",
+                     *           "type": "team",
+                     *           "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *           "rev": 7,
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "data": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT",
+                     *             "revision": 7,
+                     *             "seq": 812,
+                     *             "created": "2025-11-21T20:00:00Z",
+                     *             "updated": "2026-11-21T20:00:00Z",
+                     *             "names": {
+                     *               "short": "EXAMPLE-CSIRT",
+                     *               "full": "Example Computer Security Incident Response Team"
+                     *             },
+                     *             "kinds": [
+                     *               "csirt"
+                     *             ],
+                     *             "host": "Example University",
+                     *             "country": "AT",
+                     *             "zone": "Europe/Vienna",
+                     *             "resources": [
+                     *               {
+                     *                 "type": "prefix",
+                     *                 "value": "192.0.2.0/24"
+                     *               },
+                     *               {
+                     *                 "type": "domain",
+                     *                 "value": "example.org"
+                     *               }
+                     *             ],
+                     *             "contacts": [
+                     *               {
+                     *                 "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *                 "revision": 1,
+                     *                 "channel": "email",
+                     *                 "value": "csirt@example.org",
+                     *                 "uses": [
+                     *                   "general",
+                     *                   "abuse"
+                     *                 ],
+                     *                 "evidence": {
+                     *                   "level": 2,
+                     *                   "level_name": "answered",
+                     *                   "state": "verified",
+                     *                   "at": "2026-11-21T20:00:00Z",
+                     *                   "method": "phone",
+                     *                   "by": "token:rct_4f2a9c1b",
+                     *                   "valid_until": "2027-05-21T20:00:00Z"
+                     *                 }
+                     *               }
+                     *             ]
+                     *           }
+                     *         },
+                     *         {
+                     *           "seq": 813,
+                     *           "op": "delete",
+                     *           "type": "team",
+                     *           "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *           "rev": 2,
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "merged_into": "5694da62-6314-4565-9c4d-1298538826be"
+                     *         }
+                     *       ],
+                     *       "next": 813,
+                     *       "head": 900,
+                     *       "epoch": "3f6c0e9d5b1a47c28e90d1f2a3b4c5d6"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     lookup: {
         parameters: {
             query: {
@@ -2215,6 +2473,83 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snapshot: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of a snapshot that is there already; when it is still true, the answer is 304 */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    "X-Snapshot-Epoch"?: string;
+                    "X-Snapshot-Seq"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {"snapshot":{"seq":812,"epoch":"3f6c0e9d5b1a47c28e90d1f2a3b4c5d6","at":"2026-11-21T20:00:00Z","teams":1}}
+                     *     {"id":"5694da62-6314-4565-9c4d-1298538826be","handle":"example-csirt","name":"EXAMPLE-CSIRT","revision":7,"seq":812}
+                     *     {"id":"0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d","op":"delete","merged_into":"5694da62-6314-4565-9c4d-1298538826be"}
+                     *     {"end":{"teams":1,"gone":1,"sha256":"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"}}
+                     */
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Unauthorized */
             401: {

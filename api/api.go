@@ -95,6 +95,8 @@ func (s *Server) register() {
 	s.registerTeamHistory()
 	s.registerDiff()
 	s.registerParts()
+	s.registerExport()
+	s.registerRFC2350()
 	s.registerTokens()
 	s.registerAudit()
 	s.registerReference()

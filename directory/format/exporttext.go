@@ -183,8 +183,8 @@ func keyPackets(k directory.Key) []byte {
 		return nil
 	}
 	data, err := io.ReadAll(block.Body)
-	if err != nil {
-		return nil
+	if err != nil || len(data) == 0 || data[0] != 0xC6 && data[0]&0xFC != 0x98 {
+		return nil // RFC 9580 section 4.2: it does not begin with a public key
 	}
 	return data
 }

@@ -12,65 +12,87 @@ func factMarkdown(s string) string {
 }
 
 // proseMarkdown keeps a section's own Markdown within its section: no HTML, no
-// heading of the template, no fence that swallows what follows.
+// heading of the template, no fence that swallows what follows. Keys are put
+// into fences, since Markdown would run their lines together.
 func proseMarkdown(text string) string {
-	known := templateTitles()
-	lines := strings.Split(text, "\n")
-	walkText(lines, func(i int) {
-		lines[i] = withoutHTML(lines[i])
-		if m := atxForm.FindStringSubmatch(lines[i]); m != nil && known.section(m[1]) != "" {
-			lines[i] = strings.Replace(lines[i], "#", `\#`, 1)
-		}
-	})
-	if fence := openFence(lines); fence != "" {
-		lines = append(lines, fence)
+	m := proseWriter{known: templateTitles()}
+	for l := range strings.SplitSeq(text, "\n") {
+		m.line(l)
 	}
-	return strings.Join(lines, "\n")
+	if m.fence != "" {
+		m.out = append(m.out, m.fence)
+	}
+	return strings.Join(m.out, "\n")
 }
 
-// openFence returns the end of a code fence that lines open and do not close.
-func openFence(lines []string) string {
-	fence := ""
-	for _, l := range lines {
-		t := strings.TrimSpace(l)
-		switch {
-		case fence != "" && strings.HasPrefix(t, fence):
-			fence = ""
-		case fence == "" && (strings.HasPrefix(t, "```") || strings.HasPrefix(t, "~~~")):
-			fence = t[:3]
+// proseWriter writes lines of Markdown so that every reader of it sees the same
+// fences: three marks at the start of a line, and nothing behind the last.
+type proseWriter struct {
+	known titles
+	out   []string
+	fence string // that is open
+	key   bool   // the fence is ours, around a key
+}
+
+func (m *proseWriter) line(l string) {
+	t := strings.TrimSpace(l)
+	switch {
+	case m.key && strings.HasPrefix(t, m.fence):
+		m.out = append(m.out, strings.ReplaceAll(l, "`", "'"))
+	case m.key && strings.HasPrefix(t, "-----END PGP"):
+		m.out = append(m.out, l, m.fence)
+		m.fence, m.key = "", false
+	case m.fence != "" && strings.HasPrefix(t, m.fence) && !m.key:
+		m.out = append(m.out, m.fence)
+		m.fence = ""
+	case m.fence != "":
+		m.out = append(m.out, l)
+	case strings.HasPrefix(t, "```"), strings.HasPrefix(t, "~~~"):
+		m.fence = t[:3]
+		m.out = append(m.out, m.fence+strings.Trim(t[3:], "`~ "))
+		if strings.Contains(t[3:], "`") { // code on one line
+			m.out[len(m.out)-1] = m.fence
 		}
+	case strings.HasPrefix(t, "-----BEGIN PGP"):
+		m.fence, m.key = "```", true
+		m.out = append(m.out, "```text", l)
+	default:
+		m.out = append(m.out, m.text(l))
 	}
-	return fence
+}
+
+// text writes a line outside of fences.
+func (m *proseWriter) text(l string) string {
+	if h := atxForm.FindStringSubmatch(l); h != nil && m.known.section(h[1]) != "" {
+		l = strings.Replace(l, "#", `\#`, 1)
+	}
+	if n := len(m.out); n > 0 && underForm.MatchString(l) && m.known.section(m.out[n-1]) != "" {
+		l = `\` + strings.TrimSpace(l)
+	}
+	return withoutHTML(l)
 }
 
 // withoutHTML escapes each < of a line that could open an element, but not in
-// code, in an autolink, or where it is escaped already.
+// an autolink or where it is escaped already. It does not spare code: where
+// code ends depends on lines before and behind.
 func withoutHTML(l string) string {
 	if !strings.Contains(l, "<") {
 		return l
 	}
 	var b strings.Builder
 	for i := 0; i < len(l); {
+		n := 1
 		switch {
 		case l[i] == '\\' && i+1 < len(l):
-			b.WriteString(l[i : i+2])
-			i += 2
-		case l[i] == '`':
-			n := codeSpan(l[i:])
-			b.WriteString(l[i : i+n])
-			i += n
+			n = 2
 		case l[i] == '<':
-			n := autolink(l[i:])
-			if n == 0 {
+			if n = autolink(l[i:]); n == 0 {
 				b.WriteByte('\\')
 				n = 1
 			}
-			b.WriteString(l[i : i+n])
-			i += n
-		default:
-			b.WriteByte(l[i])
-			i++
 		}
+		b.WriteString(l[i : i+n])
+		i += n
 	}
 	return b.String()
 }
@@ -120,36 +142,4 @@ func linkTarget(s string) string {
 		return "mailto:" + s
 	}
 	return ""
-}
-
-// fenceKeys puts keys into code fences, since Markdown would run their lines
-// together.
-func fenceKeys(text string) string {
-	const begin, end = "-----BEGIN PGP", "-----END PGP"
-	lines := strings.Split(text, "\n")
-	var out []string
-	fence, key := "", false
-	for _, l := range lines {
-		t := strings.TrimSpace(l)
-		switch {
-		case key:
-			if out = append(out, l); strings.HasPrefix(t, end) {
-				out, key = append(out, "```"), false
-			}
-			continue
-		case fence != "":
-			if strings.HasPrefix(t, fence) {
-				fence = ""
-			}
-		case strings.HasPrefix(t, "```"), strings.HasPrefix(t, "~~~"):
-			fence = t[:3]
-		case strings.HasPrefix(l, begin):
-			out, key = append(out, "```text"), true
-		}
-		out = append(out, l)
-	}
-	if key {
-		out = append(out, "```")
-	}
-	return strings.Join(out, "\n")
 }

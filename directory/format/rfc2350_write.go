@@ -124,13 +124,11 @@ func (d *RFC2350Document) writeMarkdown(out *bufio.Writer) {
 	for _, s := range d.Sections {
 		fmt.Fprintf(out, "\n%s %s %s\n", strings.Repeat("#", s.depth()+1), s.heading(), s.Title)
 		text := d.body(s)
-		if s.Source == "prose" {
-			text = proseMarkdown(text)
-		} else {
+		if s.Source != "prose" {
 			text = factMarkdown(text)
 		}
 		if text != "" {
-			fmt.Fprintf(out, "\n%s\n", fenceKeys(text))
+			fmt.Fprintf(out, "\n%s\n", proseMarkdown(text))
 		}
 	}
 }

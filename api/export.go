@@ -178,7 +178,7 @@ func (s *Server) exportTeams(ctx context.Context, in *exportInput) (*huma.Stream
 		ctx, cancel := context.WithTimeout(hc.Context(), maxExport)
 		defer cancel()
 		now := s.cfg.Now()
-		s.stream(hc, e, "rollcall-"+now.UTC().Format(time.DateOnly), s.cfg.Index().Each(ctx, viewer, filter, s.cfg.Policy, now), now)
+		s.stream(hc, e, "rollcall-"+e.Name+"-"+now.UTC().Format(time.DateOnly), s.cfg.Index().Each(ctx, viewer, filter, s.cfg.Policy, now), now)
 	}}, nil
 }
 

@@ -30,7 +30,7 @@ func (c *call) exportRemote(f *exportFlags) error {
 // exportPath returns what is asked of a server, and as what.
 func exportPath(name string, f *exportFlags) (path, accept string) {
 	v := url.Values{}
-	for key, value := range map[string]string{"country": f.country, "kind": f.kind, "sector": f.sector, "forum": f.forum, "state": f.state, "lang": f.language} {
+	for key, value := range map[string]string{"country": string(f.filter.Country), "kind": f.kind, "sector": f.sector, "forum": f.filter.Forum, "state": f.state, "lang": f.language} {
 		if value != "" {
 			v.Set(key, value)
 		}

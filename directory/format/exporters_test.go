@@ -3,11 +3,14 @@ package format_test
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"mime"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -353,4 +356,69 @@ func TestExportersGolden(t *testing.T) {
 		}
 		golden(t, "export/rfc2350."+string(form), b.Bytes())
 	}
+}
+
+// BenchmarkExport writes 100,000 teams in each format. live-MB is the most
+// memory in use at any of ten moments of the last run, above that at its start;
+// plain-json is the baseline, the same teams as encoding/json writes them.
+func BenchmarkExport(b *testing.B) {
+	const n = 100_000
+	contacts := []directory.Contact{{ID: "00000000-0000-4000-8000-000000000001", Revision: 1, Channel: "email", Value: "csirt@example.org"},
+		{ID: "00000000-0000-4000-8000-000000000002", Revision: 1, Channel: "phone", Value: "+4315056416", Uses: []string{"emergency"}, Visibility: directory.Green}}
+	keys := []directory.TeamKey{{Key: aKey(b, "good")}}
+	teams := func(step func(int)) format.Teams {
+		return func(yield func(directory.Team, error) bool) {
+			for i := range n {
+				t := directory.Team{ID: directory.TeamID(fmt.Sprintf("00000000-0000-4000-8000-%012d", i)), Handle: directory.Handle(fmt.Sprintf("team-%d", i)), Revision: 1, Created: day("2026-01-01"), Updated: day("2026-01-02"),
+					Profile: directory.Profile{Names: directory.Names{Short: fmt.Sprintf("TEAM-%d", i), Full: "Computer Security Incident Response Team of the Example University"}, Country: "AT", Kinds: []string{"csirt"},
+						Website: "https://csirt.example.org/", Contacts: contacts, Keys: keys, Constituency: directory.Constituency{Sectors: []string{"research"}, Text: "Everybody at the Example University"}}}
+				t.Keys = []directory.TeamKey{{Key: keys[0].Key}}
+				t.Keys[0].Fingerprint = directory.Fingerprint(fmt.Sprintf("%040X", i)) // or all keys are one
+				if step(i); !yield(t, nil) {
+					return
+				}
+			}
+		}
+	}
+	plain := func(w io.Writer, _ format.ExportOptions, teams format.Teams) error {
+		e := json.NewEncoder(w)
+		for t := range teams {
+			if err := e.Encode(t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	run := func(name string, write func(io.Writer, format.ExportOptions, format.Teams) error) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := write(io.Discard, format.ExportOptions{Now: day("2026-11-21")}, teams(func(int) {})); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "teams/s")
+			b.StopTimer()
+			least, most := liveHeap(), uint64(0)
+			if err := write(io.Discard, format.ExportOptions{Now: day("2026-11-21")}, teams(func(i int) {
+				if i%(n/10) == n/10-1 {
+					most = max(most, liveHeap())
+				}
+			})); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(int64(most)-int64(least))/(1<<20), "live-MB")
+		})
+	}
+	run("plain-json", plain)
+	for _, e := range format.Exporters() {
+		run(e.Name, e.Write)
+	}
+}
+
+// liveHeap is what is in use after a collection.
+func liveHeap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -22,6 +22,9 @@ import (
 // stands around them. The directory lets none of them in; a format is not the
 // place to rely on that.
 func written(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r != '\n' && (r < ' ' || r > '~') }) {
+		return s // as nearly all are
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\u0085' || r == '\u2028' || r == '\u2029': // line breaks to some readers
@@ -36,7 +39,12 @@ func written(s string) string {
 }
 
 // oneLine is written for a text of one line.
-func oneLine(s string) string { return strings.Join(strings.Fields(written(s)), " ") }
+func oneLine(s string) string {
+	if plain(s) {
+		return s
+	}
+	return strings.Join(strings.Fields(written(s)), " ")
+}
 
 // proofText says in words what was proven about a contact.
 func proofText(s directory.Standing) string {

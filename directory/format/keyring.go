@@ -86,7 +86,7 @@ func keyringExporter() Exporter {
 	return Exporter{
 		Name: "keyring", About: "OpenPGP keys in ASCII armour, each once",
 		MediaType: "application/pgp-keys", Extension: ".asc",
-		write: writeKeys(func(w *bufio.Writer, t *directory.Team, k *directory.TeamKey) error {
+		write: writeKeys(func(w *bufio.Writer, t *directory.Team, k *directory.TeamKey, _ []byte) error {
 			_, err := fmt.Fprintf(w, "%s: %s\n%s\n\n%s\n\n", t.Handle, commentText(t.Name()), k.Fingerprint.Spaced(), strings.TrimSpace(k.Armor))
 			return err
 		}),
@@ -98,8 +98,8 @@ func keyringBinaryExporter() Exporter {
 	return Exporter{
 		Name: "keyring-binary", About: "OpenPGP keys as packets, each once",
 		MediaType: "application/octet-stream", Extension: ".gpg",
-		write: writeKeys(func(w *bufio.Writer, _ *directory.Team, k *directory.TeamKey) error {
-			_, err := w.Write(keyPackets(k.Key))
+		write: writeKeys(func(w *bufio.Writer, _ *directory.Team, _ *directory.TeamKey, packets []byte) error {
+			_, err := w.Write(packets)
 			return err
 		}),
 	}
@@ -107,7 +107,7 @@ func keyringBinaryExporter() Exporter {
 
 // writeKeys calls write with each key that can be read. Teams share keys, so
 // it remembers which have been written, 32 bytes for each.
-func writeKeys(write func(*bufio.Writer, *directory.Team, *directory.TeamKey) error) func(*bufio.Writer, ExportOptions, Teams) error {
+func writeKeys(write func(*bufio.Writer, *directory.Team, *directory.TeamKey, []byte) error) func(*bufio.Writer, ExportOptions, Teams) error {
 	return func(w *bufio.Writer, _ ExportOptions, teams Teams) error {
 		seen := map[[sha256.Size]byte]struct{}{}
 		for t, err := range teams {
@@ -117,11 +117,12 @@ func writeKeys(write func(*bufio.Writer, *directory.Team, *directory.TeamKey) er
 			for i := range t.Keys {
 				k := &t.Keys[i]
 				id := sha256.Sum256([]byte(k.Fingerprint))
-				if _, again := seen[id]; again || keyPackets(k.Key) == nil {
+				packets := keyPackets(k.Key)
+				if _, again := seen[id]; again || packets == nil {
 					continue
 				}
 				seen[id] = struct{}{}
-				if err := write(w, &t, k); err != nil {
+				if err := write(w, &t, k, packets); err != nil {
 					return fmt.Errorf("key %s: %w", k.Fingerprint, err)
 				}
 			}

@@ -187,3 +187,18 @@ func FuzzProse(f *testing.F) {
 		}
 	})
 }
+
+// Time grows with the length of a text, whatever is in it.
+func BenchmarkProse(b *testing.B) {
+	for name, unit := range map[string]string{"stars": "*", "brackets": "[", "links": "[x](", "ticks": "` `` ", "angles": "<", "autolinks": "<a@b ", "backslashes": `\`, "headings": "# Co-operation, Interaction\n", "lists": "* x\n", "text": "We guard the harbour.\n"} {
+		text := strings.Repeat(unit, 64<<10/len(unit))
+		for _, form := range []format.RFC2350Form{format.RFC2350HTML, format.RFC2350Markdown} {
+			b.Run(name+"/"+string(form), func(b *testing.B) {
+				b.SetBytes(int64(len(text)))
+				for b.Loop() {
+					render(b, directory.Profile{Prose: []directory.Section{{Number: "3.1", Language: "en", Text: text}}}, format.RFC2350Options{Form: form})
+				}
+			})
+		}
+	}
+}

@@ -30,7 +30,7 @@ var rights = map[string]struct {
 	}, all(200)},
 	"list-teams":           {func(*scene) request { return get("/v1/teams") }, all(200)},
 	"get-team":             {func(*scene) request { return get("/v1/teams/alpha") }, all(200)},
-	"export-teams":         {func(*scene) request { return get("/v1/export/vcard") }, all(200)},
+	"export-teams":         {func(*scene) request { return get("/v1/export/jscontact") }, all(200)},
 	"export-team":          {func(*scene) request { return get("/v1/teams/alpha/export/stix") }, all(200)},
 	"get-team-description": {func(*scene) request { return get("/v1/teams/alpha/rfc2350") }, all(200)},
 	"me":                   {func(*scene) request { return get("/v1/me") }, all(200)},

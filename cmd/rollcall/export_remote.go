@@ -1,90 +1,76 @@
 package main
 
 import (
+	"context"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
-	"strings"
-	"time"
 
+	apiclient "github.com/rollcall-csirt/rollcall/api/client"
 	"github.com/rollcall-csirt/rollcall/directory/format"
 )
 
 // exportRemote writes what a server exports.
 func (c *call) exportRemote(f *exportFlags) error {
-	r, err := c.newRemote(&lookupFlags{server: f.server, token: f.token})
+	o := apiclient.Options{UserAgent: "rollcall/" + version()} // without a limit of time: a whole directory takes as long as it takes
+	if !f.public {
+		o.Token = c.tokenFor(&lookupFlags{token: f.token})
+	}
+	known, err := apiclient.Open(f.server, o)
+	if err != nil {
+		return usage(c.cmd, "server: %v", bad(f.server, "not the URL of a server", "an address such as https://rollcall.example.org"))
+	}
+	base, err := url.Parse(f.server)
 	if err != nil {
 		return err
 	}
-	if f.public {
-		r.token = ""
-	}
-	// A whole directory takes as long as it takes; that nothing comes at all is
-	// told by the headers.
-	r.http.Timeout = 0
-	r.http.Transport.(*http.Transport).ResponseHeaderTimeout = time.Minute
-	path, accept := exportPath(c.args[0], f)
-	return c.output(f.output, func(out io.Writer) error { return c.download(r, path, accept, out) })
+	r := &remote{base: base, client: known}
+	return c.output(f.output, func(out io.Writer) error { return c.download(r, f, out) })
 }
 
-// exportPath returns what is asked of a server, and as what.
-func exportPath(name string, f *exportFlags) (path, accept string) {
-	v := url.Values{}
-	for key, value := range map[string]string{"country": string(f.filter.Country), "kind": f.kind, "sector": f.sector, "forum": f.filter.Forum, "state": f.state, "lang": f.language} {
-		if value != "" {
-			v.Set(key, value)
-		}
-	}
+// askExport asks a server for what the flags say, and returns the media type
+// that the answer must have.
+func (c *call) askExport(r *remote, f *exportFlags) (*http.Response, string, error) {
+	name, label := c.args[0], ""
 	if f.tlp != "" {
-		v.Set("tlp", string(f.label))
+		label = string(f.label)
 	}
-	if f.obfuscate {
-		v.Set("obfuscate", "true")
+	if name == "rfc2350" {
+		media := f.description.Form.MediaType()
+		accept := func(_ context.Context, q *http.Request) error { q.Header.Set("Accept", media); return nil }
+		answer, err := r.client.GetTeamDescription(c.ctx, f.team, &apiclient.GetTeamDescriptionParams{
+			Lang: string(f.description.Language), Tlp: label, Obfuscate: f.obfuscate}, accept)
+		return answer, media, err
 	}
-	path, accept = "/v1/export/"+name, "*/*"
-	switch {
-	case name == "rfc2350":
-		accept, _, _ = strings.Cut(f.description.Form.MediaType(), ";")
-		path = "/v1/teams/" + url.PathEscape(f.team) + "/rfc2350"
-	case f.team != "":
-		path = "/v1/teams/" + url.PathEscape(f.team) + "/export/" + name
+	e, _ := format.FindExporter(name)
+	if f.team != "" {
+		answer, err := r.client.ExportTeam(c.ctx, f.team, name, &apiclient.ExportTeamParams{Tlp: label})
+		return answer, e.MediaType, err
 	}
-	if len(v) > 0 {
-		path += "?" + v.Encode()
-	}
-	e, ok := format.FindExporter(name)
-	if ok {
-		accept = e.MediaType
-	}
-	return path, accept
+	answer, err := r.client.ExportTeams(c.ctx, name, &apiclient.ExportTeamsParams{
+		Country: string(f.filter.Country), Kind: apiclient.ExportTeamsParamsKind(f.kind), Sector: apiclient.ExportTeamsParamsSector(f.sector),
+		Forum: f.filter.Forum, State: apiclient.ExportTeamsParamsState(f.state), Tlp: label})
+	return answer, e.MediaType, err
 }
 
 // download copies an answer to out. An answer that the server cut off is an
 // error, by the length or the last chunk that it lacks.
-func (c *call) download(r *remote, path, accept string, out io.Writer) error {
-	request, err := http.NewRequestWithContext(c.ctx, http.MethodGet, r.base.String()+path, nil)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Accept", accept)
-	request.Header.Set("User-Agent", "rollcall/"+version())
-	if r.token != "" {
-		request.Header.Set("Authorization", "Bearer "+r.token)
-	}
-	response, err := r.http.Do(request)
+func (c *call) download(r *remote, f *exportFlags, out io.Writer) error {
+	answer, media, err := c.askExport(r, f)
 	if err != nil {
 		return r.unreachable(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read or is useless
-	if response.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, mostAnswer)) // what there is of it
-		return r.refused(response, text)
+	defer answer.Body.Close() //nolint:errcheck // it was read or is useless
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<20)) // what there is of it
+		return notAsked("server %s: %w", r.base.Redacted(), apiclient.Failure(answer, text))
 	}
-	media, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
-	if want, _, _ := strings.Cut(accept, ";"); media != want {
+	got, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
+	if want, _, _ := mime.ParseMediaType(media); got != want {
 		return notAsked("server %s: it answers, but not as Rollcall does; want the URL of a Rollcall server", r.base.Redacted())
 	}
-	body := &remoteBody{body: response.Body}
+	body := &remoteBody{body: answer.Body}
 	if _, err = io.Copy(out, body); body.err != nil {
 		return r.unreachable(body.err)
 	}

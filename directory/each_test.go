@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/store/storetest"
 )
 
 // handlesOf collects the handles of an iteration and its error.
@@ -45,7 +47,13 @@ func manyRecords(n int) []directory.Record {
 // fill writes records into the store.
 func (d door) fill(records []directory.Record) {
 	d.t.Helper()
-	err := d.store.Update(context.Background(), func(tx directory.Tx) error {
+	if err := put(d.store, records); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func put(store directory.Store, records []directory.Record) error {
+	return store.Update(context.Background(), func(tx directory.Tx) error {
 		first, err := tx.NextSeq(len(records))
 		writes := make([]directory.TeamWrite, len(records))
 		for i, r := range records {
@@ -54,9 +62,6 @@ func (d door) fill(records []directory.Record) {
 		}
 		return errors.Join(err, tx.PutTeams(writes))
 	})
-	if err != nil {
-		d.t.Fatal(err)
-	}
 }
 
 func indexHolding(records []directory.Record) *directory.Index {
@@ -216,4 +221,69 @@ func TestAtMost(t *testing.T) {
 			}
 		}
 	}
+}
+
+// BenchmarkEach reads 100,000 teams, from the store page by page and from the
+// index; all-at-once is the baseline, one list of all of them. live-MB is the
+// most memory in use at any of five moments above that at the start.
+func BenchmarkEach(b *testing.B) {
+	const n = 100_000
+	records := manyRecords(n)
+	_, db := storetest.SQLite().Open(b)
+	d, err := directory.New(directory.Config{Store: db})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for part := range slices.Chunk(records, 10_000) {
+		if err := put(db, part); err != nil {
+			b.Fatal(err)
+		}
+	}
+	x := indexHolding(records)
+	ctx := context.Background()
+	for name, each := range map[string]func() iter.Seq2[directory.Team, error]{
+		"store": func() iter.Seq2[directory.Team, error] {
+			return d.Each(ctx, directory.Nobody(), directory.Filter{}, directory.Policy{}, now)
+		},
+		"index": func() iter.Seq2[directory.Team, error] {
+			return x.Each(ctx, directory.Nobody(), directory.Filter{}, directory.Policy{}, now)
+		},
+		"all-at-once": func() iter.Seq2[directory.Team, error] {
+			list, err := d.Teams(ctx, directory.Nobody(), directory.TeamFilter{})
+			return func(yield func(directory.Team, error) bool) {
+				for _, t := range list {
+					if !yield(t, err) {
+						return
+					}
+				}
+			}
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				for _, err := range each() {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "teams/s")
+			b.StopTimer()
+			least, most, i := inUse(), uint64(0), 0
+			for range each() {
+				if i++; i%(n/5) == 0 {
+					most = max(most, inUse())
+				}
+			}
+			b.ReportMetric(float64(int64(most)-int64(least))/(1<<20), "live-MB")
+		})
+	}
+}
+
+// inUse is what the heap holds after a collection.
+func inUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

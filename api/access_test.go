@@ -28,15 +28,18 @@ var rights = map[string]struct {
 	"lookup-batch": {func(*scene) request {
 		return request{method: "POST", path: "/v1/lookup", body: `{"queries":["192.0.2.1"]}`}
 	}, all(200)},
-	"list-teams": {func(*scene) request { return get("/v1/teams") }, all(200)},
-	"get-team":   {func(*scene) request { return get("/v1/teams/alpha") }, all(200)},
-	"changes":    {func(*scene) request { return get("/v1/changes?after=0") }, all(200)},
-	"snapshot":   {func(*scene) request { return get("/v1/snapshot") }, all(200)},
-	"me":         {func(*scene) request { return get("/v1/me") }, all(200)},
-	"healthz":    {func(*scene) request { return get("/healthz") }, all(200)},
-	"readyz":     {func(*scene) request { return get("/readyz") }, all(200)},
-	"problem":    {func(*scene) request { return get("/problems/if-match.syntax") }, all(200)},
-	"metrics":    {func(*scene) request { return get("/metrics") }, all(200)},
+	"list-teams":           {func(*scene) request { return get("/v1/teams") }, all(200)},
+	"get-team":             {func(*scene) request { return get("/v1/teams/alpha") }, all(200)},
+	"changes":              {func(*scene) request { return get("/v1/changes?after=0") }, all(200)},
+	"snapshot":             {func(*scene) request { return get("/v1/snapshot") }, all(200)},
+	"me":                   {func(*scene) request { return get("/v1/me") }, all(200)},
+	"healthz":              {func(*scene) request { return get("/healthz") }, all(200)},
+	"readyz":               {func(*scene) request { return get("/readyz") }, all(200)},
+	"problem":              {func(*scene) request { return get("/problems/if-match.syntax") }, all(200)},
+	"metrics":              {func(*scene) request { return get("/metrics") }, all(200)},
+	"export-teams":         {func(*scene) request { return get("/v1/export/jscontact") }, all(200)},
+	"export-team":          {func(*scene) request { return get("/v1/teams/alpha/export/stix") }, all(200)},
+	"get-team-description": {func(*scene) request { return get("/v1/teams/alpha/rfc2350") }, all(200)},
 
 	// A secretariat that names no forum of its own creates nothing.
 	"create-team": {func(*scene) request {

@@ -118,6 +118,8 @@ func (s *Server) register() {
 	s.registerParts()
 	s.registerChanges()
 	s.registerSnapshot()
+	s.registerExport()
+	s.registerRFC2350()
 	s.registerTokens()
 	s.registerAudit()
 	s.registerReference()

@@ -43,6 +43,7 @@ func Codes() []directory.CodeInfo {
 		{Code: "cursor.syntax", Title: "A page begins at the next of the page before", Advice: "Send next as it was given, or nothing for the first page."},
 		{Code: "designation.unknown", Title: "The team has this designation", Advice: "Write country and scope as AT-national."},
 		{Code: "diff.order", Title: "A comparison goes from the older revision to the newer", Advice: "Change from and to."},
+		{Code: "export.format", Title: "There is a format of this name to export teams in", Advice: "Use one that the API document names."},
 		{Code: "if-match.syntax", Title: "If-Match has one ETag of a team", Spec: "RFC 9110 section 13.1.1", Advice: `Send the ETag as it was given, such as "7", or *.`},
 		{Code: "if-none-match.syntax", Title: "If-None-Match is *, and alone", Spec: "RFC 9110 section 13.1.2", Advice: "Send * to add a team at a chosen id, If-Match to change one."},
 		{Code: "item.exists", Title: "A list has each item once", Advice: "Change the one that is there."},

@@ -1,6 +1,14 @@
 package api
 
-import "github.com/danielgtaylor/huma/v2"
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/rollcall-csirt/rollcall/directory/format"
+)
 
 // Document is the document as Huma holds it, for the tests that walk it.
 func Document() *huma.OpenAPI { return described() }
@@ -16,3 +24,15 @@ func CachedAnswers(s *Server) int {
 
 // CachedForms returns how many forms of answers the server keeps.
 func CachedForms(s *Server) int { return len(s.cache.Load().forms.m) }
+
+// Streaming serves what stream makes of teams, as the operation does.
+func Streaming(s *Server, e format.Exporter, teams func() format.Teams) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.serve(w, r, func(w http.ResponseWriter, r *http.Request, c *call) int {
+			c.r, c.w = r, w
+			hc := humago.NewContext(&huma.Operation{}, r.WithContext(context.WithValue(r.Context(), callKey{}, c)), w)
+			s.stream(hc, e, "x", teams(), s.cfg.Now())
+			return hc.Status()
+		})
+	})
+}

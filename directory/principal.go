@@ -43,6 +43,9 @@ type Principal struct {
 	Forum  string   // the forum a secretariat keeps
 	Scopes []Scope  // nil is all that the role allows
 	Forums []string // forums whose AMBER the principal may see: those of its team, or the one it keeps
+	// AtMost is the strictest label that the principal asks to see, for what it
+	// is going to hand on; "" is all that it may. It never shows more.
+	AtMost TLP
 }
 
 // Nobody is the principal of a request without credentials.

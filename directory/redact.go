@@ -10,7 +10,7 @@ func (p *Principal) Sees(label TLP, t *Team) bool {
 	switch {
 	case rank == 0:
 		return true
-	case !p.may(ScopeRead):
+	case !p.may(ScopeRead), p.AtMost != "" && rank > p.AtMost.rank():
 		return false
 	case p.Role == Operator:
 		return true

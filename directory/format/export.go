@@ -41,7 +41,13 @@ type ExportOptions struct {
 // Exporters lists the formats that several teams can be written in, in the
 // order in which help shows them. The list is new with each call.
 func Exporters() []Exporter {
-	return []Exporter{}
+	return []Exporter{
+		vcardExporter(),
+		jscontactExporter(),
+		stixExporter(),
+		keyringExporter(),
+		keyringBinaryExporter(),
+	}
 }
 
 // FindExporter returns the exporter with that name.

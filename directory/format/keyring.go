@@ -1,10 +1,11 @@
 package format
 
 import (
+	"bufio"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"strings"
 
@@ -78,26 +79,59 @@ func keyringRecord(k directory.Key, row int) *directory.SourceRecord {
 	return r
 }
 
-// WriteKeyring writes the keys of teams, armoured and each once, with the team
-// and the fingerprint above every block; programs pass over text between
-// blocks. It writes all that the teams hold: redact them before.
-func WriteKeyring(w io.Writer, teams iter.Seq[*directory.Team]) error {
-	seen := map[directory.Fingerprint]bool{}
-	for t := range teams {
-		for _, k := range t.Keys {
-			if k.Armor == "" || seen[k.Fingerprint] {
-				continue
+// keyringExporter writes the keys of all teams, armoured and each once, with
+// the team and the fingerprint above every block; programs pass over text
+// between blocks.
+func keyringExporter() Exporter {
+	return Exporter{
+		Name: "keyring", About: "OpenPGP keys in ASCII armour, each once",
+		MediaType: "application/pgp-keys", Extension: ".asc",
+		write: writeKeys(func(w *bufio.Writer, t *directory.Team, k *directory.TeamKey, _ []byte) error {
+			_, err := fmt.Fprintf(w, "%s: %s\n%s\n\n%s\n\n", t.Handle, commentText(t.Name()), k.Fingerprint.Spaced(), strings.TrimSpace(k.Armor))
+			return err
+		}),
+	}
+}
+
+// keyringBinaryExporter writes the same keys as packets.
+func keyringBinaryExporter() Exporter {
+	return Exporter{
+		Name: "keyring-binary", About: "OpenPGP keys as packets, each once",
+		MediaType: "application/octet-stream", Extension: ".gpg",
+		write: writeKeys(func(w *bufio.Writer, _ *directory.Team, _ *directory.TeamKey, packets []byte) error {
+			_, err := w.Write(packets)
+			return err
+		}),
+	}
+}
+
+// writeKeys calls write with each key that can be read. Teams share keys, so
+// it remembers which have been written, 32 bytes for each.
+func writeKeys(write func(*bufio.Writer, *directory.Team, *directory.TeamKey, []byte) error) func(*bufio.Writer, ExportOptions, Teams) error {
+	return func(w *bufio.Writer, _ ExportOptions, teams Teams) error {
+		seen := map[[sha256.Size]byte]struct{}{}
+		for t, err := range teams {
+			if err != nil {
+				return err
 			}
-			seen[k.Fingerprint] = true
-			if _, err := fmt.Fprintf(w, "%s: %s\n%s\n\n%s\n\n", t.Handle, commentText(t.Name()), k.Fingerprint.Spaced(), strings.TrimSpace(k.Armor)); err != nil {
-				return fmt.Errorf("key %s: %w", k.Fingerprint, err)
+			for i := range t.Keys {
+				k := &t.Keys[i]
+				id := sha256.Sum256([]byte(k.Fingerprint))
+				packets := keyPackets(k.Key)
+				if _, again := seen[id]; again || packets == nil {
+					continue
+				}
+				seen[id] = struct{}{}
+				if err := write(w, &t, k, packets); err != nil {
+					return fmt.Errorf("key %s: %w", k.Fingerprint, err)
+				}
 			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // commentText keeps a name from ending its line or looking like armour.
 func commentText(s string) string {
-	return strings.ReplaceAll(strings.Join(strings.Fields(s), " "), "--", "- -")
+	return strings.ReplaceAll(oneLine(s), "--", "- -")
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -127,34 +125,25 @@ func TestKeyringRefused(t *testing.T) {
 }
 
 func TestWriteKeyring(t *testing.T) {
-	teams := []*directory.Team{
+	teams := []directory.Team{
 		{Handle: "one", Profile: directory.Profile{Names: directory.Names{Short: "One\n-----BEGIN PGP MESSAGE-----"},
 			Keys: []directory.TeamKey{{Key: aKey(t, "good")}, {Key: directory.Key{Fingerprint: "0123456789ABCDEF0123456789ABCDEF01234567"}}}}},
 		{Handle: "two", Profile: directory.Profile{Keys: []directory.TeamKey{{Key: aKey(t, "good")}, {Key: aKey(t, "other")}}}},
 	}
 	var b bytes.Buffer
-	if err := format.WriteKeyring(&b, slices.Values(teams)); err != nil {
-		t.Fatal(err)
-	}
+	write(t, &b, "keyring", teams...)
 	want := []string{"1:" + short(t, "good") + "[good@example.org]", "2:" + short(t, "other") + "[other@example.org]"}
 	got, fatal := keyring(t, b.Bytes())
 	if fatal != nil {
 		t.Fatal(fatal)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Keyring(WriteKeyring) (-want +got):\n%s\n%s", diff, b.String())
+		t.Errorf("Keyring of an exported keyring (-want +got):\n%s\n%s", diff, b.String())
 	}
 	if !strings.Contains(b.String(), "one: One - ") || !strings.Contains(b.String(), aKey(t, "other").Fingerprint.Spaced()) {
 		t.Errorf("the blocks do not say whose they are:\n%s", b.String())
 	}
-	if err := format.WriteKeyring(closedFile{}, slices.Values(teams)); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("WriteKeyring to a closed file = %v", err)
-	}
 }
-
-type closedFile struct{}
-
-func (closedFile) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 func FuzzKeyring(f *testing.F) {
 	for _, n := range []string{"good", "twoids", "revoked", "signature", "message"} {

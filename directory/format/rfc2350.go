@@ -233,7 +233,7 @@ func genericName(s string) bool {
 func plainLine(l string) string {
 	l = strings.TrimSpace(l)
 	l = strings.TrimLeft(l, "*-+>• ")
-	return strings.Trim(strings.NewReplacer("**", "", "__", "", "`", "").Replace(l), ` "“”*_`)
+	return strings.Trim(strings.NewReplacer("**", "", "__", "", "`", "", `\<`, "<", `\[`, "[").Replace(l), ` "“”*_`)
 }
 
 func nameText(s string, most int) string {

@@ -294,11 +294,11 @@ func render(t testing.TB, p directory.Profile, o format.RFC2350Options) string {
 func TestWriteRFC2350FromTheRecord(t *testing.T) {
 	p := fullProfile(t)
 	golden(t, "rfc2350/record.txt", []byte(render(t, p, format.RFC2350Options{})))
-	golden(t, "rfc2350/record.md", []byte(render(t, p, format.RFC2350Options{Markdown: true, Language: "de", Obfuscate: true})))
+	golden(t, "rfc2350/record.md", []byte(render(t, p, format.RFC2350Options{Form: format.RFC2350Markdown, Language: "de", Obfuscate: true})))
 }
 
 func TestWriteRFC2350HasEveryHeading(t *testing.T) {
-	for _, o := range []format.RFC2350Options{{}, {Markdown: true}} {
+	for _, o := range []format.RFC2350Options{{}, {Form: format.RFC2350Markdown}} {
 		text := render(t, directory.Profile{}, o)
 		at := 0
 		for _, s := range directory.Sections() {
@@ -322,7 +322,7 @@ func TestRFC2350RoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, o := range []format.RFC2350Options{{}, {Markdown: true}} {
+		for _, o := range []format.RFC2350Options{{}, {Form: format.RFC2350Markdown}} {
 			again, _, err := document(t, render(t, first.Profile, o))
 			if err != nil {
 				t.Fatal(err)
@@ -332,7 +332,7 @@ func TestRFC2350RoundTrip(t *testing.T) {
 				return !slices.ContainsFunc(want.Prose, func(w directory.Section) bool { return w.Number == s.Number })
 			})
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("markdown %v: read, written and read again (-first +again):\n%s", o.Markdown, diff)
+				t.Errorf("%q: read, written and read again (-first +again):\n%s", o.Form, diff)
 			}
 		}
 	}
@@ -385,7 +385,7 @@ func TestRealRFC2350(t *testing.T) {
 	if len(want) != len(directory.Sections()) {
 		t.Fatalf("the real document has %d sections, want %d", len(want), len(directory.Sections()))
 	}
-	got := sectionsOf(render(t, p, format.RFC2350Options{Markdown: true}))
+	got := sectionsOf(render(t, p, format.RFC2350Options{Form: format.RFC2350Markdown}))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("read and written again (-real +ours):\n%s", diff)
 	}
@@ -430,7 +430,7 @@ func FuzzRFC2350(f *testing.F) {
 		if _, bad := format.ProfileFrom(format.ProfileTo(r.Profile)); len(bad) > 0 {
 			t.Fatalf("the profile does not survive the wire: %v", bad)
 		}
-		again, _, err := document(t, render(t, r.Profile, format.RFC2350Options{Markdown: true}))
+		again, _, err := document(t, render(t, r.Profile, format.RFC2350Options{Form: format.RFC2350Markdown}))
 		if err != nil && len(r.Profile.Contacts) > 0 {
 			t.Fatalf("what was written can't be read: %v", err)
 		}

@@ -6,117 +6,229 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
+// RFC2350Form is how a description is rendered.
+type RFC2350Form string
+
+// The forms.
+const (
+	RFC2350Text     RFC2350Form = "text"
+	RFC2350Markdown RFC2350Form = "markdown"
+	RFC2350HTML     RFC2350Form = "html"
+)
+
+// MediaType returns the media type of the form.
+func (f RFC2350Form) MediaType() string {
+	switch f {
+	case RFC2350Markdown:
+		return "text/markdown; charset=utf-8" // RFC 7763
+	case RFC2350HTML:
+		return "text/html; charset=utf-8"
+	}
+	return "text/plain; charset=utf-8"
+}
+
 // RFC2350Options say how a description is written. The zero value is plain
 // text in English with addresses that a program can read.
 type RFC2350Options struct {
-	Markdown  bool
-	Language  directory.Language // of the prose; where a section lacks it, another language stands in. "" is en
-	Obfuscate bool               // write name(at)example(dot)org
+	Form RFC2350Form // "" is text
+	// Language is that of the prose; "" is en. Where a section lacks it, its
+	// nearest relative stands in (de for de-AT and the other way round), else
+	// English, else any language that there is.
+	Language  directory.Language
+	Obfuscate bool // write name(at)example(dot)org
 }
 
-// WriteRFC2350 writes t in the form of RFC 2350 appendix D: every heading in
-// order, with the team's prose, and from the record where there is no prose.
-// A section about which nothing is known says "None available.".
-//
-// It writes all that t holds: redact t before. The label under section 1 is
-// the strictest of what is written.
-func WriteRFC2350(w io.Writer, t *directory.Team, o RFC2350Options) error {
-	out := bufio.NewWriter(w)
-	r := rendering{team: t, options: o}
-	title := "Description of " + t.Name() + " according to RFC 2350"
-	if o.Markdown {
-		fmt.Fprintf(out, "# %s\n", title)
-	} else {
-		fmt.Fprintf(out, "%s\n%s\n", title, strings.Repeat("=", len([]rune(title))))
+// RFC2350Document is a team's description, section by section.
+type RFC2350Document struct {
+	ID        string           `json:"id" format:"uuid" doc:"The team's id" example:"5694da62-6314-4565-9c4d-1298538826be"`
+	Handle    string           `json:"handle" doc:"The team's handle" example:"example-csirt"`
+	Title     string           `json:"title" doc:"Title of the document" example:"Description of EXAMPLE-CSIRT according to RFC 2350"`
+	Label     string           `json:"label" enum:"clear,green,amber,amber+strict,red" doc:"The strictest TLP 2.0 label of what the document shows"`
+	Revision  int64            `json:"revision" doc:"The team's revision" example:"7"`
+	Updated   time.Time        `json:"updated" format:"date-time" doc:"When the team was last written"`
+	Language  string           `json:"language" doc:"The language that was asked for" example:"de"`
+	Languages []string         `json:"languages" doc:"The languages that the team's prose is in" example:"[\"de\",\"en\"]"`
+	Sections  []RFC2350Section `json:"sections" doc:"All sections of RFC 2350 appendix D, in order"`
+	Withheld  []string         `json:"withheld,omitzero" doc:"Fields of which the viewer does not see everything" example:"[\"contacts\"]"`
+}
+
+// RFC2350Section is one section of a description.
+type RFC2350Section struct {
+	Number   string `json:"number" doc:"Number in RFC 2350 appendix D" example:"3.1"`
+	Title    string `json:"title" doc:"Heading of the template" example:"Mission Statement"`
+	Text     string `json:"text,omitzero" doc:"Markdown where it is the team's prose, else plain text; absent where nothing is known" example:"We guard the network of Example University."`
+	Language string `json:"language,omitzero" doc:"Language of the text, which may be another than was asked for" example:"en"`
+	Source   string `json:"source" enum:"prose,record,none" doc:"Whether the team wrote the text or it was made from the record" example:"prose"`
+}
+
+// DescribeRFC2350 returns the description of t in the form of RFC 2350
+// appendix D: every section in order, with the team's prose, and from the
+// record where there is no prose. It shows all that t holds: redact t before.
+// Its label is the strictest of what is shown.
+func DescribeRFC2350(t *directory.Team, o RFC2350Options) RFC2350Document {
+	if o.Language == "" {
+		o.Language = "en"
 	}
-	sections := directory.Sections()
-	for i, s := range sections {
-		fmt.Fprintf(out, "\n%s\n", r.heading(s))
-		parent := i+1 < len(sections) && strings.HasPrefix(sections[i+1].Number, s.Number+".")
-		text := r.section(s.Number)
-		if text == "" && !parent {
-			text = "None available."
+	r := rendering{team: t, options: o}
+	d := RFC2350Document{
+		ID: string(t.ID), Handle: string(t.Handle), Title: "Description of " + oneLine(t.Name()) + " according to RFC 2350",
+		Label: string(r.label()), Revision: t.Revision, Updated: utc(t.Updated), Language: string(o.Language), Withheld: t.Withheld,
+		Languages: []string{},
+	}
+	for _, s := range t.Prose {
+		if !slices.Contains(d.Languages, string(s.Language)) {
+			d.Languages = append(d.Languages, string(s.Language))
 		}
-		if text != "" {
-			fmt.Fprintf(out, "\n%s\n", text)
-		}
+	}
+	slices.Sort(d.Languages)
+	for _, s := range directory.Sections() {
+		d.Sections = append(d.Sections, r.section(s))
+	}
+	return d
+}
+
+// WriteRFC2350 writes the description of t, which is that of
+// [DescribeRFC2350], in the form that o asks for. A section about which
+// nothing is known says "None available.".
+func WriteRFC2350(w io.Writer, t *directory.Team, o RFC2350Options) error {
+	d := DescribeRFC2350(t, o)
+	out := bufio.NewWriter(w)
+	switch o.Form {
+	case RFC2350HTML:
+		d.writeHTML(out)
+	case RFC2350Markdown:
+		d.writeMarkdown(out)
+	default:
+		d.writeText(out)
 	}
 	return out.Flush()
 }
 
-// rendering is one description being written.
+func (d *RFC2350Document) writeText(out *bufio.Writer) {
+	fmt.Fprintf(out, "%s\n%s\n", d.Title, strings.Repeat("=", len([]rune(d.Title))))
+	for _, s := range d.Sections {
+		fmt.Fprintf(out, "\n%s %s\n", s.heading(), s.Title)
+		if text := d.body(s); text != "" {
+			fmt.Fprintf(out, "\n%s\n", text)
+		}
+	}
+}
+
+func (d *RFC2350Document) writeMarkdown(out *bufio.Writer) {
+	fmt.Fprintf(out, "# %s\n", factMarkdown(d.Title))
+	for _, s := range d.Sections {
+		fmt.Fprintf(out, "\n%s %s %s\n", strings.Repeat("#", s.depth()+1), s.heading(), s.Title)
+		text := d.body(s)
+		if s.Source != "prose" {
+			text = factMarkdown(text)
+		}
+		if text != "" {
+			fmt.Fprintf(out, "\n%s\n", proseMarkdown(text))
+		}
+	}
+}
+
+// body is the text of a section, with the label of the document in its first.
+func (d *RFC2350Document) body(s RFC2350Section) string {
+	switch {
+	case s.Number == "1":
+		return strings.TrimRight("TLP:"+strings.ToUpper(d.Label)+"\n\n"+s.Text, "\n")
+	case s.Text == "" && !s.parent():
+		return "None available."
+	}
+	return s.Text
+}
+
+func (s RFC2350Section) heading() string {
+	if !strings.Contains(s.Number, ".") {
+		return s.Number + "."
+	}
+	return s.Number
+}
+
+// depth is 1 for a section, 2 for a part of it, 3 for a part of that.
+func (s RFC2350Section) depth() int { return strings.Count(s.Number, ".") + 1 }
+
+// parent reports whether the template has parts of the section.
+func (s RFC2350Section) parent() bool {
+	return slices.ContainsFunc(directory.Sections(), func(o directory.SectionInfo) bool { return strings.HasPrefix(o.Number, s.Number+".") })
+}
+
+// rendering is one description being made.
 type rendering struct {
 	team    *directory.Team
 	options RFC2350Options
 }
 
-func (r rendering) heading(s directory.SectionInfo) string {
-	number := s.Number
-	if !strings.Contains(number, ".") {
-		number += "."
+// section returns a section: prose, else what the record says.
+func (r rendering) section(info directory.SectionInfo) RFC2350Section {
+	s := RFC2350Section{Number: info.Number, Title: info.Title, Source: "none"}
+	if prose := r.prose(info.Number); prose != nil {
+		s.Text, s.Language, s.Source = strings.Trim(written(prose.Text), "\n"), string(prose.Language), "prose"
 	}
-	if r.options.Markdown {
-		return strings.Repeat("#", strings.Count(s.Number, ".")+2) + " " + number + " " + s.Title
+	if info.Number == "2.8" {
+		s.Text = r.keys(s.Text)
+	} else if s.Text == "" {
+		s.Text = written(r.facts(info.Number))
 	}
-	return number + " " + s.Title
-}
-
-// section returns the text of a section: prose, else what the record says.
-func (r rendering) section(number string) string {
-	text := r.prose(number)
 	switch {
-	case number == "1":
-		text = strings.TrimRight("TLP:"+strings.ToUpper(string(r.label()))+"\n\n"+text, "\n")
-	case number == "2.8":
-		text = r.keys(text)
-	case text == "":
-		text = r.facts(number)
+	case s.Text == "":
+		s.Language, s.Source = "", "none"
+	case s.Source == "none":
+		s.Language, s.Source = "en", "record"
 	}
-	return text
+	return s
 }
 
-// prose returns the text of a section in the wanted language, else in English,
-// else in whichever there is.
-func (r rendering) prose(number string) string {
-	want := r.options.Language
-	if want == "" {
-		want = "en"
-	}
-	best, text := -1, ""
-	for _, s := range r.team.Prose {
-		rank := slices.Index([]directory.Language{"en", want}, s.Language)
-		if s.Language == want {
-			rank = 2
-		}
-		if s.Number == number && (text == "" || rank > best) {
-			best, text = rank, strings.Trim(s.Text, "\n")
+// prose returns the text of a section in the language nearest to the wanted
+// one; nil for none.
+func (r rendering) prose(number string) *directory.Section {
+	var found *directory.Section
+	best := -1
+	for i := range r.team.Prose {
+		s := &r.team.Prose[i]
+		if rank := languageRank(r.options.Language, s.Language); s.Number == number && s.Text != "" && rank > best {
+			best, found = rank, s
 		}
 	}
-	return text
+	return found
 }
 
-// label returns the strictest label among what is written.
+// languageRank says how well a language stands in for the wanted one, after
+// the look-up of RFC 4647 section 3.4.
+func languageRank(want, have directory.Language) int {
+	primary := func(l directory.Language) string {
+		tag, _, _ := strings.Cut(strings.ToLower(string(l)), "-")
+		return tag
+	}
+	switch {
+	case strings.EqualFold(string(want), string(have)):
+		return 4
+	case primary(want) == strings.ToLower(string(have)):
+		return 3
+	case primary(want) == primary(have):
+		return 2
+	case primary(have) == "en":
+		return 1
+	}
+	return 0
+}
+
+// label returns the strictest label among what is shown.
 func (r rendering) label() directory.TLP {
-	order := []directory.TLP{directory.Clear, directory.Green, directory.Amber, directory.AmberStrict, directory.Red}
-	strictest := 0
-	see := func(l directory.TLP) { strictest = max(strictest, slices.Index(order, l)) }
-	for _, c := range r.team.Contacts {
-		see(c.Visibility)
-	}
-	for _, k := range r.team.Keys {
-		see(k.Visibility)
-	}
+	labels := reachLabels(r.team)
 	for _, s := range r.team.Prose {
-		see(s.Visibility)
+		labels = append(labels, s.Visibility)
 	}
 	for _, x := range r.team.Resources {
-		see(x.Visibility)
+		labels = append(labels, x.Visibility)
 	}
-	return order[strictest]
+	return strictest(labels)
 }
 
 // facts writes what the record says about a section.
@@ -153,8 +265,9 @@ func (r rendering) facts(number string) string {
 	return ""
 }
 
+// labelled writes a value of one line.
 func labelled(label, value string) string {
-	if value == "" {
+	if value = oneLine(value); value == "" {
 		return ""
 	}
 	return label + ": " + value
@@ -165,7 +278,11 @@ func list(items []string) string {
 	if len(items) == 0 {
 		return ""
 	}
-	return "* " + strings.Join(items, "\n* ")
+	lines := make([]string, len(items))
+	for i := range items {
+		lines[i] = "* " + oneLine(items[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // paragraphs joins the parts that are not empty.
@@ -278,10 +395,8 @@ func (r rendering) keys(text string) string {
 			}
 			parts = append(parts, list(facts))
 		}
-		if armor := strings.TrimSpace(k.Armor); armor != "" && r.options.Markdown {
-			parts = append(parts, "```text\n"+armor+"\n```")
-		} else if armor != "" {
-			parts = append(parts, armor)
+		if keyPackets(k.Key) != nil {
+			parts = append(parts, strings.TrimSpace(written(k.Armor)))
 		}
 	}
 	return paragraphs(parts...)

@@ -166,6 +166,47 @@ const (
 	ContactVisibilityRed         ContactVisibility = "red"
 )
 
+// Defines values for ContactPatchChannel.
+const (
+	ContactPatchChannelChat  ContactPatchChannel = "chat"
+	ContactPatchChannelEmail ContactPatchChannel = "email"
+	ContactPatchChannelPhone ContactPatchChannel = "phone"
+	ContactPatchChannelUrl   ContactPatchChannel = "url"
+)
+
+// Defines values for ContactPatchClasses.
+const (
+	ContactPatchClassesAbusiveContent             ContactPatchClasses = "abusive-content"
+	ContactPatchClassesAvailability               ContactPatchClasses = "availability"
+	ContactPatchClassesFraud                      ContactPatchClasses = "fraud"
+	ContactPatchClassesInformationContentSecurity ContactPatchClasses = "information-content-security"
+	ContactPatchClassesInformationGathering       ContactPatchClasses = "information-gathering"
+	ContactPatchClassesIntrusionAttempts          ContactPatchClasses = "intrusion-attempts"
+	ContactPatchClassesIntrusions                 ContactPatchClasses = "intrusions"
+	ContactPatchClassesMaliciousCode              ContactPatchClasses = "malicious-code"
+	ContactPatchClassesOther                      ContactPatchClasses = "other"
+	ContactPatchClassesTest                       ContactPatchClasses = "test"
+	ContactPatchClassesVulnerable                 ContactPatchClasses = "vulnerable"
+)
+
+// Defines values for ContactPatchUses.
+const (
+	ContactPatchUsesAbuse          ContactPatchUses = "abuse"
+	ContactPatchUsesEmergency      ContactPatchUses = "emergency"
+	ContactPatchUsesGeneral        ContactPatchUses = "general"
+	ContactPatchUsesRepresentative ContactPatchUses = "representative"
+	ContactPatchUsesVulnerability  ContactPatchUses = "vulnerability"
+)
+
+// Defines values for ContactPatchVisibility.
+const (
+	ContactPatchVisibilityAmber       ContactPatchVisibility = "amber"
+	ContactPatchVisibilityAmberStrict ContactPatchVisibility = "amber+strict"
+	ContactPatchVisibilityClear       ContactPatchVisibility = "clear"
+	ContactPatchVisibilityGreen       ContactPatchVisibility = "green"
+	ContactPatchVisibilityRed         ContactPatchVisibility = "red"
+)
+
 // Defines values for DesignationScope.
 const (
 	DesignationScopeAcademic     DesignationScope = "academic"
@@ -175,6 +216,17 @@ const (
 	DesignationScopeNational     DesignationScope = "national"
 	DesignationScopeOther        DesignationScope = "other"
 	DesignationScopeSector       DesignationScope = "sector"
+)
+
+// Defines values for DesignationPatchScope.
+const (
+	DesignationPatchScopeAcademic     DesignationPatchScope = "academic"
+	DesignationPatchScopeCsirtNetwork DesignationPatchScope = "csirt-network"
+	DesignationPatchScopeGovernment   DesignationPatchScope = "government"
+	DesignationPatchScopeMilitary     DesignationPatchScope = "military"
+	DesignationPatchScopeNational     DesignationPatchScope = "national"
+	DesignationPatchScopeOther        DesignationPatchScope = "other"
+	DesignationPatchScopeSector       DesignationPatchScope = "sector"
 )
 
 // Defines values for EvidenceLevelName.
@@ -208,6 +260,24 @@ const (
 	KeyVisibilityClear       KeyVisibility = "clear"
 	KeyVisibilityGreen       KeyVisibility = "green"
 	KeyVisibilityRed         KeyVisibility = "red"
+)
+
+// Defines values for KeyInfoVisibility.
+const (
+	KeyInfoVisibilityAmber       KeyInfoVisibility = "amber"
+	KeyInfoVisibilityAmberStrict KeyInfoVisibility = "amber+strict"
+	KeyInfoVisibilityClear       KeyInfoVisibility = "clear"
+	KeyInfoVisibilityGreen       KeyInfoVisibility = "green"
+	KeyInfoVisibilityRed         KeyInfoVisibility = "red"
+)
+
+// Defines values for KeyPatchVisibility.
+const (
+	KeyPatchVisibilityAmber       KeyPatchVisibility = "amber"
+	KeyPatchVisibilityAmberStrict KeyPatchVisibility = "amber+strict"
+	KeyPatchVisibilityClear       KeyPatchVisibility = "clear"
+	KeyPatchVisibilityGreen       KeyPatchVisibility = "green"
+	KeyPatchVisibilityRed         KeyPatchVisibility = "red"
 )
 
 // Defines values for MaturityBy.
@@ -254,6 +324,19 @@ const (
 	MembershipStatusListed     MembershipStatus = "listed"
 	MembershipStatusMember     MembershipStatus = "member"
 	MembershipStatusSuspended  MembershipStatus = "suspended"
+)
+
+// Defines values for MembershipPatchStatus.
+const (
+	MembershipPatchStatusAccredited MembershipPatchStatus = "accredited"
+	MembershipPatchStatusAssociate  MembershipPatchStatus = "associate"
+	MembershipPatchStatusCandidate  MembershipPatchStatus = "candidate"
+	MembershipPatchStatusCertified  MembershipPatchStatus = "certified"
+	MembershipPatchStatusEnded      MembershipPatchStatus = "ended"
+	MembershipPatchStatusLiaison    MembershipPatchStatus = "liaison"
+	MembershipPatchStatusListed     MembershipPatchStatus = "listed"
+	MembershipPatchStatusMember     MembershipPatchStatus = "member"
+	MembershipPatchStatusSuspended  MembershipPatchStatus = "suspended"
 )
 
 // Defines values for MembershipStatusStatus.
@@ -381,6 +464,13 @@ const (
 	Ready ReadinessStatus = "ready"
 )
 
+// Defines values for ReferenceSetKind.
+const (
+	ReferenceSetKindAsnCountry    ReferenceSetKind = "asn-country"
+	ReferenceSetKindPrefixAsn     ReferenceSetKind = "prefix-asn"
+	ReferenceSetKindPrefixCountry ReferenceSetKind = "prefix-country"
+)
+
 // Defines values for ResourceClaim.
 const (
 	ResourceClaimConfirmed ResourceClaim = "confirmed"
@@ -404,6 +494,31 @@ const (
 	ResourceVisibilityClear       ResourceVisibility = "clear"
 	ResourceVisibilityGreen       ResourceVisibility = "green"
 	ResourceVisibilityRed         ResourceVisibility = "red"
+)
+
+// Defines values for ResourcePatchClaim.
+const (
+	ResourcePatchClaimConfirmed ResourcePatchClaim = "confirmed"
+	ResourcePatchClaimDeclared  ResourcePatchClaim = "declared"
+	ResourcePatchClaimDisputed  ResourcePatchClaim = "disputed"
+	ResourcePatchClaimListed    ResourcePatchClaim = "listed"
+)
+
+// Defines values for ResourcePatchType.
+const (
+	ResourcePatchTypeAsn     ResourcePatchType = "asn"
+	ResourcePatchTypeCountry ResourcePatchType = "country"
+	ResourcePatchTypeDomain  ResourcePatchType = "domain"
+	ResourcePatchTypePrefix  ResourcePatchType = "prefix"
+)
+
+// Defines values for ResourcePatchVisibility.
+const (
+	ResourcePatchVisibilityAmber       ResourcePatchVisibility = "amber"
+	ResourcePatchVisibilityAmberStrict ResourcePatchVisibility = "amber+strict"
+	ResourcePatchVisibilityClear       ResourcePatchVisibility = "clear"
+	ResourcePatchVisibilityGreen       ResourcePatchVisibility = "green"
+	ResourcePatchVisibilityRed         ResourcePatchVisibility = "red"
 )
 
 // Defines values for SectionVisibility.
@@ -543,6 +658,57 @@ const (
 	TeamPatchStatusInactive TeamPatchStatus = "inactive"
 )
 
+// Defines values for TeamPutKinds.
+const (
+	TeamPutKindsCommercial             TeamPutKinds = "commercial"
+	TeamPutKindsCoordination           TeamPutKinds = "coordination"
+	TeamPutKindsCsirt                  TeamPutKinds = "csirt"
+	TeamPutKindsEnterprise             TeamPutKinds = "enterprise"
+	TeamPutKindsGovernment             TeamPutKinds = "government"
+	TeamPutKindsIsac                   TeamPutKinds = "isac"
+	TeamPutKindsMilitary               TeamPutKinds = "military"
+	TeamPutKindsNational               TeamPutKinds = "national"
+	TeamPutKindsNationalResponsibility TeamPutKinds = "national-responsibility"
+	TeamPutKindsNren                   TeamPutKinds = "nren"
+	TeamPutKindsPirt                   TeamPutKinds = "pirt"
+	TeamPutKindsPsirt                  TeamPutKinds = "psirt"
+	TeamPutKindsPubliclyFunded         TeamPutKinds = "publicly-funded"
+	TeamPutKindsSector                 TeamPutKinds = "sector"
+	TeamPutKindsSoc                    TeamPutKinds = "soc"
+)
+
+// Defines values for TeamPutServices.
+const (
+	TeamPutServicesAnalysisAndSynthesis                TeamPutServices = "analysis-and-synthesis"
+	TeamPutServicesArtifactAndForensicEvidenceAnalysis TeamPutServices = "artifact-and-forensic-evidence-analysis"
+	TeamPutServicesAwarenessBuilding                   TeamPutServices = "awareness-building"
+	TeamPutServicesCommunication                       TeamPutServices = "communication"
+	TeamPutServicesCrisisManagementSupport             TeamPutServices = "crisis-management-support"
+	TeamPutServicesDataAcquisition                     TeamPutServices = "data-acquisition"
+	TeamPutServicesEventAnalysis                       TeamPutServices = "event-analysis"
+	TeamPutServicesExercises                           TeamPutServices = "exercises"
+	TeamPutServicesIncidentAnalysis                    TeamPutServices = "incident-analysis"
+	TeamPutServicesIncidentCoordination                TeamPutServices = "incident-coordination"
+	TeamPutServicesIncidentReportAcceptance            TeamPutServices = "incident-report-acceptance"
+	TeamPutServicesMitigationAndRecovery               TeamPutServices = "mitigation-and-recovery"
+	TeamPutServicesMonitoringAndDetection              TeamPutServices = "monitoring-and-detection"
+	TeamPutServicesTechnicalAndPolicyAdvisory          TeamPutServices = "technical-and-policy-advisory"
+	TeamPutServicesTrainingAndEducation                TeamPutServices = "training-and-education"
+	TeamPutServicesVulnerabilityAnalysis               TeamPutServices = "vulnerability-analysis"
+	TeamPutServicesVulnerabilityCoordination           TeamPutServices = "vulnerability-coordination"
+	TeamPutServicesVulnerabilityDisclosure             TeamPutServices = "vulnerability-disclosure"
+	TeamPutServicesVulnerabilityDiscovery              TeamPutServices = "vulnerability-discovery"
+	TeamPutServicesVulnerabilityReportIntake           TeamPutServices = "vulnerability-report-intake"
+	TeamPutServicesVulnerabilityResponse               TeamPutServices = "vulnerability-response"
+)
+
+// Defines values for TeamPutStatus.
+const (
+	TeamPutStatusActive   TeamPutStatus = "active"
+	TeamPutStatusForming  TeamPutStatus = "forming"
+	TeamPutStatusInactive TeamPutStatus = "inactive"
+)
+
 // Defines values for TokenRole.
 const (
 	TokenRoleConsumer    TokenRole = "consumer"
@@ -590,6 +756,46 @@ const (
 	LookupParamsClassVulnerable                 LookupParamsClass = "vulnerable"
 )
 
+// Defines values for DeleteReferenceParamsKind.
+const (
+	DeleteReferenceParamsKindAsnCountry    DeleteReferenceParamsKind = "asn-country"
+	DeleteReferenceParamsKindPrefixAsn     DeleteReferenceParamsKind = "prefix-asn"
+	DeleteReferenceParamsKindPrefixCountry DeleteReferenceParamsKind = "prefix-country"
+)
+
+// Defines values for GetReferenceParamsKind.
+const (
+	GetReferenceParamsKindAsnCountry    GetReferenceParamsKind = "asn-country"
+	GetReferenceParamsKindPrefixAsn     GetReferenceParamsKind = "prefix-asn"
+	GetReferenceParamsKindPrefixCountry GetReferenceParamsKind = "prefix-country"
+)
+
+// Defines values for PutReferenceParamsFormat.
+const (
+	PutReferenceParamsFormatPrefixAsn     PutReferenceParamsFormat = "prefix-asn"
+	PutReferenceParamsFormatPrefixCountry PutReferenceParamsFormat = "prefix-country"
+	PutReferenceParamsFormatRirDelegated  PutReferenceParamsFormat = "rir-delegated"
+)
+
+// Defines values for PutReferenceParamsKind.
+const (
+	PutReferenceParamsKindAsnCountry    PutReferenceParamsKind = "asn-country"
+	PutReferenceParamsKindPrefixAsn     PutReferenceParamsKind = "prefix-asn"
+	PutReferenceParamsKindPrefixCountry PutReferenceParamsKind = "prefix-country"
+)
+
+// Defines values for ListTeamsParamsSort.
+const (
+	ListTeamsParamsSortCountry      ListTeamsParamsSort = "country"
+	ListTeamsParamsSortHandle       ListTeamsParamsSort = "handle"
+	ListTeamsParamsSortMinusCountry ListTeamsParamsSort = "-country"
+	ListTeamsParamsSortMinusHandle  ListTeamsParamsSort = "-handle"
+	ListTeamsParamsSortMinusName    ListTeamsParamsSort = "-name"
+	ListTeamsParamsSortMinusUpdated ListTeamsParamsSort = "-updated"
+	ListTeamsParamsSortName         ListTeamsParamsSort = "name"
+	ListTeamsParamsSortUpdated      ListTeamsParamsSort = "updated"
+)
+
 // Defines values for ListTeamsParamsKind.
 const (
 	ListTeamsParamsKindCommercial             ListTeamsParamsKind = "commercial"
@@ -607,6 +813,38 @@ const (
 	ListTeamsParamsKindPubliclyFunded         ListTeamsParamsKind = "publicly-funded"
 	ListTeamsParamsKindSector                 ListTeamsParamsKind = "sector"
 	ListTeamsParamsKindSoc                    ListTeamsParamsKind = "soc"
+)
+
+// Defines values for ListTeamsParamsSector.
+const (
+	ListTeamsParamsSectorBanking               ListTeamsParamsSector = "banking"
+	ListTeamsParamsSectorChemical              ListTeamsParamsSector = "chemical"
+	ListTeamsParamsSectorCourier               ListTeamsParamsSector = "courier"
+	ListTeamsParamsSectorDigitalInfrastructure ListTeamsParamsSector = "digital-infrastructure"
+	ListTeamsParamsSectorDigitalProviders      ListTeamsParamsSector = "digital-providers"
+	ListTeamsParamsSectorDrinkingWater         ListTeamsParamsSector = "drinking-water"
+	ListTeamsParamsSectorEnergy                ListTeamsParamsSector = "energy"
+	ListTeamsParamsSectorFinancial             ListTeamsParamsSector = "financial"
+	ListTeamsParamsSectorFood                  ListTeamsParamsSector = "food"
+	ListTeamsParamsSectorHealth                ListTeamsParamsSector = "health"
+	ListTeamsParamsSectorIctServices           ListTeamsParamsSector = "ict-services"
+	ListTeamsParamsSectorManufacturing         ListTeamsParamsSector = "manufacturing"
+	ListTeamsParamsSectorPublicAdministration  ListTeamsParamsSector = "public-administration"
+	ListTeamsParamsSectorResearch              ListTeamsParamsSector = "research"
+	ListTeamsParamsSectorSpace                 ListTeamsParamsSector = "space"
+	ListTeamsParamsSectorTransport             ListTeamsParamsSector = "transport"
+	ListTeamsParamsSectorWasteManagement       ListTeamsParamsSector = "waste-management"
+	ListTeamsParamsSectorWasteWater            ListTeamsParamsSector = "waste-water"
+)
+
+// Defines values for ListTeamsParamsState.
+const (
+	ListTeamsParamsStateDisputed   ListTeamsParamsState = "disputed"
+	ListTeamsParamsStateDue        ListTeamsParamsState = "due"
+	ListTeamsParamsStateFailed     ListTeamsParamsState = "failed"
+	ListTeamsParamsStateOverdue    ListTeamsParamsState = "overdue"
+	ListTeamsParamsStateUnverified ListTeamsParamsState = "unverified"
+	ListTeamsParamsStateVerified   ListTeamsParamsState = "verified"
 )
 
 // Answer defines model for Answer.
@@ -896,6 +1134,72 @@ type ContactUses string
 // ContactVisibility TLP 2.0 label; absent is clear
 type ContactVisibility string
 
+// ContactList defines model for ContactList.
+type ContactList struct {
+	// Contacts Preferred ones first within a use
+	Contacts []Contact `json:"contacts"`
+
+	// Withheld There are more, which you may not see
+	Withheld bool `json:"withheld,omitempty,omitzero"`
+}
+
+// ContactPatch defines model for ContactPatch.
+type ContactPatch struct {
+	// Channel How the contact is reached
+	Channel ContactPatchChannel `json:"channel,omitempty,omitzero"`
+
+	// Classes RSIT incident classes; absent is all
+	Classes []ContactPatchClasses `json:"classes,omitempty,omitzero"`
+
+	// Evidence What was proven about the contact, when, how and until when
+	Evidence Evidence `json:"evidence,omitempty,omitzero"`
+
+	// Hours Weekly hours in the team's zone, or 24x7; absent: the team's
+	Hours string `json:"hours,omitempty,omitzero"`
+
+	// Id Stable UUID; leave it out for a new contact, keep it when changing one
+	Id openapi_types.UUID `json:"id,omitempty,omitzero"`
+
+	// Label A word for people
+	Label string `json:"label,omitempty,omitzero"`
+
+	// Order Lower is asked first among contacts of one use
+	Order int64 `json:"order,omitempty,omitzero"`
+
+	// Origin Where the item comes from
+	Origin Origin `json:"origin,omitempty,omitzero"`
+
+	// Person Name of the person, if it is not a role; then never clear
+	Person string `json:"person,omitempty,omitzero"`
+
+	// Revision Grows when what was proven about the contact no longer holds
+	Revision int64 `json:"revision,omitempty,omitzero"`
+
+	// Since When this revision of the contact was entered or imported
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// Uses What the contact is for; absent is general
+	Uses []ContactPatchUses `json:"uses,omitempty,omitzero"`
+
+	// Value One bare address (RFC 5322), E.164 number or URI
+	Value string `json:"value,omitempty,omitzero"`
+
+	// Visibility TLP 2.0 label; absent is clear
+	Visibility ContactPatchVisibility `json:"visibility,omitempty,omitzero"`
+}
+
+// ContactPatchChannel defines model for ContactPatch.Channel.
+type ContactPatchChannel string
+
+// ContactPatchClasses defines model for ContactPatch.Classes.
+type ContactPatchClasses string
+
+// ContactPatchUses defines model for ContactPatch.Uses.
+type ContactPatchUses string
+
+// ContactPatchVisibility defines model for ContactPatch.Visibility.
+type ContactPatchVisibility string
+
 // CreatedToken defines model for CreatedToken.
 type CreatedToken struct {
 	// Secret The token itself. It is stored nowhere and can't be shown again
@@ -934,6 +1238,56 @@ type Designation struct {
 
 // DesignationScope For what
 type DesignationScope string
+
+// DesignationList defines model for DesignationList.
+type DesignationList struct {
+	// Designations One for each country and scope
+	Designations []Designation `json:"designations"`
+}
+
+// DesignationPatch defines model for DesignationPatch.
+type DesignationPatch struct {
+	// By Who designated the team
+	By string `json:"by,omitempty,omitzero"`
+
+	// Country ISO 3166-1 alpha-2 code
+	Country string `json:"country,omitempty,omitzero"`
+
+	// Evidence URL of the act or listing
+	Evidence string `json:"evidence,omitempty,omitzero"`
+
+	// Origin Where the item comes from
+	Origin Origin `json:"origin,omitempty,omitzero"`
+
+	// Preference 1 is asked first; absent is not said
+	Preference int64 `json:"preference,omitempty,omitzero"`
+
+	// Scope For what
+	Scope DesignationPatchScope `json:"scope,omitempty,omitzero"`
+
+	// Since First day
+	Since openapi_types.Date `json:"since,omitempty,omitzero"`
+
+	// Until Last day; absent: still in force
+	Until openapi_types.Date `json:"until,omitempty,omitzero"`
+}
+
+// DesignationPatchScope defines model for DesignationPatch.Scope.
+type DesignationPatchScope string
+
+// Difference defines model for Difference.
+type Difference struct {
+	// After Value in the newer revision; absent: it is not there, or you don't see it
+	After interface{} `json:"after,omitempty,omitzero"`
+
+	// Before Value in the older revision; absent: it was not there, or you don't see it
+	Before interface{} `json:"before,omitempty,omitzero"`
+
+	// Pointer Where (RFC 6901): in the newer revision; what was taken out, in the older one
+	//
+	// Examples: /contacts/0/value
+	Pointer string `json:"pointer"`
+}
 
 // Evidence defines model for Evidence.
 type Evidence struct {
@@ -1051,6 +1405,165 @@ type Key struct {
 // KeyVisibility TLP 2.0 label; absent is clear
 type KeyVisibility string
 
+// KeyInfo defines model for KeyInfo.
+type KeyInfo struct {
+	// Algorithm Of the primary key
+	//
+	// Examples: Ed25519
+	Algorithm string `json:"algorithm,omitempty,omitzero"`
+
+	// Armor The key in ASCII armour (RFC 9580 section 6.2)
+	Armor string `json:"armor,omitempty,omitzero"`
+
+	// Bits Size of the primary key
+	Bits int64 `json:"bits,omitempty,omitzero"`
+
+	// CanEncrypt Whether mail can be encrypted to it now
+	//
+	// Examples: true
+	CanEncrypt bool `json:"can_encrypt"`
+
+	// CanVerify Whether it can have signed a mail now
+	//
+	// Examples: true
+	CanVerify bool `json:"can_verify"`
+
+	// Created When the key was made
+	Created time.Time `json:"created,omitempty,omitzero"`
+
+	// EncryptionExpires When the last key to encrypt to expires
+	EncryptionExpires time.Time `json:"encryption_expires,omitempty,omitzero"`
+
+	// Expires When the key expires; absent: never
+	Expires time.Time `json:"expires,omitempty,omitzero"`
+
+	// Fingerprint OpenPGP fingerprint (RFC 9580 section 5.5.4); alone where a source publishes no key
+	Fingerprint string `json:"fingerprint,omitempty,omitzero"`
+	Origin      Origin `json:"origin,omitempty,omitzero"`
+
+	// Problems What is odd about the key as it is stored
+	Problems []KeyNote `json:"problems"`
+
+	// Repairs What was mended on entry to read the key
+	Repairs []string `json:"repairs,omitempty,omitzero"`
+
+	// Report In the answer to an upload: what was repaired, stripped or dropped, and what is odd
+	Report []KeyNote `json:"report,omitempty,omitzero"`
+
+	// RevocationReason Why
+	RevocationReason string `json:"revocation_reason,omitempty,omitzero"`
+
+	// Revoked Whether the owner revoked the key
+	Revoked bool `json:"revoked,omitempty,omitzero"`
+
+	// RevokedAt When the owner revoked it
+	RevokedAt time.Time `json:"revoked_at,omitempty,omitzero"`
+
+	// Stripped Third-party signatures that were dropped on entry
+	Stripped int64 `json:"stripped,omitempty,omitzero"`
+
+	// UserIds User IDs that the key signed itself
+	UserIds []UserID `json:"user_ids,omitempty,omitzero"`
+
+	// Version Version of the key: 4 or 6
+	//
+	// Examples: 4
+	Version int64 `json:"version,omitempty,omitzero"`
+
+	// Visibility TLP 2.0 label; absent is clear
+	Visibility KeyInfoVisibility `json:"visibility,omitempty,omitzero"`
+
+	// Why What stands against the first of the two that it can't
+	Why string `json:"why,omitempty,omitzero"`
+}
+
+// KeyInfoVisibility TLP 2.0 label; absent is clear
+type KeyInfoVisibility string
+
+// KeyList defines model for KeyList.
+type KeyList struct {
+	// Keys In the team's order
+	Keys []KeyInfo `json:"keys"`
+
+	// Withheld There are more, which you may not see
+	Withheld bool `json:"withheld,omitempty,omitzero"`
+}
+
+// KeyNote defines model for KeyNote.
+type KeyNote struct {
+	// Code Stable code
+	//
+	// Examples: key.no-encryption
+	Code string `json:"code"`
+
+	// Reason What is so
+	//
+	// Examples: the key cannot be encrypted to
+	Reason string `json:"reason"`
+
+	// Value What it is about
+	Value string `json:"value,omitempty,omitzero"`
+
+	// Want What would be better
+	//
+	// Examples: a key with an encryption subkey
+	Want string `json:"want,omitempty,omitzero"`
+}
+
+// KeyPatch defines model for KeyPatch.
+type KeyPatch struct {
+	// Algorithm Of the primary key
+	Algorithm string `json:"algorithm,omitempty,omitzero"`
+
+	// Armor The key in ASCII armour (RFC 9580 section 6.2)
+	Armor string `json:"armor,omitempty,omitzero"`
+
+	// Bits Size of the primary key
+	Bits int64 `json:"bits,omitempty,omitzero"`
+
+	// Created When the key was made
+	Created time.Time `json:"created,omitempty,omitzero"`
+
+	// EncryptionExpires When the last key to encrypt to expires
+	EncryptionExpires time.Time `json:"encryption_expires,omitempty,omitzero"`
+
+	// Expires When the key expires; absent: never
+	Expires time.Time `json:"expires,omitempty,omitzero"`
+
+	// Fingerprint OpenPGP fingerprint (RFC 9580 section 5.5.4); alone where a source publishes no key
+	Fingerprint string `json:"fingerprint,omitempty,omitzero"`
+
+	// Origin Where the item comes from
+	Origin Origin `json:"origin,omitempty,omitzero"`
+
+	// Repairs What was mended on entry to read the key
+	Repairs []string `json:"repairs,omitempty,omitzero"`
+
+	// RevocationReason Why
+	RevocationReason string `json:"revocation_reason,omitempty,omitzero"`
+
+	// Revoked Whether the owner revoked the key
+	Revoked bool `json:"revoked,omitempty,omitzero"`
+
+	// RevokedAt When the owner revoked it
+	RevokedAt time.Time `json:"revoked_at,omitempty,omitzero"`
+
+	// Stripped Third-party signatures that were dropped on entry
+	Stripped int64 `json:"stripped,omitempty,omitzero"`
+
+	// UserIds User IDs that the key signed itself
+	UserIds []UserID `json:"user_ids,omitempty,omitzero"`
+
+	// Version Version of the key: 4 or 6
+	Version int64 `json:"version,omitempty,omitzero"`
+
+	// Visibility TLP 2.0 label; absent is clear
+	Visibility KeyPatchVisibility `json:"visibility,omitempty,omitzero"`
+}
+
+// KeyPatchVisibility defines model for KeyPatch.Visibility.
+type KeyPatchVisibility string
+
 // Maturity defines model for Maturity.
 type Maturity struct {
 	// Assessed Day of the assessment
@@ -1146,6 +1659,42 @@ type Membership struct {
 
 // MembershipStatus State of the membership
 type MembershipStatus string
+
+// MembershipList defines model for MembershipList.
+type MembershipList struct {
+	// Memberships One for each forum
+	Memberships []Membership `json:"memberships"`
+}
+
+// MembershipPatch defines model for MembershipPatch.
+type MembershipPatch struct {
+	// Forum The forum's handle
+	Forum string `json:"forum,omitempty,omitzero"`
+
+	// History Older states, oldest first
+	History []PastMembership `json:"history,omitempty,omitzero"`
+
+	// Origin Where the item comes from
+	Origin Origin `json:"origin,omitempty,omitzero"`
+
+	// Since First day of this state
+	Since openapi_types.Date `json:"since,omitempty,omitzero"`
+
+	// Sponsors Handles of the sponsoring teams
+	Sponsors []string `json:"sponsors,omitempty,omitzero"`
+
+	// Status State of the membership
+	Status MembershipPatchStatus `json:"status,omitempty,omitzero"`
+
+	// Type The forum's own word
+	Type string `json:"type,omitempty,omitzero"`
+
+	// Until Last day; absent: still in force
+	Until openapi_types.Date `json:"until,omitempty,omitzero"`
+}
+
+// MembershipPatchStatus defines model for MembershipPatch.Status.
+type MembershipPatchStatus string
 
 // PastMembership defines model for MembershipStatus.
 type PastMembership struct {
@@ -1535,6 +2084,90 @@ type Readiness struct {
 // Examples: ready
 type ReadinessStatus string
 
+// ReferenceList defines model for ReferenceList.
+type ReferenceList struct {
+	// Sets By kind and source
+	Sets []ReferenceSet `json:"sets"`
+}
+
+// ReferenceReport defines model for ReferenceReport.
+type ReferenceReport struct {
+	// Created Rows whose entry is new
+	//
+	// Examples: 2
+	Created int64 `json:"created"`
+
+	// DryRun Nothing was written
+	DryRun bool `json:"dry_run"`
+
+	// Notes What somebody should look at, the first thousand
+	Notes []RowNote `json:"notes"`
+
+	// Problems Why rows were skipped, the first thousand
+	Problems []RowNote `json:"problems"`
+
+	// Removed Entries that the file no longer has
+	Removed int64 `json:"removed"`
+
+	// Rows Rows of the file: created, updated, unchanged and skipped
+	//
+	// Examples: 3
+	Rows int64 `json:"rows"`
+
+	// Seq Number of the change; absent when nothing was written
+	//
+	// Examples: 812
+	Seq int64 `json:"seq,omitempty,omitzero"`
+
+	// Skipped Rows that say nothing of use
+	//
+	// Examples: 1
+	Skipped int64 `json:"skipped"`
+
+	// Unchanged Rows whose entry was there already
+	Unchanged int64 `json:"unchanged"`
+
+	// Updated Rows whose entry says something else than before
+	Updated int64 `json:"updated"`
+}
+
+// ReferenceSet defines model for ReferenceSet.
+type ReferenceSet struct {
+	// AsOf The day that it describes; absent: unknown
+	AsOf time.Time `json:"as_of,omitempty,omitzero"`
+
+	// Hash SHA-256 of the entries
+	Hash string `json:"hash"`
+
+	// Kind What it maps to what
+	//
+	// Examples: prefix-country
+	Kind ReferenceSetKind `json:"kind"`
+
+	// Loaded When it was loaded here
+	Loaded time.Time `json:"loaded"`
+
+	// Rows Entries
+	//
+	// Examples: 243034
+	Rows int64 `json:"rows"`
+
+	// Seq Number of the change that loaded it
+	//
+	// Examples: 812
+	Seq int64 `json:"seq"`
+
+	// Source Where it is from
+	//
+	// Examples: ripencc
+	Source string `json:"source"`
+}
+
+// ReferenceSetKind What it maps to what
+//
+// Examples: prefix-country
+type ReferenceSetKind string
+
 // Resource defines model for Resource.
 type Resource struct {
 	// Claim How far the team's responsibility is established; absent is declared
@@ -1565,6 +2198,45 @@ type ResourceType string
 // ResourceVisibility TLP 2.0 label; absent is clear
 type ResourceVisibility string
 
+// ResourceList defines model for ResourceList.
+type ResourceList struct {
+	// Resources In the team's order
+	Resources []Resource `json:"resources"`
+
+	// Withheld There are more, which you may not see
+	Withheld bool `json:"withheld,omitempty,omitzero"`
+}
+
+// ResourcePatch defines model for ResourcePatch.
+type ResourcePatch struct {
+	// Claim How far the team's responsibility is established; absent is declared
+	Claim ResourcePatchClaim `json:"claim,omitempty,omitzero"`
+
+	// Holder The organisation that holds it, where it is not the team's host
+	Holder string `json:"holder,omitempty,omitzero"`
+
+	// Origin Where the item comes from
+	Origin Origin `json:"origin,omitempty,omitzero"`
+
+	// Type What the value is
+	Type ResourcePatchType `json:"type,omitempty,omitzero"`
+
+	// Value Prefix in CIDR form, AS number, domain (which covers the names below it) or country code
+	Value string `json:"value,omitempty,omitzero"`
+
+	// Visibility TLP 2.0 label; absent is clear
+	Visibility ResourcePatchVisibility `json:"visibility,omitempty,omitzero"`
+}
+
+// ResourcePatchClaim defines model for ResourcePatch.Claim.
+type ResourcePatchClaim string
+
+// ResourcePatchType defines model for ResourcePatch.Type.
+type ResourcePatchType string
+
+// ResourcePatchVisibility defines model for ResourcePatch.Visibility.
+type ResourcePatchVisibility string
+
 // RevisionPage defines model for RevisionPage.
 type RevisionPage struct {
 	// Next What to send as before for the next page; absent on the last
@@ -1574,6 +2246,28 @@ type RevisionPage struct {
 
 	// Revisions Newest first
 	Revisions []TeamRevision `json:"revisions"`
+}
+
+// RowNote defines model for RowNote.
+type RowNote struct {
+	// Code Stable code
+	//
+	// Examples: prefix.syntax
+	Code string `json:"code"`
+
+	// Reason What is wrong with it
+	Reason string `json:"reason"`
+
+	// Row Line or row number, from 1
+	//
+	// Examples: 17
+	Row int64 `json:"row"`
+
+	// Value The value, shortened
+	Value string `json:"value,omitempty,omitzero"`
+
+	// Want What would be right
+	Want string `json:"want,omitempty,omitzero"`
 }
 
 // Section defines model for Section.
@@ -1793,14 +2487,30 @@ type TeamServices string
 // TeamStatus Whether the team operates; absent is active
 type TeamStatus string
 
+// TeamDiff defines model for TeamDiff.
+type TeamDiff struct {
+	// Changes In the order of their pointers
+	Changes []Difference `json:"changes"`
+
+	// From The older revision
+	//
+	// Examples: 6
+	From int64 `json:"from"`
+
+	// To The newer revision
+	//
+	// Examples: 7
+	To int64 `json:"to"`
+}
+
 // TeamPage defines model for TeamPage.
 type TeamPage struct {
 	// Next What to send as after for the next page; absent on the last
 	//
-	// Examples: example-csirt
+	// Examples: aGFuZGxlAABleGFtcGxlLWNzaXJ0
 	Next string `json:"next,omitempty,omitzero"`
 
-	// Teams In the order of their handles
+	// Teams In the order that was asked for
 	Teams []Team `json:"teams"`
 }
 
@@ -1878,6 +2588,101 @@ type TeamPatchServices string
 
 // TeamPatchStatus defines model for TeamPatch.Status.
 type TeamPatchStatus string
+
+// TeamPut defines model for TeamPut.
+type TeamPut struct {
+	// Address Postal address with line breaks (RFC 2350 2.2)
+	//
+	// Examples: Example CSIRT
+	// Example Street 1
+	// 1010 Vienna
+	// Austria
+	Address      string       `json:"address,omitempty,omitzero"`
+	Constituency Constituency `json:"constituency,omitempty,omitzero"`
+
+	// Contacts Ways of reaching the team, preferred ones first within a use
+	Contacts []Contact `json:"contacts,omitempty,omitzero"`
+
+	// Country ISO 3166-1 alpha-2 code, or EU or XK
+	//
+	// Examples: AT
+	Country string `json:"country,omitempty,omitzero"`
+
+	// Designations What governments named the team for
+	Designations []Designation `json:"designations,omitempty,omitzero"`
+
+	// Established When the team was founded
+	//
+	// Examples: 2008-09-08
+	Established openapi_types.Date `json:"established,omitempty,omitzero"`
+
+	// Handle Unique short name; absent: it stays. A new team needs one
+	//
+	// Examples: example-csirt
+	Handle string `json:"handle,omitempty,omitzero"`
+
+	// Host Host organisation
+	//
+	// Examples: Example University
+	Host string `json:"host,omitempty,omitzero"`
+
+	// Hours Weekly hours in the team's zone, or 24x7
+	//
+	// Examples: Mon-Fri 08:00-17:00
+	Hours string `json:"hours,omitempty,omitzero"`
+
+	// Id May be there if it is the id in the path
+	//
+	// Examples: 5694da62-6314-4565-9c4d-1298538826be
+	Id openapi_types.UUID `json:"id,omitempty,omitzero"`
+
+	// Keys OpenPGP keys (RFC 2350 2.8)
+	Keys []Key `json:"keys,omitempty,omitzero"`
+
+	// Kinds What the team is: FIRST typology and global-irt cert-types
+	Kinds []TeamPutKinds `json:"kinds,omitempty,omitzero"`
+
+	// Languages BCP 47 tags in order of preference
+	//
+	// Examples: ["de-AT","en"]
+	Languages []string `json:"languages,omitempty,omitzero"`
+	Maturity  Maturity `json:"maturity,omitempty,omitzero"`
+
+	// Memberships Places in forums, with history
+	Memberships []Membership `json:"memberships,omitempty,omitzero"`
+	Names       Names        `json:"names,omitempty,omitzero"`
+
+	// Prose RFC 2350 text by section and language
+	Prose []Section `json:"prose,omitempty,omitzero"`
+
+	// Resources What on the Internet the team is responsible for
+	Resources []Resource `json:"resources,omitempty,omitzero"`
+
+	// Services Services of the FIRST CSIRT Services Framework 2.1
+	Services []TeamPutServices `json:"services,omitempty,omitzero"`
+
+	// Status Whether the team operates; absent is active
+	Status TeamPutStatus `json:"status,omitempty,omitzero"`
+
+	// Website http or https URL
+	//
+	// Examples: https://csirt.example.org/
+	Website string `json:"website,omitempty,omitzero"`
+
+	// Zone IANA time zone (RFC 2350 2.3)
+	//
+	// Examples: Europe/Vienna
+	Zone string `json:"zone,omitempty,omitzero"`
+}
+
+// TeamPutKinds defines model for TeamPut.Kinds.
+type TeamPutKinds string
+
+// TeamPutServices defines model for TeamPut.Services.
+type TeamPutServices string
+
+// TeamPutStatus Whether the team operates; absent is active
+type TeamPutStatus string
 
 // TeamRef defines model for TeamRef.
 type TeamRef struct {
@@ -2025,6 +2830,46 @@ type Values struct {
 	Before interface{} `json:"before,omitempty,omitzero"`
 }
 
+// Vocabulary defines model for Vocabulary.
+type Vocabulary struct {
+	// Name Name of the list
+	//
+	// Examples: statuses
+	Name string `json:"name"`
+
+	// Title What the words say
+	//
+	// Examples: Whether a team operates
+	Title string `json:"title"`
+
+	// Where Members of a team that hold these words, as pointers with * for an index; none where they are elsewhere
+	//
+	// Examples: ["/status"]
+	Where []string `json:"where"`
+
+	// Words In the order in which to offer them
+	Words []Word `json:"words"`
+}
+
+// VocabularyList defines model for VocabularyList.
+type VocabularyList struct {
+	// Vocabularies Each once
+	Vocabularies []Vocabulary `json:"vocabularies"`
+}
+
+// Word defines model for Word.
+type Word struct {
+	// Title What it stands for, where the word alone does not say
+	//
+	// Examples: Constituency
+	Title string `json:"title,omitempty,omitzero"`
+
+	// Word As it is sent and shown
+	//
+	// Examples: active
+	Word string `json:"word"`
+}
+
 // AuditParams defines parameters for Audit.
 type AuditParams struct {
 	// Before Only entries below this number
@@ -2032,6 +2877,21 @@ type AuditParams struct {
 
 	// Limit Entries on a page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Actor Only what this one did, as in actor
+	Actor string `form:"actor,omitempty" json:"actor,omitempty,omitzero"`
+
+	// Subject Only what was done to this, as in subject
+	Subject string `form:"subject,omitempty" json:"subject,omitempty,omitzero"`
+
+	// Action Only this action, as in action
+	Action string `form:"action,omitempty" json:"action,omitempty,omitzero"`
+
+	// Since Only entries at or after this time
+	Since time.Time `form:"since,omitempty" json:"since,omitempty,omitzero"`
+
+	// Until Only entries before this time
+	Until time.Time `form:"until,omitempty" json:"until,omitempty,omitzero"`
 }
 
 // LookupParams defines parameters for Lookup.
@@ -2052,23 +2912,77 @@ type LookupParamsUse string
 // LookupParamsClass defines parameters for Lookup.
 type LookupParamsClass string
 
+// DeleteReferenceParamsKind defines parameters for DeleteReference.
+type DeleteReferenceParamsKind string
+
+// GetReferenceParamsKind defines parameters for GetReference.
+type GetReferenceParamsKind string
+
+// PutReferenceTextBody defines parameters for PutReference.
+type PutReferenceTextBody = string
+
+// PutReferenceParams defines parameters for PutReference.
+type PutReferenceParams struct {
+	// Format Of the file; absent: that of the kind, and rir-delegated for asn-country. Of a registry's file the entries of the kind are taken
+	Format PutReferenceParamsFormat `form:"format,omitempty" json:"format,omitempty,omitzero"`
+
+	// AsOf The day that the file describes; absent: as it says itself
+	AsOf openapi_types.Date `form:"as_of,omitempty" json:"as_of,omitempty,omitzero"`
+
+	// DryRun Report, and write nothing
+	DryRun bool `form:"dry_run,omitempty" json:"dry_run,omitempty,omitzero"`
+
+	// Force Change as much as the file demands
+	Force bool `form:"force,omitempty" json:"force,omitempty,omitzero"`
+}
+
+// PutReferenceParamsFormat defines parameters for PutReference.
+type PutReferenceParamsFormat string
+
+// PutReferenceParamsKind defines parameters for PutReference.
+type PutReferenceParamsKind string
+
 // ListTeamsParams defines parameters for ListTeams.
 type ListTeamsParams struct {
-	// After The next of the page before
+	// After The next of the page before; it means nothing to anybody else
 	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
 
 	// Limit Teams on a page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Sort Order; - turns it round. Names are in order without case and accents; ties are in the order of handles
+	Sort ListTeamsParamsSort `form:"sort,omitempty" json:"sort,omitempty,omitzero"`
 
 	// Country Only teams of this country: ISO 3166-1 alpha-2, EU or XK
 	Country string `form:"country,omitempty" json:"country,omitempty,omitzero"`
 
 	// Kind Only teams of this kind
 	Kind ListTeamsParamsKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
+	// Sector Only teams with this NIS2 sector in their constituency
+	Sector ListTeamsParamsSector `form:"sector,omitempty" json:"sector,omitempty,omitzero"`
+
+	// Forum Only present members of this forum
+	Forum string `form:"forum,omitempty" json:"forum,omitempty,omitzero"`
+
+	// State Only teams of which a contact that you see is in this state
+	State ListTeamsParamsState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Deleted Deleted and merged teams too, in the order of handles; for operators
+	Deleted bool `form:"deleted,omitempty" json:"deleted,omitempty,omitzero"`
 }
+
+// ListTeamsParamsSort defines parameters for ListTeams.
+type ListTeamsParamsSort string
 
 // ListTeamsParamsKind defines parameters for ListTeams.
 type ListTeamsParamsKind string
+
+// ListTeamsParamsSector defines parameters for ListTeams.
+type ListTeamsParamsSector string
+
+// ListTeamsParamsState defines parameters for ListTeams.
+type ListTeamsParamsState string
 
 // DeleteTeamParams defines parameters for DeleteTeam.
 type DeleteTeamParams struct {
@@ -2082,6 +2996,72 @@ type PatchTeamParams struct {
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 }
 
+// PutTeamParams defines parameters for PutTeam.
+type PutTeamParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+
+	// IfNoneMatch * to add a team at a chosen id; 412 if there is one
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
+}
+
+// AddContactParams defines parameters for AddContact.
+type AddContactParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// DeleteContactParams defines parameters for DeleteContact.
+type DeleteContactParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PatchContactParams defines parameters for PatchContact.
+type PatchContactParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PutContactParams defines parameters for PutContact.
+type PutContactParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// AddDesignationParams defines parameters for AddDesignation.
+type AddDesignationParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// DeleteDesignationParams defines parameters for DeleteDesignation.
+type DeleteDesignationParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PatchDesignationParams defines parameters for PatchDesignation.
+type PatchDesignationParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PutDesignationParams defines parameters for PutDesignation.
+type PutDesignationParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// TeamDiffParams defines parameters for TeamDiff.
+type TeamDiffParams struct {
+	// From The older revision; absent: the one before to
+	From int64 `form:"from,omitempty" json:"from,omitempty,omitzero"`
+
+	// To The newer revision; absent: the newest
+	To int64 `form:"to,omitempty" json:"to,omitempty,omitzero"`
+}
+
 // TeamHistoryParams defines parameters for TeamHistory.
 type TeamHistoryParams struct {
 	// Before Only revisions below this one
@@ -2091,14 +3071,89 @@ type TeamHistoryParams struct {
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// AddKeyParams defines parameters for AddKey.
+type AddKeyParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// DeleteKeyParams defines parameters for DeleteKey.
+type DeleteKeyParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PatchKeyParams defines parameters for PatchKey.
+type PatchKeyParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PutKeyParams defines parameters for PutKey.
+type PutKeyParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// AddMembershipParams defines parameters for AddMembership.
+type AddMembershipParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// DeleteMembershipParams defines parameters for DeleteMembership.
+type DeleteMembershipParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PatchMembershipParams defines parameters for PatchMembership.
+type PatchMembershipParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PutMembershipParams defines parameters for PutMembership.
+type PutMembershipParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
 // MergeTeamParams defines parameters for MergeTeam.
 type MergeTeamParams struct {
 	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 }
 
+// AddResourceParams defines parameters for AddResource.
+type AddResourceParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// DeleteResourceParams defines parameters for DeleteResource.
+type DeleteResourceParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PatchResourceParams defines parameters for PatchResource.
+type PatchResourceParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
+// PutResourceParams defines parameters for PutResource.
+type PutResourceParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
 // LookupBatchJSONRequestBody defines body for LookupBatch for application/json ContentType.
 type LookupBatchJSONRequestBody = Queries
+
+// PutReferenceTextRequestBody defines body for PutReference for text/plain ContentType.
+type PutReferenceTextRequestBody = PutReferenceTextBody
 
 // CreateTeamJSONRequestBody defines body for CreateTeam for application/json ContentType.
 type CreateTeamJSONRequestBody = NewTeam
@@ -2109,11 +3164,74 @@ type PatchTeamJSONRequestBody = TeamPatch
 // PatchTeamApplicationMergePatchPlusJSONRequestBody defines body for PatchTeam for application/merge-patch+json ContentType.
 type PatchTeamApplicationMergePatchPlusJSONRequestBody = TeamPatch
 
+// PutTeamJSONRequestBody defines body for PutTeam for application/json ContentType.
+type PutTeamJSONRequestBody = TeamPut
+
+// AddContactJSONRequestBody defines body for AddContact for application/json ContentType.
+type AddContactJSONRequestBody = Contact
+
+// PatchContactJSONRequestBody defines body for PatchContact for application/json ContentType.
+type PatchContactJSONRequestBody = ContactPatch
+
+// PatchContactApplicationMergePatchPlusJSONRequestBody defines body for PatchContact for application/merge-patch+json ContentType.
+type PatchContactApplicationMergePatchPlusJSONRequestBody = ContactPatch
+
+// PutContactJSONRequestBody defines body for PutContact for application/json ContentType.
+type PutContactJSONRequestBody = Contact
+
+// AddDesignationJSONRequestBody defines body for AddDesignation for application/json ContentType.
+type AddDesignationJSONRequestBody = Designation
+
+// PatchDesignationJSONRequestBody defines body for PatchDesignation for application/json ContentType.
+type PatchDesignationJSONRequestBody = DesignationPatch
+
+// PatchDesignationApplicationMergePatchPlusJSONRequestBody defines body for PatchDesignation for application/merge-patch+json ContentType.
+type PatchDesignationApplicationMergePatchPlusJSONRequestBody = DesignationPatch
+
+// PutDesignationJSONRequestBody defines body for PutDesignation for application/json ContentType.
+type PutDesignationJSONRequestBody = Designation
+
 // RecordEvidenceJSONRequestBody defines body for RecordEvidence for application/json ContentType.
 type RecordEvidenceJSONRequestBody = NewEvidence
 
+// AddKeyJSONRequestBody defines body for AddKey for application/json ContentType.
+type AddKeyJSONRequestBody = Key
+
+// PatchKeyJSONRequestBody defines body for PatchKey for application/json ContentType.
+type PatchKeyJSONRequestBody = KeyPatch
+
+// PatchKeyApplicationMergePatchPlusJSONRequestBody defines body for PatchKey for application/merge-patch+json ContentType.
+type PatchKeyApplicationMergePatchPlusJSONRequestBody = KeyPatch
+
+// PutKeyJSONRequestBody defines body for PutKey for application/json ContentType.
+type PutKeyJSONRequestBody = Key
+
+// AddMembershipJSONRequestBody defines body for AddMembership for application/json ContentType.
+type AddMembershipJSONRequestBody = Membership
+
+// PatchMembershipJSONRequestBody defines body for PatchMembership for application/json ContentType.
+type PatchMembershipJSONRequestBody = MembershipPatch
+
+// PatchMembershipApplicationMergePatchPlusJSONRequestBody defines body for PatchMembership for application/merge-patch+json ContentType.
+type PatchMembershipApplicationMergePatchPlusJSONRequestBody = MembershipPatch
+
+// PutMembershipJSONRequestBody defines body for PutMembership for application/json ContentType.
+type PutMembershipJSONRequestBody = Membership
+
 // MergeTeamJSONRequestBody defines body for MergeTeam for application/json ContentType.
 type MergeTeamJSONRequestBody = MergeInto
+
+// AddResourceJSONRequestBody defines body for AddResource for application/json ContentType.
+type AddResourceJSONRequestBody = Resource
+
+// PatchResourceJSONRequestBody defines body for PatchResource for application/json ContentType.
+type PatchResourceJSONRequestBody = ResourcePatch
+
+// PatchResourceApplicationMergePatchPlusJSONRequestBody defines body for PatchResource for application/merge-patch+json ContentType.
+type PatchResourceApplicationMergePatchPlusJSONRequestBody = ResourcePatch
+
+// PutResourceJSONRequestBody defines body for PutResource for application/json ContentType.
+type PutResourceJSONRequestBody = Resource
 
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = NewToken
@@ -2259,9 +3377,55 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/me (the `Me` operationId).
 	Me(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// MyToken Show the token that the request carries
+	//
+	// When it ends and what it is good for, for whoever holds it.
+	//
+	// Corresponds with GET /v1/me/token (the `MyToken` operationId).
+	MyToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListReference List the reference data
+	//
+	// Which address space and networks belong to which country, and which networks announce which address space: from where, how old, how much.
+	//
+	// Corresponds with GET /v1/reference (the `ListReference` operationId).
+	ListReference(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteReference Take out a set of reference data
+	//
+	// For operators with the scope import.
+	//
+	// Corresponds with DELETE /v1/reference/{kind}/{source} (the `DeleteReference` operationId).
+	DeleteReference(ctx context.Context, kind DeleteReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetReference Show a set of reference data
+	//
+	// From where, how old, how much.
+	//
+	// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
+	GetReference(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutReferenceWithBody Load a set of reference data
+	//
+	// The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
+	PutReferenceWithBody(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutReferenceWithTextBody Load a set of reference data
+	//
+	// The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+	//
+	// Takes a body of the `text/plain` content type.
+	//
+	// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
+	PutReferenceWithTextBody(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, body PutReferenceTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTeams List teams
 	//
-	// Pages in the order of handles. Send next as after until it is absent.
+	// Pages of all live teams that pass every filter. Send next as after until it is absent, or follow Link. A page begins behind the last team of the page before, wherever that team stands by now: what did not change is neither skipped nor repeated.
 	//
 	// Corresponds with GET /v1/teams (the `ListTeams` operationId).
 	ListTeams(ctx context.Context, params *ListTeamsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2325,6 +3489,199 @@ type ClientInterface interface {
 	// Corresponds with PATCH /v1/teams/{id} (the `PatchTeam` operationId).
 	PatchTeamWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, params *PatchTeamParams, body PatchTeamApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PutTeamWithBody Replace a team
+	//
+	// The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
+	PutTeamWithBody(ctx context.Context, id string, params *PutTeamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutTeam Replace a team
+	//
+	// The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
+	PutTeam(ctx context.Context, id string, params *PutTeamParams, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListContacts List the contacts of a team
+	//
+	// As the viewer may see them, in the team's order.
+	//
+	// Corresponds with GET /v1/teams/{id}/contacts (the `ListContacts` operationId).
+	ListContacts(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddContactWithBody Add a contact
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/contacts (the `AddContact` operationId).
+	AddContactWithBody(ctx context.Context, id string, params *AddContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddContact Add a contact
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/contacts (the `AddContact` operationId).
+	AddContact(ctx context.Context, id string, params *AddContactParams, body AddContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteContact Take out a contact
+	//
+	// The history of the team keeps it.
+	//
+	// Corresponds with DELETE /v1/teams/{id}/contacts/{contact} (the `DeleteContact` operationId).
+	DeleteContact(ctx context.Context, id string, contact string, params *DeleteContactParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetContact Show a contact
+	//
+	// One that the viewer may not see is not found.
+	//
+	// Corresponds with GET /v1/teams/{id}/contacts/{contact} (the `GetContact` operationId).
+	GetContact(ctx context.Context, id string, contact string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchContactWithBody Change a contact
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+	PatchContactWithBody(ctx context.Context, id string, contact string, params *PatchContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchContact Change a contact
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+	PatchContact(ctx context.Context, id string, contact string, params *PatchContactParams, body PatchContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchContactWithApplicationMergePatchPlusJSONBody Change a contact
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+	PatchContactWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, contact string, params *PatchContactParams, body PatchContactApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutContactWithBody Replace a contact
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/contacts/{contact} (the `PutContact` operationId).
+	PutContactWithBody(ctx context.Context, id string, contact string, params *PutContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutContact Replace a contact
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/contacts/{contact} (the `PutContact` operationId).
+	PutContact(ctx context.Context, id string, contact string, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDesignations List the designations of a team
+	//
+	// As the viewer may see them, in the team's order.
+	//
+	// Corresponds with GET /v1/teams/{id}/designations (the `ListDesignations` operationId).
+	ListDesignations(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddDesignationWithBody Add a designation
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/designations (the `AddDesignation` operationId).
+	AddDesignationWithBody(ctx context.Context, id string, params *AddDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddDesignation Add a designation
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/designations (the `AddDesignation` operationId).
+	AddDesignation(ctx context.Context, id string, params *AddDesignationParams, body AddDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteDesignation Take out a designation
+	//
+	// The history of the team keeps it.
+	//
+	// Corresponds with DELETE /v1/teams/{id}/designations/{designation} (the `DeleteDesignation` operationId).
+	DeleteDesignation(ctx context.Context, id string, designation string, params *DeleteDesignationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDesignation Show a designation
+	//
+	// One that the viewer may not see is not found.
+	//
+	// Corresponds with GET /v1/teams/{id}/designations/{designation} (the `GetDesignation` operationId).
+	GetDesignation(ctx context.Context, id string, designation string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchDesignationWithBody Change a designation
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+	PatchDesignationWithBody(ctx context.Context, id string, designation string, params *PatchDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchDesignation Change a designation
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+	PatchDesignation(ctx context.Context, id string, designation string, params *PatchDesignationParams, body PatchDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchDesignationWithApplicationMergePatchPlusJSONBody Change a designation
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+	PatchDesignationWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, designation string, params *PatchDesignationParams, body PatchDesignationApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDesignationWithBody Replace a designation
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/designations/{designation} (the `PutDesignation` operationId).
+	PutDesignationWithBody(ctx context.Context, id string, designation string, params *PutDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutDesignation Replace a designation
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/designations/{designation} (the `PutDesignation` operationId).
+	PutDesignation(ctx context.Context, id string, designation string, params *PutDesignationParams, body PutDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// TeamDiff Compare two revisions of a team
+	//
+	// Value by value, as you may see it. Items of a list are told apart by what they are (the id of a contact, the fingerprint of a key, the value of a resource), not by their place. For whom the history is.
+	//
+	// Corresponds with GET /v1/teams/{id}/diff (the `TeamDiff` operationId).
+	TeamDiff(ctx context.Context, id string, params *TeamDiffParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// RecordEvidenceWithBody Record what was proven by hand
 	//
 	// A call, a meeting, a letter, or another registrar's word. The revision of the team stays.
@@ -2350,6 +3707,174 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/teams/{id}/history (the `TeamHistory` operationId).
 	TeamHistory(ctx context.Context, id string, params *TeamHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListKeys List the keys of a team
+	//
+	// As JSON with the facts of each key, or, to Accept: application/pgp-keys, as one file of armoured blocks for gpg --import.
+	//
+	// Corresponds with GET /v1/teams/{id}/keys (the `ListKeys` operationId).
+	ListKeys(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddKeyWithBody Add a key
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
+	AddKeyWithBody(ctx context.Context, id string, params *AddKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddKey Add a key
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
+	AddKey(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteKey Take out a key
+	//
+	// The history of the team keeps it.
+	//
+	// Corresponds with DELETE /v1/teams/{id}/keys/{key} (the `DeleteKey` operationId).
+	DeleteKey(ctx context.Context, id string, key string, params *DeleteKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetKey Show a key
+	//
+	// As JSON, or in ASCII armour: to Accept: application/pgp-keys, or with .asc behind the fingerprint. One that the viewer may not see is not found.
+	//
+	// Corresponds with GET /v1/teams/{id}/keys/{key} (the `GetKey` operationId).
+	GetKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchKeyWithBody Change a key
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+	PatchKeyWithBody(ctx context.Context, id string, key string, params *PatchKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchKey Change a key
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+	PatchKey(ctx context.Context, id string, key string, params *PatchKeyParams, body PatchKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchKeyWithApplicationMergePatchPlusJSONBody Change a key
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+	PatchKeyWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, key string, params *PatchKeyParams, body PatchKeyApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutKeyWithBody Replace a key
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
+	PutKeyWithBody(ctx context.Context, id string, key string, params *PutKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutKey Replace a key
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
+	PutKey(ctx context.Context, id string, key string, params *PutKeyParams, body PutKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMemberships List the memberships of a team
+	//
+	// As the viewer may see them, in the team's order.
+	//
+	// Corresponds with GET /v1/teams/{id}/memberships (the `ListMemberships` operationId).
+	ListMemberships(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddMembershipWithBody Add a membership
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/memberships (the `AddMembership` operationId).
+	AddMembershipWithBody(ctx context.Context, id string, params *AddMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddMembership Add a membership
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/memberships (the `AddMembership` operationId).
+	AddMembership(ctx context.Context, id string, params *AddMembershipParams, body AddMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteMembership Take out a membership
+	//
+	// The history of the team keeps it.
+	//
+	// Corresponds with DELETE /v1/teams/{id}/memberships/{membership} (the `DeleteMembership` operationId).
+	DeleteMembership(ctx context.Context, id string, membership string, params *DeleteMembershipParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetMembership Show a membership
+	//
+	// One that the viewer may not see is not found.
+	//
+	// Corresponds with GET /v1/teams/{id}/memberships/{membership} (the `GetMembership` operationId).
+	GetMembership(ctx context.Context, id string, membership string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchMembershipWithBody Change a membership
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+	PatchMembershipWithBody(ctx context.Context, id string, membership string, params *PatchMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchMembership Change a membership
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+	PatchMembership(ctx context.Context, id string, membership string, params *PatchMembershipParams, body PatchMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchMembershipWithApplicationMergePatchPlusJSONBody Change a membership
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+	PatchMembershipWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, membership string, params *PatchMembershipParams, body PatchMembershipApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutMembershipWithBody Replace a membership
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/memberships/{membership} (the `PutMembership` operationId).
+	PutMembershipWithBody(ctx context.Context, id string, membership string, params *PutMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutMembership Replace a membership
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/memberships/{membership} (the `PutMembership` operationId).
+	PutMembership(ctx context.Context, id string, membership string, params *PutMembershipParams, body PutMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// MergeTeamWithBody Merge a team into another
 	//
 	// The team of the path becomes part of the one that into names; both handles and ids lead there. If-Match is about the team that stays.
@@ -2367,6 +3892,90 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/teams/{id}/merge (the `MergeTeam` operationId).
 	MergeTeam(ctx context.Context, id string, params *MergeTeamParams, body MergeTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListResources List the resources of a team
+	//
+	// As the viewer may see them, in the team's order.
+	//
+	// Corresponds with GET /v1/teams/{id}/resources (the `ListResources` operationId).
+	ListResources(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddResourceWithBody Add a resource
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/resources (the `AddResource` operationId).
+	AddResourceWithBody(ctx context.Context, id string, params *AddResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddResource Add a resource
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/resources (the `AddResource` operationId).
+	AddResource(ctx context.Context, id string, params *AddResourceParams, body AddResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteResource Take out a resource
+	//
+	// The history of the team keeps it.
+	//
+	// Corresponds with DELETE /v1/teams/{id}/resources/{resource} (the `DeleteResource` operationId).
+	DeleteResource(ctx context.Context, id string, resource string, params *DeleteResourceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetResource Show a resource
+	//
+	// One that the viewer may not see is not found.
+	//
+	// Corresponds with GET /v1/teams/{id}/resources/{resource} (the `GetResource` operationId).
+	GetResource(ctx context.Context, id string, resource string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchResourceWithBody Change a resource
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+	PatchResourceWithBody(ctx context.Context, id string, resource string, params *PatchResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchResource Change a resource
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+	PatchResource(ctx context.Context, id string, resource string, params *PatchResourceParams, body PatchResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PatchResourceWithApplicationMergePatchPlusJSONBody Change a resource
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type.
+	//
+	// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+	PatchResourceWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, resource string, params *PatchResourceParams, body PatchResourceApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutResourceWithBody Replace a resource
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/resources/{resource} (the `PutResource` operationId).
+	PutResourceWithBody(ctx context.Context, id string, resource string, params *PutResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PutResource Replace a resource
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/teams/{id}/resources/{resource} (the `PutResource` operationId).
+	PutResource(ctx context.Context, id string, resource string, params *PutResourceParams, body PutResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens List tokens
 	//
@@ -2399,6 +4008,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/tokens/{id} (the `RevokeToken` operationId).
 	RevokeToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetToken Show a token
+	//
+	// Without its secret. For operators.
+	//
+	// Corresponds with GET /v1/tokens/{id} (the `GetToken` operationId).
+	GetToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListVocabularies List the words that fields can hold
+	//
+	// Closed lists: a word outside of them is refused. They grow with versions of the program and lose nothing.
+	//
+	// Corresponds with GET /v1/vocabularies (the `ListVocabularies` operationId).
+	ListVocabularies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // Healthz Ask whether the process is up
@@ -2558,9 +4181,115 @@ func (c *Client) Me(ctx context.Context, reqEditors ...RequestEditorFn) (*http.R
 	return c.Client.Do(req)
 }
 
+// MyToken Show the token that the request carries
+//
+// When it ends and what it is good for, for whoever holds it.
+//
+// Corresponds with GET /v1/me/token (the `MyToken` operationId).
+func (c *Client) MyToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMyTokenRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListReference List the reference data
+//
+// Which address space and networks belong to which country, and which networks announce which address space: from where, how old, how much.
+//
+// Corresponds with GET /v1/reference (the `ListReference` operationId).
+func (c *Client) ListReference(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListReferenceRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteReference Take out a set of reference data
+//
+// For operators with the scope import.
+//
+// Corresponds with DELETE /v1/reference/{kind}/{source} (the `DeleteReference` operationId).
+func (c *Client) DeleteReference(ctx context.Context, kind DeleteReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteReferenceRequest(c.Server, kind, source)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetReference Show a set of reference data
+//
+// From where, how old, how much.
+//
+// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
+func (c *Client) GetReference(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetReferenceRequest(c.Server, kind, source)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutReferenceWithBody Load a set of reference data
+//
+// The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
+func (c *Client) PutReferenceWithBody(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutReferenceRequestWithBody(c.Server, kind, source, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutReferenceWithTextBody Load a set of reference data
+//
+// The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+//
+// Takes a body of the `text/plain` content type.
+//
+// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
+func (c *Client) PutReferenceWithTextBody(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, body PutReferenceTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutReferenceRequestWithTextBody(c.Server, kind, source, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListTeams List teams
 //
-// Pages in the order of handles. Send next as after until it is absent.
+// Pages of all live teams that pass every filter. Send next as after until it is absent, or follow Link. A page begins behind the last team of the page before, wherever that team stands by now: what did not change is neither skipped nor repeated.
 //
 // Corresponds with GET /v1/teams (the `ListTeams` operationId).
 func (c *Client) ListTeams(ctx context.Context, params *ListTeamsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2704,6 +4433,429 @@ func (c *Client) PatchTeamWithApplicationMergePatchPlusJSONBody(ctx context.Cont
 	return c.Client.Do(req)
 }
 
+// PutTeamWithBody Replace a team
+//
+// The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
+func (c *Client) PutTeamWithBody(ctx context.Context, id string, params *PutTeamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutTeamRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutTeam Replace a team
+//
+// The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
+func (c *Client) PutTeam(ctx context.Context, id string, params *PutTeamParams, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutTeamRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListContacts List the contacts of a team
+//
+// As the viewer may see them, in the team's order.
+//
+// Corresponds with GET /v1/teams/{id}/contacts (the `ListContacts` operationId).
+func (c *Client) ListContacts(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListContactsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddContactWithBody Add a contact
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams/{id}/contacts (the `AddContact` operationId).
+func (c *Client) AddContactWithBody(ctx context.Context, id string, params *AddContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddContactRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddContact Add a contact
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams/{id}/contacts (the `AddContact` operationId).
+func (c *Client) AddContact(ctx context.Context, id string, params *AddContactParams, body AddContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddContactRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteContact Take out a contact
+//
+// The history of the team keeps it.
+//
+// Corresponds with DELETE /v1/teams/{id}/contacts/{contact} (the `DeleteContact` operationId).
+func (c *Client) DeleteContact(ctx context.Context, id string, contact string, params *DeleteContactParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteContactRequest(c.Server, id, contact, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetContact Show a contact
+//
+// One that the viewer may not see is not found.
+//
+// Corresponds with GET /v1/teams/{id}/contacts/{contact} (the `GetContact` operationId).
+func (c *Client) GetContact(ctx context.Context, id string, contact string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetContactRequest(c.Server, id, contact)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchContactWithBody Change a contact
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+func (c *Client) PatchContactWithBody(ctx context.Context, id string, contact string, params *PatchContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchContactRequestWithBody(c.Server, id, contact, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchContact Change a contact
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+func (c *Client) PatchContact(ctx context.Context, id string, contact string, params *PatchContactParams, body PatchContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchContactRequest(c.Server, id, contact, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchContactWithApplicationMergePatchPlusJSONBody Change a contact
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+func (c *Client) PatchContactWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, contact string, params *PatchContactParams, body PatchContactApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchContactRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, contact, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutContactWithBody Replace a contact
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/teams/{id}/contacts/{contact} (the `PutContact` operationId).
+func (c *Client) PutContactWithBody(ctx context.Context, id string, contact string, params *PutContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutContactRequestWithBody(c.Server, id, contact, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutContact Replace a contact
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/teams/{id}/contacts/{contact} (the `PutContact` operationId).
+func (c *Client) PutContact(ctx context.Context, id string, contact string, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutContactRequest(c.Server, id, contact, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDesignations List the designations of a team
+//
+// As the viewer may see them, in the team's order.
+//
+// Corresponds with GET /v1/teams/{id}/designations (the `ListDesignations` operationId).
+func (c *Client) ListDesignations(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDesignationsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddDesignationWithBody Add a designation
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams/{id}/designations (the `AddDesignation` operationId).
+func (c *Client) AddDesignationWithBody(ctx context.Context, id string, params *AddDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddDesignationRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddDesignation Add a designation
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams/{id}/designations (the `AddDesignation` operationId).
+func (c *Client) AddDesignation(ctx context.Context, id string, params *AddDesignationParams, body AddDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddDesignationRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteDesignation Take out a designation
+//
+// The history of the team keeps it.
+//
+// Corresponds with DELETE /v1/teams/{id}/designations/{designation} (the `DeleteDesignation` operationId).
+func (c *Client) DeleteDesignation(ctx context.Context, id string, designation string, params *DeleteDesignationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteDesignationRequest(c.Server, id, designation, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDesignation Show a designation
+//
+// One that the viewer may not see is not found.
+//
+// Corresponds with GET /v1/teams/{id}/designations/{designation} (the `GetDesignation` operationId).
+func (c *Client) GetDesignation(ctx context.Context, id string, designation string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDesignationRequest(c.Server, id, designation)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchDesignationWithBody Change a designation
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+func (c *Client) PatchDesignationWithBody(ctx context.Context, id string, designation string, params *PatchDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchDesignationRequestWithBody(c.Server, id, designation, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchDesignation Change a designation
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+func (c *Client) PatchDesignation(ctx context.Context, id string, designation string, params *PatchDesignationParams, body PatchDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchDesignationRequest(c.Server, id, designation, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchDesignationWithApplicationMergePatchPlusJSONBody Change a designation
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+func (c *Client) PatchDesignationWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, designation string, params *PatchDesignationParams, body PatchDesignationApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchDesignationRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, designation, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDesignationWithBody Replace a designation
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/teams/{id}/designations/{designation} (the `PutDesignation` operationId).
+func (c *Client) PutDesignationWithBody(ctx context.Context, id string, designation string, params *PutDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDesignationRequestWithBody(c.Server, id, designation, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutDesignation Replace a designation
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/teams/{id}/designations/{designation} (the `PutDesignation` operationId).
+func (c *Client) PutDesignation(ctx context.Context, id string, designation string, params *PutDesignationParams, body PutDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutDesignationRequest(c.Server, id, designation, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// TeamDiff Compare two revisions of a team
+//
+// Value by value, as you may see it. Items of a list are told apart by what they are (the id of a contact, the fingerprint of a key, the value of a resource), not by their place. For whom the history is.
+//
+// Corresponds with GET /v1/teams/{id}/diff (the `TeamDiff` operationId).
+func (c *Client) TeamDiff(ctx context.Context, id string, params *TeamDiffParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTeamDiffRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // RecordEvidenceWithBody Record what was proven by hand
 //
 // A call, a meeting, a letter, or another registrar's word. The revision of the team stays.
@@ -2759,6 +4911,374 @@ func (c *Client) TeamHistory(ctx context.Context, id string, params *TeamHistory
 	return c.Client.Do(req)
 }
 
+// ListKeys List the keys of a team
+//
+// As JSON with the facts of each key, or, to Accept: application/pgp-keys, as one file of armoured blocks for gpg --import.
+//
+// Corresponds with GET /v1/teams/{id}/keys (the `ListKeys` operationId).
+func (c *Client) ListKeys(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListKeysRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddKeyWithBody Add a key
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
+func (c *Client) AddKeyWithBody(ctx context.Context, id string, params *AddKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddKeyRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddKey Add a key
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
+func (c *Client) AddKey(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddKeyRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteKey Take out a key
+//
+// The history of the team keeps it.
+//
+// Corresponds with DELETE /v1/teams/{id}/keys/{key} (the `DeleteKey` operationId).
+func (c *Client) DeleteKey(ctx context.Context, id string, key string, params *DeleteKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteKeyRequest(c.Server, id, key, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetKey Show a key
+//
+// As JSON, or in ASCII armour: to Accept: application/pgp-keys, or with .asc behind the fingerprint. One that the viewer may not see is not found.
+//
+// Corresponds with GET /v1/teams/{id}/keys/{key} (the `GetKey` operationId).
+func (c *Client) GetKey(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetKeyRequest(c.Server, id, key)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchKeyWithBody Change a key
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+func (c *Client) PatchKeyWithBody(ctx context.Context, id string, key string, params *PatchKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchKeyRequestWithBody(c.Server, id, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchKey Change a key
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+func (c *Client) PatchKey(ctx context.Context, id string, key string, params *PatchKeyParams, body PatchKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchKeyRequest(c.Server, id, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchKeyWithApplicationMergePatchPlusJSONBody Change a key
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+func (c *Client) PatchKeyWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, key string, params *PatchKeyParams, body PatchKeyApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchKeyRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutKeyWithBody Replace a key
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
+func (c *Client) PutKeyWithBody(ctx context.Context, id string, key string, params *PutKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutKeyRequestWithBody(c.Server, id, key, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutKey Replace a key
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
+func (c *Client) PutKey(ctx context.Context, id string, key string, params *PutKeyParams, body PutKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutKeyRequest(c.Server, id, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMemberships List the memberships of a team
+//
+// As the viewer may see them, in the team's order.
+//
+// Corresponds with GET /v1/teams/{id}/memberships (the `ListMemberships` operationId).
+func (c *Client) ListMemberships(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMembershipsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddMembershipWithBody Add a membership
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams/{id}/memberships (the `AddMembership` operationId).
+func (c *Client) AddMembershipWithBody(ctx context.Context, id string, params *AddMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddMembershipRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddMembership Add a membership
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams/{id}/memberships (the `AddMembership` operationId).
+func (c *Client) AddMembership(ctx context.Context, id string, params *AddMembershipParams, body AddMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddMembershipRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteMembership Take out a membership
+//
+// The history of the team keeps it.
+//
+// Corresponds with DELETE /v1/teams/{id}/memberships/{membership} (the `DeleteMembership` operationId).
+func (c *Client) DeleteMembership(ctx context.Context, id string, membership string, params *DeleteMembershipParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteMembershipRequest(c.Server, id, membership, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetMembership Show a membership
+//
+// One that the viewer may not see is not found.
+//
+// Corresponds with GET /v1/teams/{id}/memberships/{membership} (the `GetMembership` operationId).
+func (c *Client) GetMembership(ctx context.Context, id string, membership string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMembershipRequest(c.Server, id, membership)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchMembershipWithBody Change a membership
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+func (c *Client) PatchMembershipWithBody(ctx context.Context, id string, membership string, params *PatchMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchMembershipRequestWithBody(c.Server, id, membership, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchMembership Change a membership
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+func (c *Client) PatchMembership(ctx context.Context, id string, membership string, params *PatchMembershipParams, body PatchMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchMembershipRequest(c.Server, id, membership, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchMembershipWithApplicationMergePatchPlusJSONBody Change a membership
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+func (c *Client) PatchMembershipWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, membership string, params *PatchMembershipParams, body PatchMembershipApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchMembershipRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, membership, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutMembershipWithBody Replace a membership
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/teams/{id}/memberships/{membership} (the `PutMembership` operationId).
+func (c *Client) PutMembershipWithBody(ctx context.Context, id string, membership string, params *PutMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutMembershipRequestWithBody(c.Server, id, membership, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutMembership Replace a membership
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/teams/{id}/memberships/{membership} (the `PutMembership` operationId).
+func (c *Client) PutMembership(ctx context.Context, id string, membership string, params *PutMembershipParams, body PutMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutMembershipRequest(c.Server, id, membership, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // MergeTeamWithBody Merge a team into another
 //
 // The team of the path becomes part of the one that into names; both handles and ids lead there. If-Match is about the team that stays.
@@ -2787,6 +5307,190 @@ func (c *Client) MergeTeamWithBody(ctx context.Context, id string, params *Merge
 // Corresponds with POST /v1/teams/{id}/merge (the `MergeTeam` operationId).
 func (c *Client) MergeTeam(ctx context.Context, id string, params *MergeTeamParams, body MergeTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewMergeTeamRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListResources List the resources of a team
+//
+// As the viewer may see them, in the team's order.
+//
+// Corresponds with GET /v1/teams/{id}/resources (the `ListResources` operationId).
+func (c *Client) ListResources(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListResourcesRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddResourceWithBody Add a resource
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams/{id}/resources (the `AddResource` operationId).
+func (c *Client) AddResourceWithBody(ctx context.Context, id string, params *AddResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddResourceRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddResource Add a resource
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams/{id}/resources (the `AddResource` operationId).
+func (c *Client) AddResource(ctx context.Context, id string, params *AddResourceParams, body AddResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddResourceRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteResource Take out a resource
+//
+// The history of the team keeps it.
+//
+// Corresponds with DELETE /v1/teams/{id}/resources/{resource} (the `DeleteResource` operationId).
+func (c *Client) DeleteResource(ctx context.Context, id string, resource string, params *DeleteResourceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteResourceRequest(c.Server, id, resource, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetResource Show a resource
+//
+// One that the viewer may not see is not found.
+//
+// Corresponds with GET /v1/teams/{id}/resources/{resource} (the `GetResource` operationId).
+func (c *Client) GetResource(ctx context.Context, id string, resource string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetResourceRequest(c.Server, id, resource)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchResourceWithBody Change a resource
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+func (c *Client) PatchResourceWithBody(ctx context.Context, id string, resource string, params *PatchResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchResourceRequestWithBody(c.Server, id, resource, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchResource Change a resource
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+func (c *Client) PatchResource(ctx context.Context, id string, resource string, params *PatchResourceParams, body PatchResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchResourceRequest(c.Server, id, resource, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PatchResourceWithApplicationMergePatchPlusJSONBody Change a resource
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type.
+//
+// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+func (c *Client) PatchResourceWithApplicationMergePatchPlusJSONBody(ctx context.Context, id string, resource string, params *PatchResourceParams, body PatchResourceApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPatchResourceRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, resource, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutResourceWithBody Replace a resource
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/teams/{id}/resources/{resource} (the `PutResource` operationId).
+func (c *Client) PutResourceWithBody(ctx context.Context, id string, resource string, params *PutResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutResourceRequestWithBody(c.Server, id, resource, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PutResource Replace a resource
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/teams/{id}/resources/{resource} (the `PutResource` operationId).
+func (c *Client) PutResource(ctx context.Context, id string, resource string, params *PutResourceParams, body PutResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPutResourceRequest(c.Server, id, resource, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2859,6 +5563,40 @@ func (c *Client) CreateToken(ctx context.Context, body CreateTokenJSONRequestBod
 // Corresponds with DELETE /v1/tokens/{id} (the `RevokeToken` operationId).
 func (c *Client) RevokeToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeTokenRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetToken Show a token
+//
+// Without its secret. For operators.
+//
+// Corresponds with GET /v1/tokens/{id} (the `GetToken` operationId).
+func (c *Client) GetToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTokenRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListVocabularies List the words that fields can hold
+//
+// Closed lists: a word outside of them is refused. They grow with versions of the program and lose nothing.
+//
+// Corresponds with GET /v1/vocabularies (the `ListVocabularies` operationId).
+func (c *Client) ListVocabularies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListVocabulariesRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -3028,6 +5766,46 @@ func NewAuditRequest(server string, params *AuditParams) (*http.Request, error) 
 			}
 		}
 
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "actor", params.Actor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "subject", params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "action", params.Action, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "since", params.Since, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "until", params.Until, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -3175,6 +5953,243 @@ func NewMeRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewMyTokenRequest constructs an http.Request for the MyToken method
+func NewMyTokenRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/me/token")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListReferenceRequest constructs an http.Request for the ListReference method
+func NewListReferenceRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reference")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteReferenceRequest constructs an http.Request for the DeleteReference method
+func NewDeleteReferenceRequest(server string, kind DeleteReferenceParamsKind, source string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "kind", kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "source", source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reference/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetReferenceRequest constructs an http.Request for the GetReference method
+func NewGetReferenceRequest(server string, kind GetReferenceParamsKind, source string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "kind", kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "source", source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reference/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPutReferenceRequestWithTextBody calls the generic PutReference builder with text/plain body
+func NewPutReferenceRequestWithTextBody(server string, kind PutReferenceParamsKind, source string, params *PutReferenceParams, body PutReferenceTextRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	if stringer, ok := interface{}(body).(fmt.Stringer); ok {
+		bodyReader = strings.NewReader(stringer.String())
+	} else {
+		bodyReader = strings.NewReader(fmt.Sprint(body))
+	}
+	return NewPutReferenceRequestWithBody(server, kind, source, params, "text/plain", bodyReader)
+}
+
+// NewPutReferenceRequestWithBody constructs an http.Request for the PutReference method, with any body, and a specified content type
+func NewPutReferenceRequestWithBody(server string, kind PutReferenceParamsKind, source string, params *PutReferenceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "kind", kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "source", source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reference/%s/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "format", params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as_of", params.AsOf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "dry_run", params.DryRun, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "force", params.Force, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListTeamsRequest constructs an http.Request for the ListTeams method
 func NewListTeamsRequest(server string, params *ListTeamsParams) (*http.Request, error) {
 	var err error
@@ -3219,6 +6234,14 @@ func NewListTeamsRequest(server string, params *ListTeamsParams) (*http.Request,
 			}
 		}
 
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
 		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "country", params.Country, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 			return nil, err
 		} else {
@@ -3228,6 +6251,38 @@ func NewListTeamsRequest(server string, params *ListTeamsParams) (*http.Request,
 		}
 
 		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sector", params.Sector, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "forum", params.Forum, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "deleted", params.Deleted, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
 			return nil, err
 		} else {
 			for _, qp := range strings.Split(queryFrag, "&") {
@@ -3441,6 +6496,808 @@ func NewPatchTeamRequestWithBody(server string, id string, params *PatchTeamPara
 	return req, nil
 }
 
+// NewPutTeamRequest calls the generic PutTeam builder with application/json body
+func NewPutTeamRequest(server string, id string, params *PutTeamParams, body PutTeamJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutTeamRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewPutTeamRequestWithBody constructs an http.Request for the PutTeam method, with any body, and a specified content type
+func NewPutTeamRequestWithBody(server string, id string, params *PutTeamParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-None-Match", headerParam1)
+
+	}
+
+	return req, nil
+}
+
+// NewListContactsRequest constructs an http.Request for the ListContacts method
+func NewListContactsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/contacts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddContactRequest calls the generic AddContact builder with application/json body
+func NewAddContactRequest(server string, id string, params *AddContactParams, body AddContactJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddContactRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAddContactRequestWithBody constructs an http.Request for the AddContact method, with any body, and a specified content type
+func NewAddContactRequestWithBody(server string, id string, params *AddContactParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/contacts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteContactRequest constructs an http.Request for the DeleteContact method
+func NewDeleteContactRequest(server string, id string, contact string, params *DeleteContactParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "contact", contact, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/contacts/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetContactRequest constructs an http.Request for the GetContact method
+func NewGetContactRequest(server string, id string, contact string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "contact", contact, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/contacts/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchContactRequest calls the generic PatchContact builder with application/json body
+func NewPatchContactRequest(server string, id string, contact string, params *PatchContactParams, body PatchContactJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchContactRequestWithBody(server, id, contact, params, "application/json", bodyReader)
+}
+
+// NewPatchContactRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchContact builder with application/merge-patch+json body
+func NewPatchContactRequestWithApplicationMergePatchPlusJSONBody(server string, id string, contact string, params *PatchContactParams, body PatchContactApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchContactRequestWithBody(server, id, contact, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchContactRequestWithBody constructs an http.Request for the PatchContact method, with any body, and a specified content type
+func NewPatchContactRequestWithBody(server string, id string, contact string, params *PatchContactParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "contact", contact, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/contacts/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPutContactRequest calls the generic PutContact builder with application/json body
+func NewPutContactRequest(server string, id string, contact string, params *PutContactParams, body PutContactJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutContactRequestWithBody(server, id, contact, params, "application/json", bodyReader)
+}
+
+// NewPutContactRequestWithBody constructs an http.Request for the PutContact method, with any body, and a specified content type
+func NewPutContactRequestWithBody(server string, id string, contact string, params *PutContactParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "contact", contact, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/contacts/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListDesignationsRequest constructs an http.Request for the ListDesignations method
+func NewListDesignationsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/designations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddDesignationRequest calls the generic AddDesignation builder with application/json body
+func NewAddDesignationRequest(server string, id string, params *AddDesignationParams, body AddDesignationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddDesignationRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAddDesignationRequestWithBody constructs an http.Request for the AddDesignation method, with any body, and a specified content type
+func NewAddDesignationRequestWithBody(server string, id string, params *AddDesignationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/designations", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteDesignationRequest constructs an http.Request for the DeleteDesignation method
+func NewDeleteDesignationRequest(server string, id string, designation string, params *DeleteDesignationParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "designation", designation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/designations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetDesignationRequest constructs an http.Request for the GetDesignation method
+func NewGetDesignationRequest(server string, id string, designation string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "designation", designation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/designations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchDesignationRequest calls the generic PatchDesignation builder with application/json body
+func NewPatchDesignationRequest(server string, id string, designation string, params *PatchDesignationParams, body PatchDesignationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchDesignationRequestWithBody(server, id, designation, params, "application/json", bodyReader)
+}
+
+// NewPatchDesignationRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchDesignation builder with application/merge-patch+json body
+func NewPatchDesignationRequestWithApplicationMergePatchPlusJSONBody(server string, id string, designation string, params *PatchDesignationParams, body PatchDesignationApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchDesignationRequestWithBody(server, id, designation, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchDesignationRequestWithBody constructs an http.Request for the PatchDesignation method, with any body, and a specified content type
+func NewPatchDesignationRequestWithBody(server string, id string, designation string, params *PatchDesignationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "designation", designation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/designations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPutDesignationRequest calls the generic PutDesignation builder with application/json body
+func NewPutDesignationRequest(server string, id string, designation string, params *PutDesignationParams, body PutDesignationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutDesignationRequestWithBody(server, id, designation, params, "application/json", bodyReader)
+}
+
+// NewPutDesignationRequestWithBody constructs an http.Request for the PutDesignation method, with any body, and a specified content type
+func NewPutDesignationRequestWithBody(server string, id string, designation string, params *PutDesignationParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "designation", designation, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/designations/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewTeamDiffRequest constructs an http.Request for the TeamDiff method
+func NewTeamDiffRequest(server string, id string, params *TeamDiffParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/diff", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewRecordEvidenceRequest calls the generic RecordEvidence builder with application/json body
 func NewRecordEvidenceRequest(server string, id string, body RecordEvidenceJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3553,6 +7410,674 @@ func NewTeamHistoryRequest(server string, id string, params *TeamHistoryParams) 
 	return req, nil
 }
 
+// NewListKeysRequest constructs an http.Request for the ListKeys method
+func NewListKeysRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddKeyRequest calls the generic AddKey builder with application/json body
+func NewAddKeyRequest(server string, id string, params *AddKeyParams, body AddKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddKeyRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAddKeyRequestWithBody constructs an http.Request for the AddKey method, with any body, and a specified content type
+func NewAddKeyRequestWithBody(server string, id string, params *AddKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteKeyRequest constructs an http.Request for the DeleteKey method
+func NewDeleteKeyRequest(server string, id string, key string, params *DeleteKeyParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetKeyRequest constructs an http.Request for the GetKey method
+func NewGetKeyRequest(server string, id string, key string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchKeyRequest calls the generic PatchKey builder with application/json body
+func NewPatchKeyRequest(server string, id string, key string, params *PatchKeyParams, body PatchKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchKeyRequestWithBody(server, id, key, params, "application/json", bodyReader)
+}
+
+// NewPatchKeyRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchKey builder with application/merge-patch+json body
+func NewPatchKeyRequestWithApplicationMergePatchPlusJSONBody(server string, id string, key string, params *PatchKeyParams, body PatchKeyApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchKeyRequestWithBody(server, id, key, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchKeyRequestWithBody constructs an http.Request for the PatchKey method, with any body, and a specified content type
+func NewPatchKeyRequestWithBody(server string, id string, key string, params *PatchKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPutKeyRequest calls the generic PutKey builder with application/json body
+func NewPutKeyRequest(server string, id string, key string, params *PutKeyParams, body PutKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutKeyRequestWithBody(server, id, key, params, "application/json", bodyReader)
+}
+
+// NewPutKeyRequestWithBody constructs an http.Request for the PutKey method, with any body, and a specified content type
+func NewPutKeyRequestWithBody(server string, id string, key string, params *PutKeyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListMembershipsRequest constructs an http.Request for the ListMemberships method
+func NewListMembershipsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/memberships", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddMembershipRequest calls the generic AddMembership builder with application/json body
+func NewAddMembershipRequest(server string, id string, params *AddMembershipParams, body AddMembershipJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddMembershipRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAddMembershipRequestWithBody constructs an http.Request for the AddMembership method, with any body, and a specified content type
+func NewAddMembershipRequestWithBody(server string, id string, params *AddMembershipParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/memberships", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteMembershipRequest constructs an http.Request for the DeleteMembership method
+func NewDeleteMembershipRequest(server string, id string, membership string, params *DeleteMembershipParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "membership", membership, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/memberships/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetMembershipRequest constructs an http.Request for the GetMembership method
+func NewGetMembershipRequest(server string, id string, membership string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "membership", membership, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/memberships/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchMembershipRequest calls the generic PatchMembership builder with application/json body
+func NewPatchMembershipRequest(server string, id string, membership string, params *PatchMembershipParams, body PatchMembershipJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchMembershipRequestWithBody(server, id, membership, params, "application/json", bodyReader)
+}
+
+// NewPatchMembershipRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchMembership builder with application/merge-patch+json body
+func NewPatchMembershipRequestWithApplicationMergePatchPlusJSONBody(server string, id string, membership string, params *PatchMembershipParams, body PatchMembershipApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchMembershipRequestWithBody(server, id, membership, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchMembershipRequestWithBody constructs an http.Request for the PatchMembership method, with any body, and a specified content type
+func NewPatchMembershipRequestWithBody(server string, id string, membership string, params *PatchMembershipParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "membership", membership, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/memberships/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPutMembershipRequest calls the generic PutMembership builder with application/json body
+func NewPutMembershipRequest(server string, id string, membership string, params *PutMembershipParams, body PutMembershipJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutMembershipRequestWithBody(server, id, membership, params, "application/json", bodyReader)
+}
+
+// NewPutMembershipRequestWithBody constructs an http.Request for the PutMembership method, with any body, and a specified content type
+func NewPutMembershipRequestWithBody(server string, id string, membership string, params *PutMembershipParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "membership", membership, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/memberships/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewMergeTeamRequest calls the generic MergeTeam builder with application/json body
 func NewMergeTeamRequest(server string, id string, params *MergeTeamParams, body MergeTeamJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3591,6 +8116,340 @@ func NewMergeTeamRequestWithBody(server string, id string, params *MergeTeamPara
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListResourcesRequest constructs an http.Request for the ListResources method
+func NewListResourcesRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/resources", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddResourceRequest calls the generic AddResource builder with application/json body
+func NewAddResourceRequest(server string, id string, params *AddResourceParams, body AddResourceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddResourceRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAddResourceRequestWithBody constructs an http.Request for the AddResource method, with any body, and a specified content type
+func NewAddResourceRequestWithBody(server string, id string, params *AddResourceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/resources", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteResourceRequest constructs an http.Request for the DeleteResource method
+func NewDeleteResourceRequest(server string, id string, resource string, params *DeleteResourceParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "resource", resource, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/resources/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetResourceRequest constructs an http.Request for the GetResource method
+func NewGetResourceRequest(server string, id string, resource string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "resource", resource, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/resources/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPatchResourceRequest calls the generic PatchResource builder with application/json body
+func NewPatchResourceRequest(server string, id string, resource string, params *PatchResourceParams, body PatchResourceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchResourceRequestWithBody(server, id, resource, params, "application/json", bodyReader)
+}
+
+// NewPatchResourceRequestWithApplicationMergePatchPlusJSONBody calls the generic PatchResource builder with application/merge-patch+json body
+func NewPatchResourceRequestWithApplicationMergePatchPlusJSONBody(server string, id string, resource string, params *PatchResourceParams, body PatchResourceApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPatchResourceRequestWithBody(server, id, resource, params, "application/merge-patch+json", bodyReader)
+}
+
+// NewPatchResourceRequestWithBody constructs an http.Request for the PatchResource method, with any body, and a specified content type
+func NewPatchResourceRequestWithBody(server string, id string, resource string, params *PatchResourceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "resource", resource, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/resources/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPutResourceRequest calls the generic PutResource builder with application/json body
+func NewPutResourceRequest(server string, id string, resource string, params *PutResourceParams, body PutResourceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPutResourceRequestWithBody(server, id, resource, params, "application/json", bodyReader)
+}
+
+// NewPutResourceRequestWithBody constructs an http.Request for the PutResource method, with any body, and a specified content type
+func NewPutResourceRequestWithBody(server string, id string, resource string, params *PutResourceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "resource", resource, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/resources/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -3707,6 +8566,67 @@ func NewRevokeTokenRequest(server string, id string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTokenRequest constructs an http.Request for the GetToken method
+func NewGetTokenRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tokens/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListVocabulariesRequest constructs an http.Request for the ListVocabularies method
+func NewListVocabulariesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/vocabularies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -3839,9 +8759,63 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/me (the `Me` operationId).
 	MeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MeResponse, error)
 
+	// MyTokenWithResponse Show the token that the request carries
+	//
+	// When it ends and what it is good for, for whoever holds it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/me/token (the `MyToken` operationId).
+	MyTokenWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MyTokenResponse, error)
+
+	// ListReferenceWithResponse List the reference data
+	//
+	// Which address space and networks belong to which country, and which networks announce which address space: from where, how old, how much.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/reference (the `ListReference` operationId).
+	ListReferenceWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListReferenceResponse, error)
+
+	// DeleteReferenceWithResponse Take out a set of reference data
+	//
+	// For operators with the scope import.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/reference/{kind}/{source} (the `DeleteReference` operationId).
+	DeleteReferenceWithResponse(ctx context.Context, kind DeleteReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*DeleteReferenceResponse, error)
+
+	// GetReferenceWithResponse Show a set of reference data
+	//
+	// From where, how old, how much.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
+	GetReferenceWithResponse(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*GetReferenceResponse, error)
+
+	// PutReferenceWithBodyWithResponse Load a set of reference data
+	//
+	// The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
+	PutReferenceWithBodyWithResponse(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutReferenceResponse, error)
+
+	// PutReferenceWithTextBodyWithResponse Load a set of reference data
+	//
+	// The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+	//
+	// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
+	PutReferenceWithTextBodyWithResponse(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, body PutReferenceTextRequestBody, reqEditors ...RequestEditorFn) (*PutReferenceResponse, error)
+
 	// ListTeamsWithResponse List teams
 	//
-	// Pages in the order of handles. Send next as after until it is absent.
+	// Pages of all live teams that pass every filter. Send next as after until it is absent, or follow Link. A page begins behind the last team of the page before, wherever that team stands by now: what did not change is neither skipped nor repeated.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -3911,6 +8885,213 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PATCH /v1/teams/{id} (the `PatchTeam` operationId).
 	PatchTeamWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, params *PatchTeamParams, body PatchTeamApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchTeamResponse, error)
 
+	// PutTeamWithBodyWithResponse Replace a team
+	//
+	// The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
+	PutTeamWithBodyWithResponse(ctx context.Context, id string, params *PutTeamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutTeamResponse, error)
+
+	// PutTeamWithResponse Replace a team
+	//
+	// The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
+	PutTeamWithResponse(ctx context.Context, id string, params *PutTeamParams, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*PutTeamResponse, error)
+
+	// ListContactsWithResponse List the contacts of a team
+	//
+	// As the viewer may see them, in the team's order.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/contacts (the `ListContacts` operationId).
+	ListContactsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListContactsResponse, error)
+
+	// AddContactWithBodyWithResponse Add a contact
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/contacts (the `AddContact` operationId).
+	AddContactWithBodyWithResponse(ctx context.Context, id string, params *AddContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddContactResponse, error)
+
+	// AddContactWithResponse Add a contact
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/contacts (the `AddContact` operationId).
+	AddContactWithResponse(ctx context.Context, id string, params *AddContactParams, body AddContactJSONRequestBody, reqEditors ...RequestEditorFn) (*AddContactResponse, error)
+
+	// DeleteContactWithResponse Take out a contact
+	//
+	// The history of the team keeps it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/teams/{id}/contacts/{contact} (the `DeleteContact` operationId).
+	DeleteContactWithResponse(ctx context.Context, id string, contact string, params *DeleteContactParams, reqEditors ...RequestEditorFn) (*DeleteContactResponse, error)
+
+	// GetContactWithResponse Show a contact
+	//
+	// One that the viewer may not see is not found.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/contacts/{contact} (the `GetContact` operationId).
+	GetContactWithResponse(ctx context.Context, id string, contact string, reqEditors ...RequestEditorFn) (*GetContactResponse, error)
+
+	// PatchContactWithBodyWithResponse Change a contact
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+	PatchContactWithBodyWithResponse(ctx context.Context, id string, contact string, params *PatchContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchContactResponse, error)
+
+	// PatchContactWithResponse Change a contact
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+	PatchContactWithResponse(ctx context.Context, id string, contact string, params *PatchContactParams, body PatchContactJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchContactResponse, error)
+
+	// PatchContactWithApplicationMergePatchPlusJSONBodyWithResponse Change a contact
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+	PatchContactWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, contact string, params *PatchContactParams, body PatchContactApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchContactResponse, error)
+
+	// PutContactWithBodyWithResponse Replace a contact
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/contacts/{contact} (the `PutContact` operationId).
+	PutContactWithBodyWithResponse(ctx context.Context, id string, contact string, params *PutContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutContactResponse, error)
+
+	// PutContactWithResponse Replace a contact
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/contacts/{contact} (the `PutContact` operationId).
+	PutContactWithResponse(ctx context.Context, id string, contact string, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*PutContactResponse, error)
+
+	// ListDesignationsWithResponse List the designations of a team
+	//
+	// As the viewer may see them, in the team's order.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/designations (the `ListDesignations` operationId).
+	ListDesignationsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListDesignationsResponse, error)
+
+	// AddDesignationWithBodyWithResponse Add a designation
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/designations (the `AddDesignation` operationId).
+	AddDesignationWithBodyWithResponse(ctx context.Context, id string, params *AddDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddDesignationResponse, error)
+
+	// AddDesignationWithResponse Add a designation
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/designations (the `AddDesignation` operationId).
+	AddDesignationWithResponse(ctx context.Context, id string, params *AddDesignationParams, body AddDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*AddDesignationResponse, error)
+
+	// DeleteDesignationWithResponse Take out a designation
+	//
+	// The history of the team keeps it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/teams/{id}/designations/{designation} (the `DeleteDesignation` operationId).
+	DeleteDesignationWithResponse(ctx context.Context, id string, designation string, params *DeleteDesignationParams, reqEditors ...RequestEditorFn) (*DeleteDesignationResponse, error)
+
+	// GetDesignationWithResponse Show a designation
+	//
+	// One that the viewer may not see is not found.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/designations/{designation} (the `GetDesignation` operationId).
+	GetDesignationWithResponse(ctx context.Context, id string, designation string, reqEditors ...RequestEditorFn) (*GetDesignationResponse, error)
+
+	// PatchDesignationWithBodyWithResponse Change a designation
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+	PatchDesignationWithBodyWithResponse(ctx context.Context, id string, designation string, params *PatchDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchDesignationResponse, error)
+
+	// PatchDesignationWithResponse Change a designation
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+	PatchDesignationWithResponse(ctx context.Context, id string, designation string, params *PatchDesignationParams, body PatchDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchDesignationResponse, error)
+
+	// PatchDesignationWithApplicationMergePatchPlusJSONBodyWithResponse Change a designation
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+	PatchDesignationWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, designation string, params *PatchDesignationParams, body PatchDesignationApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchDesignationResponse, error)
+
+	// PutDesignationWithBodyWithResponse Replace a designation
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/designations/{designation} (the `PutDesignation` operationId).
+	PutDesignationWithBodyWithResponse(ctx context.Context, id string, designation string, params *PutDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDesignationResponse, error)
+
+	// PutDesignationWithResponse Replace a designation
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/designations/{designation} (the `PutDesignation` operationId).
+	PutDesignationWithResponse(ctx context.Context, id string, designation string, params *PutDesignationParams, body PutDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDesignationResponse, error)
+
+	// TeamDiffWithResponse Compare two revisions of a team
+	//
+	// Value by value, as you may see it. Items of a list are told apart by what they are (the id of a contact, the fingerprint of a key, the value of a resource), not by their place. For whom the history is.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/diff (the `TeamDiff` operationId).
+	TeamDiffWithResponse(ctx context.Context, id string, params *TeamDiffParams, reqEditors ...RequestEditorFn) (*TeamDiffResponse, error)
+
 	// RecordEvidenceWithBodyWithResponse Record what was proven by hand
 	//
 	// A call, a meeting, a letter, or another registrar's word. The revision of the team stays.
@@ -3938,6 +9119,186 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/teams/{id}/history (the `TeamHistory` operationId).
 	TeamHistoryWithResponse(ctx context.Context, id string, params *TeamHistoryParams, reqEditors ...RequestEditorFn) (*TeamHistoryResponse, error)
 
+	// ListKeysWithResponse List the keys of a team
+	//
+	// As JSON with the facts of each key, or, to Accept: application/pgp-keys, as one file of armoured blocks for gpg --import.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/keys (the `ListKeys` operationId).
+	ListKeysWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKeysResponse, error)
+
+	// AddKeyWithBodyWithResponse Add a key
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
+	AddKeyWithBodyWithResponse(ctx context.Context, id string, params *AddKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
+
+	// AddKeyWithResponse Add a key
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
+	AddKeyWithResponse(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
+
+	// DeleteKeyWithResponse Take out a key
+	//
+	// The history of the team keeps it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/teams/{id}/keys/{key} (the `DeleteKey` operationId).
+	DeleteKeyWithResponse(ctx context.Context, id string, key string, params *DeleteKeyParams, reqEditors ...RequestEditorFn) (*DeleteKeyResponse, error)
+
+	// GetKeyWithResponse Show a key
+	//
+	// As JSON, or in ASCII armour: to Accept: application/pgp-keys, or with .asc behind the fingerprint. One that the viewer may not see is not found.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/keys/{key} (the `GetKey` operationId).
+	GetKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*GetKeyResponse, error)
+
+	// PatchKeyWithBodyWithResponse Change a key
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+	PatchKeyWithBodyWithResponse(ctx context.Context, id string, key string, params *PatchKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchKeyResponse, error)
+
+	// PatchKeyWithResponse Change a key
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+	PatchKeyWithResponse(ctx context.Context, id string, key string, params *PatchKeyParams, body PatchKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchKeyResponse, error)
+
+	// PatchKeyWithApplicationMergePatchPlusJSONBodyWithResponse Change a key
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+	PatchKeyWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, key string, params *PatchKeyParams, body PatchKeyApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchKeyResponse, error)
+
+	// PutKeyWithBodyWithResponse Replace a key
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
+	PutKeyWithBodyWithResponse(ctx context.Context, id string, key string, params *PutKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutKeyResponse, error)
+
+	// PutKeyWithResponse Replace a key
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
+	PutKeyWithResponse(ctx context.Context, id string, key string, params *PutKeyParams, body PutKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*PutKeyResponse, error)
+
+	// ListMembershipsWithResponse List the memberships of a team
+	//
+	// As the viewer may see them, in the team's order.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/memberships (the `ListMemberships` operationId).
+	ListMembershipsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListMembershipsResponse, error)
+
+	// AddMembershipWithBodyWithResponse Add a membership
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/memberships (the `AddMembership` operationId).
+	AddMembershipWithBodyWithResponse(ctx context.Context, id string, params *AddMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddMembershipResponse, error)
+
+	// AddMembershipWithResponse Add a membership
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/memberships (the `AddMembership` operationId).
+	AddMembershipWithResponse(ctx context.Context, id string, params *AddMembershipParams, body AddMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*AddMembershipResponse, error)
+
+	// DeleteMembershipWithResponse Take out a membership
+	//
+	// The history of the team keeps it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/teams/{id}/memberships/{membership} (the `DeleteMembership` operationId).
+	DeleteMembershipWithResponse(ctx context.Context, id string, membership string, params *DeleteMembershipParams, reqEditors ...RequestEditorFn) (*DeleteMembershipResponse, error)
+
+	// GetMembershipWithResponse Show a membership
+	//
+	// One that the viewer may not see is not found.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/memberships/{membership} (the `GetMembership` operationId).
+	GetMembershipWithResponse(ctx context.Context, id string, membership string, reqEditors ...RequestEditorFn) (*GetMembershipResponse, error)
+
+	// PatchMembershipWithBodyWithResponse Change a membership
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+	PatchMembershipWithBodyWithResponse(ctx context.Context, id string, membership string, params *PatchMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchMembershipResponse, error)
+
+	// PatchMembershipWithResponse Change a membership
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+	PatchMembershipWithResponse(ctx context.Context, id string, membership string, params *PatchMembershipParams, body PatchMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchMembershipResponse, error)
+
+	// PatchMembershipWithApplicationMergePatchPlusJSONBodyWithResponse Change a membership
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+	PatchMembershipWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, membership string, params *PatchMembershipParams, body PatchMembershipApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchMembershipResponse, error)
+
+	// PutMembershipWithBodyWithResponse Replace a membership
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/memberships/{membership} (the `PutMembership` operationId).
+	PutMembershipWithBodyWithResponse(ctx context.Context, id string, membership string, params *PutMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutMembershipResponse, error)
+
+	// PutMembershipWithResponse Replace a membership
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/memberships/{membership} (the `PutMembership` operationId).
+	PutMembershipWithResponse(ctx context.Context, id string, membership string, params *PutMembershipParams, body PutMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*PutMembershipResponse, error)
+
 	// MergeTeamWithBodyWithResponse Merge a team into another
 	//
 	// The team of the path becomes part of the one that into names; both handles and ids lead there. If-Match is about the team that stays.
@@ -3955,6 +9316,96 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/teams/{id}/merge (the `MergeTeam` operationId).
 	MergeTeamWithResponse(ctx context.Context, id string, params *MergeTeamParams, body MergeTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*MergeTeamResponse, error)
+
+	// ListResourcesWithResponse List the resources of a team
+	//
+	// As the viewer may see them, in the team's order.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/resources (the `ListResources` operationId).
+	ListResourcesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListResourcesResponse, error)
+
+	// AddResourceWithBodyWithResponse Add a resource
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/resources (the `AddResource` operationId).
+	AddResourceWithBodyWithResponse(ctx context.Context, id string, params *AddResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddResourceResponse, error)
+
+	// AddResourceWithResponse Add a resource
+	//
+	// Behind those that the team has. If-Match has the ETag of the team.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/resources (the `AddResource` operationId).
+	AddResourceWithResponse(ctx context.Context, id string, params *AddResourceParams, body AddResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*AddResourceResponse, error)
+
+	// DeleteResourceWithResponse Take out a resource
+	//
+	// The history of the team keeps it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/teams/{id}/resources/{resource} (the `DeleteResource` operationId).
+	DeleteResourceWithResponse(ctx context.Context, id string, resource string, params *DeleteResourceParams, reqEditors ...RequestEditorFn) (*DeleteResourceResponse, error)
+
+	// GetResourceWithResponse Show a resource
+	//
+	// One that the viewer may not see is not found.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/resources/{resource} (the `GetResource` operationId).
+	GetResourceWithResponse(ctx context.Context, id string, resource string, reqEditors ...RequestEditorFn) (*GetResourceResponse, error)
+
+	// PatchResourceWithBodyWithResponse Change a resource
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+	PatchResourceWithBodyWithResponse(ctx context.Context, id string, resource string, params *PatchResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchResourceResponse, error)
+
+	// PatchResourceWithResponse Change a resource
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+	PatchResourceWithResponse(ctx context.Context, id string, resource string, params *PatchResourceParams, body PatchResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchResourceResponse, error)
+
+	// PatchResourceWithApplicationMergePatchPlusJSONBodyWithResponse Change a resource
+	//
+	// A JSON merge patch (RFC 7396): null takes a member out.
+	//
+	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+	PatchResourceWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, resource string, params *PatchResourceParams, body PatchResourceApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchResourceResponse, error)
+
+	// PutResourceWithBodyWithResponse Replace a resource
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/resources/{resource} (the `PutResource` operationId).
+	PutResourceWithBodyWithResponse(ctx context.Context, id string, resource string, params *PutResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutResourceResponse, error)
+
+	// PutResourceWithResponse Replace a resource
+	//
+	// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PUT /v1/teams/{id}/resources/{resource} (the `PutResource` operationId).
+	PutResourceWithResponse(ctx context.Context, id string, resource string, params *PutResourceParams, body PutResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*PutResourceResponse, error)
 
 	// ListTokensWithResponse List tokens
 	//
@@ -3991,6 +9442,24 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with DELETE /v1/tokens/{id} (the `RevokeToken` operationId).
 	RevokeTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RevokeTokenResponse, error)
+
+	// GetTokenWithResponse Show a token
+	//
+	// Without its secret. For operators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/tokens/{id} (the `GetToken` operationId).
+	GetTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetTokenResponse, error)
+
+	// ListVocabulariesWithResponse List the words that fields can hold
+	//
+	// Closed lists: a word outside of them is refused. They grow with versions of the program and lose nothing.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/vocabularies (the `ListVocabularies` operationId).
+	ListVocabulariesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListVocabulariesResponse, error)
 }
 
 // HealthzResponse200Headers the declared response headers of an HTTP 200 response for Healthz
@@ -4348,6 +9817,254 @@ func (r MeResponse) ContentType() string {
 	return ""
 }
 
+// MyTokenResponse200Headers the declared response headers of an HTTP 200 response for MyToken
+type MyTokenResponse200Headers struct {
+	XRequestId string
+}
+
+type MyTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Token
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *MyTokenResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r MyTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r MyTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r MyTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListReferenceResponse200Headers the declared response headers of an HTTP 200 response for ListReference
+type ListReferenceResponse200Headers struct {
+	XRequestId string
+}
+
+type ListReferenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReferenceList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListReferenceResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListReferenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListReferenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListReferenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteReferenceResponse204Headers the declared response headers of an HTTP 204 response for DeleteReference
+type DeleteReferenceResponse204Headers struct {
+	XRequestId string
+}
+
+type DeleteReferenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteReferenceResponse204Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteReferenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteReferenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteReferenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetReferenceResponse200Headers the declared response headers of an HTTP 200 response for GetReference
+type GetReferenceResponse200Headers struct {
+	XRequestId string
+}
+
+type GetReferenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReferenceSet
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetReferenceResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetReferenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetReferenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetReferenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutReferenceResponse200Headers the declared response headers of an HTTP 200 response for PutReference
+type PutReferenceResponse200Headers struct {
+	XRequestId string
+}
+
+type PutReferenceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ReferenceReport
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutReferenceResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PutReferenceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutReferenceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutReferenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTeamsResponse200Headers the declared response headers of an HTTP 200 response for ListTeams
 type ListTeamsResponse200Headers struct {
 	Link       string
@@ -4361,6 +10078,8 @@ type ListTeamsResponse struct {
 	JSON200 *TeamPage
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
 	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
 	ApplicationproblemJSON422 *Problem
 	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -4519,6 +10238,8 @@ type GetTeamResponse struct {
 	HTTPResponse *http.Response
 	// JSON200 the response for an HTTP 200 `application/json` response
 	JSON200 *Team
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
 	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
 	ApplicationproblemJSON401 *Problem
 	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
@@ -4615,6 +10336,821 @@ func (r PatchTeamResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PatchTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutTeamResponse200Headers the declared response headers of an HTTP 200 response for PutTeam
+type PutTeamResponse200Headers struct {
+	ContentLocation string
+	ETag            string
+	XRequestId      string
+}
+
+// PutTeamResponse201Headers the declared response headers of an HTTP 201 response for PutTeam
+type PutTeamResponse201Headers struct {
+	ContentLocation string
+	ETag            string
+	XRequestId      string
+}
+
+type PutTeamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Team
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Team
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutTeamResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *PutTeamResponse201Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PutTeamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutTeamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListContactsResponse200Headers the declared response headers of an HTTP 200 response for ListContacts
+type ListContactsResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type ListContactsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ContactList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListContactsResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListContactsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListContactsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListContactsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AddContactResponse201Headers the declared response headers of an HTTP 201 response for AddContact
+type AddContactResponse201Headers struct {
+	ETag       string
+	Location   string
+	XRequestId string
+}
+
+type AddContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Contact
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *AddContactResponse201Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r AddContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteContactResponse204Headers the declared response headers of an HTTP 204 response for DeleteContact
+type DeleteContactResponse204Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type DeleteContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteContactResponse204Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetContactResponse200Headers the declared response headers of an HTTP 200 response for GetContact
+type GetContactResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type GetContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Contact
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetContactResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchContactResponse200Headers the declared response headers of an HTTP 200 response for PatchContact
+type PatchContactResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PatchContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Contact
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchContactResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutContactResponse200Headers the declared response headers of an HTTP 200 response for PutContact
+type PutContactResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PutContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Contact
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutContactResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PutContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListDesignationsResponse200Headers the declared response headers of an HTTP 200 response for ListDesignations
+type ListDesignationsResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type ListDesignationsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *DesignationList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListDesignationsResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDesignationsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDesignationsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDesignationsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AddDesignationResponse201Headers the declared response headers of an HTTP 201 response for AddDesignation
+type AddDesignationResponse201Headers struct {
+	ETag       string
+	Location   string
+	XRequestId string
+}
+
+type AddDesignationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Designation
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *AddDesignationResponse201Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r AddDesignationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddDesignationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddDesignationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteDesignationResponse204Headers the declared response headers of an HTTP 204 response for DeleteDesignation
+type DeleteDesignationResponse204Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type DeleteDesignationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteDesignationResponse204Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteDesignationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteDesignationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteDesignationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDesignationResponse200Headers the declared response headers of an HTTP 200 response for GetDesignation
+type GetDesignationResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type GetDesignationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Designation
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetDesignationResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDesignationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDesignationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDesignationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchDesignationResponse200Headers the declared response headers of an HTTP 200 response for PatchDesignation
+type PatchDesignationResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PatchDesignationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Designation
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchDesignationResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchDesignationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchDesignationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchDesignationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutDesignationResponse200Headers the declared response headers of an HTTP 200 response for PutDesignation
+type PutDesignationResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PutDesignationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Designation
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutDesignationResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PutDesignationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutDesignationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutDesignationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// TeamDiffResponse200Headers the declared response headers of an HTTP 200 response for TeamDiff
+type TeamDiffResponse200Headers struct {
+	XRequestId string
+}
+
+type TeamDiffResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *TeamDiff
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *TeamDiffResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r TeamDiffResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r TeamDiffResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r TeamDiffResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4729,6 +11265,696 @@ func (r TeamHistoryResponse) ContentType() string {
 	return ""
 }
 
+// ListKeysResponse200Headers the declared response headers of an HTTP 200 response for ListKeys
+type ListKeysResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type ListKeysResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeyList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListKeysResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListKeysResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListKeysResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListKeysResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AddKeyResponse201Headers the declared response headers of an HTTP 201 response for AddKey
+type AddKeyResponse201Headers struct {
+	ETag       string
+	Location   string
+	XRequestId string
+}
+
+type AddKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *KeyInfo
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *AddKeyResponse201Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r AddKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteKeyResponse204Headers the declared response headers of an HTTP 204 response for DeleteKey
+type DeleteKeyResponse204Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type DeleteKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteKeyResponse204Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetKeyResponse200Headers the declared response headers of an HTTP 200 response for GetKey
+type GetKeyResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type GetKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeyInfo
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetKeyResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchKeyResponse200Headers the declared response headers of an HTTP 200 response for PatchKey
+type PatchKeyResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PatchKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeyInfo
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchKeyResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutKeyResponse200Headers the declared response headers of an HTTP 200 response for PutKey
+type PutKeyResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PutKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeyInfo
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutKeyResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PutKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListMembershipsResponse200Headers the declared response headers of an HTTP 200 response for ListMemberships
+type ListMembershipsResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type ListMembershipsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MembershipList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListMembershipsResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMembershipsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMembershipsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMembershipsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AddMembershipResponse201Headers the declared response headers of an HTTP 201 response for AddMembership
+type AddMembershipResponse201Headers struct {
+	ETag       string
+	Location   string
+	XRequestId string
+}
+
+type AddMembershipResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Membership
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *AddMembershipResponse201Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r AddMembershipResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddMembershipResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddMembershipResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteMembershipResponse204Headers the declared response headers of an HTTP 204 response for DeleteMembership
+type DeleteMembershipResponse204Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type DeleteMembershipResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteMembershipResponse204Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteMembershipResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteMembershipResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteMembershipResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetMembershipResponse200Headers the declared response headers of an HTTP 200 response for GetMembership
+type GetMembershipResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type GetMembershipResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Membership
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetMembershipResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetMembershipResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetMembershipResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetMembershipResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchMembershipResponse200Headers the declared response headers of an HTTP 200 response for PatchMembership
+type PatchMembershipResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PatchMembershipResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Membership
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchMembershipResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchMembershipResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchMembershipResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchMembershipResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutMembershipResponse200Headers the declared response headers of an HTTP 200 response for PutMembership
+type PutMembershipResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PutMembershipResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Membership
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutMembershipResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PutMembershipResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutMembershipResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutMembershipResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // MergeTeamResponse200Headers the declared response headers of an HTTP 200 response for MergeTeam
 type MergeTeamResponse200Headers struct {
 	ContentLocation string
@@ -4787,6 +12013,351 @@ func (r MergeTeamResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r MergeTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListResourcesResponse200Headers the declared response headers of an HTTP 200 response for ListResources
+type ListResourcesResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type ListResourcesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ResourceList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListResourcesResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListResourcesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListResourcesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListResourcesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AddResourceResponse201Headers the declared response headers of an HTTP 201 response for AddResource
+type AddResourceResponse201Headers struct {
+	ETag       string
+	Location   string
+	XRequestId string
+}
+
+type AddResourceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *Resource
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *AddResourceResponse201Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r AddResourceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddResourceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddResourceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteResourceResponse204Headers the declared response headers of an HTTP 204 response for DeleteResource
+type DeleteResourceResponse204Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type DeleteResourceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteResourceResponse204Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteResourceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteResourceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteResourceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetResourceResponse200Headers the declared response headers of an HTTP 200 response for GetResource
+type GetResourceResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type GetResourceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Resource
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetResourceResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetResourceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetResourceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetResourceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PatchResourceResponse200Headers the declared response headers of an HTTP 200 response for PatchResource
+type PatchResourceResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PatchResourceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Resource
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PatchResourceResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PatchResourceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PatchResourceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PatchResourceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PutResourceResponse200Headers the declared response headers of an HTTP 200 response for PutResource
+type PutResourceResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type PutResourceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Resource
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PutResourceResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PutResourceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PutResourceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PutResourceResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -4948,6 +12519,98 @@ func (r RevokeTokenResponse) ContentType() string {
 	return ""
 }
 
+// GetTokenResponse200Headers the declared response headers of an HTTP 200 response for GetToken
+type GetTokenResponse200Headers struct {
+	XRequestId string
+}
+
+type GetTokenResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Token
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTokenResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTokenResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTokenResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListVocabulariesResponse200Headers the declared response headers of an HTTP 200 response for ListVocabularies
+type ListVocabulariesResponse200Headers struct {
+	XRequestId string
+}
+
+type ListVocabulariesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VocabularyList
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListVocabulariesResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListVocabulariesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListVocabulariesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListVocabulariesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // HealthzWithResponse Ask whether the process is up
 //
 // It looks at nothing else; a supervisor restarts what does not answer.
@@ -5083,9 +12746,99 @@ func (c *ClientWithResponses) MeWithResponse(ctx context.Context, reqEditors ...
 	return ParseMeResponse(rsp)
 }
 
+// MyTokenWithResponse Show the token that the request carries
+//
+// When it ends and what it is good for, for whoever holds it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/me/token (the `MyToken` operationId).
+func (c *ClientWithResponses) MyTokenWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MyTokenResponse, error) {
+	rsp, err := c.MyToken(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseMyTokenResponse(rsp)
+}
+
+// ListReferenceWithResponse List the reference data
+//
+// Which address space and networks belong to which country, and which networks announce which address space: from where, how old, how much.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/reference (the `ListReference` operationId).
+func (c *ClientWithResponses) ListReferenceWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListReferenceResponse, error) {
+	rsp, err := c.ListReference(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListReferenceResponse(rsp)
+}
+
+// DeleteReferenceWithResponse Take out a set of reference data
+//
+// For operators with the scope import.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/reference/{kind}/{source} (the `DeleteReference` operationId).
+func (c *ClientWithResponses) DeleteReferenceWithResponse(ctx context.Context, kind DeleteReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*DeleteReferenceResponse, error) {
+	rsp, err := c.DeleteReference(ctx, kind, source, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteReferenceResponse(rsp)
+}
+
+// GetReferenceWithResponse Show a set of reference data
+//
+// From where, how old, how much.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
+func (c *ClientWithResponses) GetReferenceWithResponse(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*GetReferenceResponse, error) {
+	rsp, err := c.GetReference(ctx, kind, source, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetReferenceResponse(rsp)
+}
+
+// PutReferenceWithBodyWithResponse Load a set of reference data
+//
+// The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
+func (c *ClientWithResponses) PutReferenceWithBodyWithResponse(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutReferenceResponse, error) {
+	rsp, err := c.PutReferenceWithBody(ctx, kind, source, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutReferenceResponse(rsp)
+}
+
+// PutReferenceWithTextBodyWithResponse Load a set of reference data
+//
+// The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+//
+// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
+func (c *ClientWithResponses) PutReferenceWithTextBodyWithResponse(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, body PutReferenceTextRequestBody, reqEditors ...RequestEditorFn) (*PutReferenceResponse, error) {
+	rsp, err := c.PutReferenceWithTextBody(ctx, kind, source, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutReferenceResponse(rsp)
+}
+
 // ListTeamsWithResponse List teams
 //
-// Pages in the order of handles. Send next as after until it is absent.
+// Pages of all live teams that pass every filter. Send next as after until it is absent, or follow Link. A page begins behind the last team of the page before, wherever that team stands by now: what did not change is neither skipped nor repeated.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -5203,6 +12956,351 @@ func (c *ClientWithResponses) PatchTeamWithApplicationMergePatchPlusJSONBodyWith
 	return ParsePatchTeamResponse(rsp)
 }
 
+// PutTeamWithBodyWithResponse Replace a team
+//
+// The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
+func (c *ClientWithResponses) PutTeamWithBodyWithResponse(ctx context.Context, id string, params *PutTeamParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutTeamResponse, error) {
+	rsp, err := c.PutTeamWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutTeamResponse(rsp)
+}
+
+// PutTeamWithResponse Replace a team
+//
+// The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
+func (c *ClientWithResponses) PutTeamWithResponse(ctx context.Context, id string, params *PutTeamParams, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*PutTeamResponse, error) {
+	rsp, err := c.PutTeam(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutTeamResponse(rsp)
+}
+
+// ListContactsWithResponse List the contacts of a team
+//
+// As the viewer may see them, in the team's order.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/contacts (the `ListContacts` operationId).
+func (c *ClientWithResponses) ListContactsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListContactsResponse, error) {
+	rsp, err := c.ListContacts(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListContactsResponse(rsp)
+}
+
+// AddContactWithBodyWithResponse Add a contact
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/contacts (the `AddContact` operationId).
+func (c *ClientWithResponses) AddContactWithBodyWithResponse(ctx context.Context, id string, params *AddContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddContactResponse, error) {
+	rsp, err := c.AddContactWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddContactResponse(rsp)
+}
+
+// AddContactWithResponse Add a contact
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/contacts (the `AddContact` operationId).
+func (c *ClientWithResponses) AddContactWithResponse(ctx context.Context, id string, params *AddContactParams, body AddContactJSONRequestBody, reqEditors ...RequestEditorFn) (*AddContactResponse, error) {
+	rsp, err := c.AddContact(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddContactResponse(rsp)
+}
+
+// DeleteContactWithResponse Take out a contact
+//
+// The history of the team keeps it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/teams/{id}/contacts/{contact} (the `DeleteContact` operationId).
+func (c *ClientWithResponses) DeleteContactWithResponse(ctx context.Context, id string, contact string, params *DeleteContactParams, reqEditors ...RequestEditorFn) (*DeleteContactResponse, error) {
+	rsp, err := c.DeleteContact(ctx, id, contact, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteContactResponse(rsp)
+}
+
+// GetContactWithResponse Show a contact
+//
+// One that the viewer may not see is not found.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/contacts/{contact} (the `GetContact` operationId).
+func (c *ClientWithResponses) GetContactWithResponse(ctx context.Context, id string, contact string, reqEditors ...RequestEditorFn) (*GetContactResponse, error) {
+	rsp, err := c.GetContact(ctx, id, contact, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetContactResponse(rsp)
+}
+
+// PatchContactWithBodyWithResponse Change a contact
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+func (c *ClientWithResponses) PatchContactWithBodyWithResponse(ctx context.Context, id string, contact string, params *PatchContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchContactResponse, error) {
+	rsp, err := c.PatchContactWithBody(ctx, id, contact, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchContactResponse(rsp)
+}
+
+// PatchContactWithResponse Change a contact
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+func (c *ClientWithResponses) PatchContactWithResponse(ctx context.Context, id string, contact string, params *PatchContactParams, body PatchContactJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchContactResponse, error) {
+	rsp, err := c.PatchContact(ctx, id, contact, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchContactResponse(rsp)
+}
+
+// PatchContactWithApplicationMergePatchPlusJSONBodyWithResponse Change a contact
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/contacts/{contact} (the `PatchContact` operationId).
+func (c *ClientWithResponses) PatchContactWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, contact string, params *PatchContactParams, body PatchContactApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchContactResponse, error) {
+	rsp, err := c.PatchContactWithApplicationMergePatchPlusJSONBody(ctx, id, contact, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchContactResponse(rsp)
+}
+
+// PutContactWithBodyWithResponse Replace a contact
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/contacts/{contact} (the `PutContact` operationId).
+func (c *ClientWithResponses) PutContactWithBodyWithResponse(ctx context.Context, id string, contact string, params *PutContactParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutContactResponse, error) {
+	rsp, err := c.PutContactWithBody(ctx, id, contact, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutContactResponse(rsp)
+}
+
+// PutContactWithResponse Replace a contact
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/contacts/{contact} (the `PutContact` operationId).
+func (c *ClientWithResponses) PutContactWithResponse(ctx context.Context, id string, contact string, params *PutContactParams, body PutContactJSONRequestBody, reqEditors ...RequestEditorFn) (*PutContactResponse, error) {
+	rsp, err := c.PutContact(ctx, id, contact, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutContactResponse(rsp)
+}
+
+// ListDesignationsWithResponse List the designations of a team
+//
+// As the viewer may see them, in the team's order.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/designations (the `ListDesignations` operationId).
+func (c *ClientWithResponses) ListDesignationsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListDesignationsResponse, error) {
+	rsp, err := c.ListDesignations(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDesignationsResponse(rsp)
+}
+
+// AddDesignationWithBodyWithResponse Add a designation
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/designations (the `AddDesignation` operationId).
+func (c *ClientWithResponses) AddDesignationWithBodyWithResponse(ctx context.Context, id string, params *AddDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddDesignationResponse, error) {
+	rsp, err := c.AddDesignationWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddDesignationResponse(rsp)
+}
+
+// AddDesignationWithResponse Add a designation
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/designations (the `AddDesignation` operationId).
+func (c *ClientWithResponses) AddDesignationWithResponse(ctx context.Context, id string, params *AddDesignationParams, body AddDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*AddDesignationResponse, error) {
+	rsp, err := c.AddDesignation(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddDesignationResponse(rsp)
+}
+
+// DeleteDesignationWithResponse Take out a designation
+//
+// The history of the team keeps it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/teams/{id}/designations/{designation} (the `DeleteDesignation` operationId).
+func (c *ClientWithResponses) DeleteDesignationWithResponse(ctx context.Context, id string, designation string, params *DeleteDesignationParams, reqEditors ...RequestEditorFn) (*DeleteDesignationResponse, error) {
+	rsp, err := c.DeleteDesignation(ctx, id, designation, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteDesignationResponse(rsp)
+}
+
+// GetDesignationWithResponse Show a designation
+//
+// One that the viewer may not see is not found.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/designations/{designation} (the `GetDesignation` operationId).
+func (c *ClientWithResponses) GetDesignationWithResponse(ctx context.Context, id string, designation string, reqEditors ...RequestEditorFn) (*GetDesignationResponse, error) {
+	rsp, err := c.GetDesignation(ctx, id, designation, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDesignationResponse(rsp)
+}
+
+// PatchDesignationWithBodyWithResponse Change a designation
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+func (c *ClientWithResponses) PatchDesignationWithBodyWithResponse(ctx context.Context, id string, designation string, params *PatchDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchDesignationResponse, error) {
+	rsp, err := c.PatchDesignationWithBody(ctx, id, designation, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchDesignationResponse(rsp)
+}
+
+// PatchDesignationWithResponse Change a designation
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+func (c *ClientWithResponses) PatchDesignationWithResponse(ctx context.Context, id string, designation string, params *PatchDesignationParams, body PatchDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchDesignationResponse, error) {
+	rsp, err := c.PatchDesignation(ctx, id, designation, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchDesignationResponse(rsp)
+}
+
+// PatchDesignationWithApplicationMergePatchPlusJSONBodyWithResponse Change a designation
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/designations/{designation} (the `PatchDesignation` operationId).
+func (c *ClientWithResponses) PatchDesignationWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, designation string, params *PatchDesignationParams, body PatchDesignationApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchDesignationResponse, error) {
+	rsp, err := c.PatchDesignationWithApplicationMergePatchPlusJSONBody(ctx, id, designation, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchDesignationResponse(rsp)
+}
+
+// PutDesignationWithBodyWithResponse Replace a designation
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/designations/{designation} (the `PutDesignation` operationId).
+func (c *ClientWithResponses) PutDesignationWithBodyWithResponse(ctx context.Context, id string, designation string, params *PutDesignationParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutDesignationResponse, error) {
+	rsp, err := c.PutDesignationWithBody(ctx, id, designation, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDesignationResponse(rsp)
+}
+
+// PutDesignationWithResponse Replace a designation
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/designations/{designation} (the `PutDesignation` operationId).
+func (c *ClientWithResponses) PutDesignationWithResponse(ctx context.Context, id string, designation string, params *PutDesignationParams, body PutDesignationJSONRequestBody, reqEditors ...RequestEditorFn) (*PutDesignationResponse, error) {
+	rsp, err := c.PutDesignation(ctx, id, designation, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutDesignationResponse(rsp)
+}
+
+// TeamDiffWithResponse Compare two revisions of a team
+//
+// Value by value, as you may see it. Items of a list are told apart by what they are (the id of a contact, the fingerprint of a key, the value of a resource), not by their place. For whom the history is.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/diff (the `TeamDiff` operationId).
+func (c *ClientWithResponses) TeamDiffWithResponse(ctx context.Context, id string, params *TeamDiffParams, reqEditors ...RequestEditorFn) (*TeamDiffResponse, error) {
+	rsp, err := c.TeamDiff(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTeamDiffResponse(rsp)
+}
+
 // RecordEvidenceWithBodyWithResponse Record what was proven by hand
 //
 // A call, a meeting, a letter, or another registrar's word. The revision of the team stays.
@@ -5248,6 +13346,306 @@ func (c *ClientWithResponses) TeamHistoryWithResponse(ctx context.Context, id st
 	return ParseTeamHistoryResponse(rsp)
 }
 
+// ListKeysWithResponse List the keys of a team
+//
+// As JSON with the facts of each key, or, to Accept: application/pgp-keys, as one file of armoured blocks for gpg --import.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/keys (the `ListKeys` operationId).
+func (c *ClientWithResponses) ListKeysWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKeysResponse, error) {
+	rsp, err := c.ListKeys(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListKeysResponse(rsp)
+}
+
+// AddKeyWithBodyWithResponse Add a key
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
+func (c *ClientWithResponses) AddKeyWithBodyWithResponse(ctx context.Context, id string, params *AddKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddKeyResponse, error) {
+	rsp, err := c.AddKeyWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddKeyResponse(rsp)
+}
+
+// AddKeyWithResponse Add a key
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
+func (c *ClientWithResponses) AddKeyWithResponse(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error) {
+	rsp, err := c.AddKey(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddKeyResponse(rsp)
+}
+
+// DeleteKeyWithResponse Take out a key
+//
+// The history of the team keeps it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/teams/{id}/keys/{key} (the `DeleteKey` operationId).
+func (c *ClientWithResponses) DeleteKeyWithResponse(ctx context.Context, id string, key string, params *DeleteKeyParams, reqEditors ...RequestEditorFn) (*DeleteKeyResponse, error) {
+	rsp, err := c.DeleteKey(ctx, id, key, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteKeyResponse(rsp)
+}
+
+// GetKeyWithResponse Show a key
+//
+// As JSON, or in ASCII armour: to Accept: application/pgp-keys, or with .asc behind the fingerprint. One that the viewer may not see is not found.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/keys/{key} (the `GetKey` operationId).
+func (c *ClientWithResponses) GetKeyWithResponse(ctx context.Context, id string, key string, reqEditors ...RequestEditorFn) (*GetKeyResponse, error) {
+	rsp, err := c.GetKey(ctx, id, key, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetKeyResponse(rsp)
+}
+
+// PatchKeyWithBodyWithResponse Change a key
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+func (c *ClientWithResponses) PatchKeyWithBodyWithResponse(ctx context.Context, id string, key string, params *PatchKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchKeyResponse, error) {
+	rsp, err := c.PatchKeyWithBody(ctx, id, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchKeyResponse(rsp)
+}
+
+// PatchKeyWithResponse Change a key
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+func (c *ClientWithResponses) PatchKeyWithResponse(ctx context.Context, id string, key string, params *PatchKeyParams, body PatchKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchKeyResponse, error) {
+	rsp, err := c.PatchKey(ctx, id, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchKeyResponse(rsp)
+}
+
+// PatchKeyWithApplicationMergePatchPlusJSONBodyWithResponse Change a key
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/keys/{key} (the `PatchKey` operationId).
+func (c *ClientWithResponses) PatchKeyWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, key string, params *PatchKeyParams, body PatchKeyApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchKeyResponse, error) {
+	rsp, err := c.PatchKeyWithApplicationMergePatchPlusJSONBody(ctx, id, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchKeyResponse(rsp)
+}
+
+// PutKeyWithBodyWithResponse Replace a key
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
+func (c *ClientWithResponses) PutKeyWithBodyWithResponse(ctx context.Context, id string, key string, params *PutKeyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutKeyResponse, error) {
+	rsp, err := c.PutKeyWithBody(ctx, id, key, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutKeyResponse(rsp)
+}
+
+// PutKeyWithResponse Replace a key
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
+func (c *ClientWithResponses) PutKeyWithResponse(ctx context.Context, id string, key string, params *PutKeyParams, body PutKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*PutKeyResponse, error) {
+	rsp, err := c.PutKey(ctx, id, key, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutKeyResponse(rsp)
+}
+
+// ListMembershipsWithResponse List the memberships of a team
+//
+// As the viewer may see them, in the team's order.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/memberships (the `ListMemberships` operationId).
+func (c *ClientWithResponses) ListMembershipsWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListMembershipsResponse, error) {
+	rsp, err := c.ListMemberships(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMembershipsResponse(rsp)
+}
+
+// AddMembershipWithBodyWithResponse Add a membership
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/memberships (the `AddMembership` operationId).
+func (c *ClientWithResponses) AddMembershipWithBodyWithResponse(ctx context.Context, id string, params *AddMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddMembershipResponse, error) {
+	rsp, err := c.AddMembershipWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddMembershipResponse(rsp)
+}
+
+// AddMembershipWithResponse Add a membership
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/memberships (the `AddMembership` operationId).
+func (c *ClientWithResponses) AddMembershipWithResponse(ctx context.Context, id string, params *AddMembershipParams, body AddMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*AddMembershipResponse, error) {
+	rsp, err := c.AddMembership(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddMembershipResponse(rsp)
+}
+
+// DeleteMembershipWithResponse Take out a membership
+//
+// The history of the team keeps it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/teams/{id}/memberships/{membership} (the `DeleteMembership` operationId).
+func (c *ClientWithResponses) DeleteMembershipWithResponse(ctx context.Context, id string, membership string, params *DeleteMembershipParams, reqEditors ...RequestEditorFn) (*DeleteMembershipResponse, error) {
+	rsp, err := c.DeleteMembership(ctx, id, membership, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteMembershipResponse(rsp)
+}
+
+// GetMembershipWithResponse Show a membership
+//
+// One that the viewer may not see is not found.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/memberships/{membership} (the `GetMembership` operationId).
+func (c *ClientWithResponses) GetMembershipWithResponse(ctx context.Context, id string, membership string, reqEditors ...RequestEditorFn) (*GetMembershipResponse, error) {
+	rsp, err := c.GetMembership(ctx, id, membership, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetMembershipResponse(rsp)
+}
+
+// PatchMembershipWithBodyWithResponse Change a membership
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+func (c *ClientWithResponses) PatchMembershipWithBodyWithResponse(ctx context.Context, id string, membership string, params *PatchMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchMembershipResponse, error) {
+	rsp, err := c.PatchMembershipWithBody(ctx, id, membership, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchMembershipResponse(rsp)
+}
+
+// PatchMembershipWithResponse Change a membership
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+func (c *ClientWithResponses) PatchMembershipWithResponse(ctx context.Context, id string, membership string, params *PatchMembershipParams, body PatchMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchMembershipResponse, error) {
+	rsp, err := c.PatchMembership(ctx, id, membership, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchMembershipResponse(rsp)
+}
+
+// PatchMembershipWithApplicationMergePatchPlusJSONBodyWithResponse Change a membership
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/memberships/{membership} (the `PatchMembership` operationId).
+func (c *ClientWithResponses) PatchMembershipWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, membership string, params *PatchMembershipParams, body PatchMembershipApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchMembershipResponse, error) {
+	rsp, err := c.PatchMembershipWithApplicationMergePatchPlusJSONBody(ctx, id, membership, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchMembershipResponse(rsp)
+}
+
+// PutMembershipWithBodyWithResponse Replace a membership
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/memberships/{membership} (the `PutMembership` operationId).
+func (c *ClientWithResponses) PutMembershipWithBodyWithResponse(ctx context.Context, id string, membership string, params *PutMembershipParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutMembershipResponse, error) {
+	rsp, err := c.PutMembershipWithBody(ctx, id, membership, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutMembershipResponse(rsp)
+}
+
+// PutMembershipWithResponse Replace a membership
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/memberships/{membership} (the `PutMembership` operationId).
+func (c *ClientWithResponses) PutMembershipWithResponse(ctx context.Context, id string, membership string, params *PutMembershipParams, body PutMembershipJSONRequestBody, reqEditors ...RequestEditorFn) (*PutMembershipResponse, error) {
+	rsp, err := c.PutMembership(ctx, id, membership, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutMembershipResponse(rsp)
+}
+
 // MergeTeamWithBodyWithResponse Merge a team into another
 //
 // The team of the path becomes part of the one that into names; both handles and ids lead there. If-Match is about the team that stays.
@@ -5276,6 +13674,156 @@ func (c *ClientWithResponses) MergeTeamWithResponse(ctx context.Context, id stri
 		return nil, err
 	}
 	return ParseMergeTeamResponse(rsp)
+}
+
+// ListResourcesWithResponse List the resources of a team
+//
+// As the viewer may see them, in the team's order.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/resources (the `ListResources` operationId).
+func (c *ClientWithResponses) ListResourcesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListResourcesResponse, error) {
+	rsp, err := c.ListResources(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListResourcesResponse(rsp)
+}
+
+// AddResourceWithBodyWithResponse Add a resource
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/resources (the `AddResource` operationId).
+func (c *ClientWithResponses) AddResourceWithBodyWithResponse(ctx context.Context, id string, params *AddResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddResourceResponse, error) {
+	rsp, err := c.AddResourceWithBody(ctx, id, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddResourceResponse(rsp)
+}
+
+// AddResourceWithResponse Add a resource
+//
+// Behind those that the team has. If-Match has the ETag of the team.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/resources (the `AddResource` operationId).
+func (c *ClientWithResponses) AddResourceWithResponse(ctx context.Context, id string, params *AddResourceParams, body AddResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*AddResourceResponse, error) {
+	rsp, err := c.AddResource(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddResourceResponse(rsp)
+}
+
+// DeleteResourceWithResponse Take out a resource
+//
+// The history of the team keeps it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/teams/{id}/resources/{resource} (the `DeleteResource` operationId).
+func (c *ClientWithResponses) DeleteResourceWithResponse(ctx context.Context, id string, resource string, params *DeleteResourceParams, reqEditors ...RequestEditorFn) (*DeleteResourceResponse, error) {
+	rsp, err := c.DeleteResource(ctx, id, resource, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteResourceResponse(rsp)
+}
+
+// GetResourceWithResponse Show a resource
+//
+// One that the viewer may not see is not found.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/resources/{resource} (the `GetResource` operationId).
+func (c *ClientWithResponses) GetResourceWithResponse(ctx context.Context, id string, resource string, reqEditors ...RequestEditorFn) (*GetResourceResponse, error) {
+	rsp, err := c.GetResource(ctx, id, resource, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetResourceResponse(rsp)
+}
+
+// PatchResourceWithBodyWithResponse Change a resource
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+func (c *ClientWithResponses) PatchResourceWithBodyWithResponse(ctx context.Context, id string, resource string, params *PatchResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PatchResourceResponse, error) {
+	rsp, err := c.PatchResourceWithBody(ctx, id, resource, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchResourceResponse(rsp)
+}
+
+// PatchResourceWithResponse Change a resource
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+func (c *ClientWithResponses) PatchResourceWithResponse(ctx context.Context, id string, resource string, params *PatchResourceParams, body PatchResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchResourceResponse, error) {
+	rsp, err := c.PatchResource(ctx, id, resource, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchResourceResponse(rsp)
+}
+
+// PatchResourceWithApplicationMergePatchPlusJSONBodyWithResponse Change a resource
+//
+// A JSON merge patch (RFC 7396): null takes a member out.
+//
+// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/teams/{id}/resources/{resource} (the `PatchResource` operationId).
+func (c *ClientWithResponses) PatchResourceWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id string, resource string, params *PatchResourceParams, body PatchResourceApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*PatchResourceResponse, error) {
+	rsp, err := c.PatchResourceWithApplicationMergePatchPlusJSONBody(ctx, id, resource, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePatchResourceResponse(rsp)
+}
+
+// PutResourceWithBodyWithResponse Replace a resource
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/resources/{resource} (the `PutResource` operationId).
+func (c *ClientWithResponses) PutResourceWithBodyWithResponse(ctx context.Context, id string, resource string, params *PutResourceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PutResourceResponse, error) {
+	rsp, err := c.PutResourceWithBody(ctx, id, resource, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutResourceResponse(rsp)
+}
+
+// PutResourceWithResponse Replace a resource
+//
+// The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PUT /v1/teams/{id}/resources/{resource} (the `PutResource` operationId).
+func (c *ClientWithResponses) PutResourceWithResponse(ctx context.Context, id string, resource string, params *PutResourceParams, body PutResourceJSONRequestBody, reqEditors ...RequestEditorFn) (*PutResourceResponse, error) {
+	rsp, err := c.PutResource(ctx, id, resource, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePutResourceResponse(rsp)
 }
 
 // ListTokensWithResponse List tokens
@@ -5336,6 +13884,36 @@ func (c *ClientWithResponses) RevokeTokenWithResponse(ctx context.Context, id st
 		return nil, err
 	}
 	return ParseRevokeTokenResponse(rsp)
+}
+
+// GetTokenWithResponse Show a token
+//
+// Without its secret. For operators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/tokens/{id} (the `GetToken` operationId).
+func (c *ClientWithResponses) GetTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetTokenResponse, error) {
+	rsp, err := c.GetToken(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTokenResponse(rsp)
+}
+
+// ListVocabulariesWithResponse List the words that fields can hold
+//
+// Closed lists: a word outside of them is refused. They grow with versions of the program and lose nothing.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/vocabularies (the `ListVocabularies` operationId).
+func (c *ClientWithResponses) ListVocabulariesWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListVocabulariesResponse, error) {
+	rsp, err := c.ListVocabularies(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListVocabulariesResponse(rsp)
 }
 
 // ParseHealthzResponse parses an HTTP response from a HealthzWithResponse call
@@ -5840,6 +14418,407 @@ func ParseMeResponse(rsp *http.Response) (*MeResponse, error) {
 	return response, nil
 }
 
+// ParseMyTokenResponse parses an HTTP response from a MyTokenWithResponse call
+func ParseMyTokenResponse(rsp *http.Response) (*MyTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &MyTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Token
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers MyTokenResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListReferenceResponse parses an HTTP response from a ListReferenceWithResponse call
+func ParseListReferenceResponse(rsp *http.Response) (*ListReferenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListReferenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReferenceList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListReferenceResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteReferenceResponse parses an HTTP response from a DeleteReferenceWithResponse call
+func ParseDeleteReferenceResponse(rsp *http.Response) (*DeleteReferenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteReferenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteReferenceResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetReferenceResponse parses an HTTP response from a GetReferenceWithResponse call
+func ParseGetReferenceResponse(rsp *http.Response) (*GetReferenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetReferenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReferenceSet
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetReferenceResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutReferenceResponse parses an HTTP response from a PutReferenceWithResponse call
+func ParsePutReferenceResponse(rsp *http.Response) (*PutReferenceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutReferenceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ReferenceReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutReferenceResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListTeamsResponse parses an HTTP response from a ListTeamsWithResponse call
 func ParseListTeamsResponse(rsp *http.Response) (*ListTeamsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -5867,6 +14846,13 @@ func ParseListTeamsResponse(rsp *http.Response) (*ListTeamsResponse, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
 		var dest Problem
@@ -6149,6 +15135,13 @@ func ParseGetTeamResponse(rsp *http.Response) (*GetTeamResponse, error) {
 		}
 		response.JSON200 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
 		var dest Problem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -6340,6 +15333,1597 @@ func ParsePatchTeamResponse(rsp *http.Response) (*PatchTeamResponse, error) {
 			}
 			headers.ETag = value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutTeamResponse parses an HTTP response from a PutTeamWithResponse call
+func ParsePutTeamResponse(rsp *http.Response) (*PutTeamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutTeamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Team
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Team
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutTeamResponse200Headers
+		if values := rsp.Header.Values("Content-Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentLocation = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers PutTeamResponse201Headers
+		if values := rsp.Header.Values("Content-Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentLocation = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListContactsResponse parses an HTTP response from a ListContactsWithResponse call
+func ParseListContactsResponse(rsp *http.Response) (*ListContactsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListContactsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ContactList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListContactsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAddContactResponse parses an HTTP response from a AddContactWithResponse call
+func ParseAddContactResponse(rsp *http.Response) (*AddContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Contact
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers AddContactResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteContactResponse parses an HTTP response from a DeleteContactWithResponse call
+func ParseDeleteContactResponse(rsp *http.Response) (*DeleteContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteContactResponse204Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetContactResponse parses an HTTP response from a GetContactWithResponse call
+func ParseGetContactResponse(rsp *http.Response) (*GetContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Contact
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetContactResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchContactResponse parses an HTTP response from a PatchContactWithResponse call
+func ParsePatchContactResponse(rsp *http.Response) (*PatchContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Contact
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchContactResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutContactResponse parses an HTTP response from a PutContactWithResponse call
+func ParsePutContactResponse(rsp *http.Response) (*PutContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Contact
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutContactResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDesignationsResponse parses an HTTP response from a ListDesignationsWithResponse call
+func ParseListDesignationsResponse(rsp *http.Response) (*ListDesignationsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDesignationsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest DesignationList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListDesignationsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAddDesignationResponse parses an HTTP response from a AddDesignationWithResponse call
+func ParseAddDesignationResponse(rsp *http.Response) (*AddDesignationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddDesignationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Designation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers AddDesignationResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteDesignationResponse parses an HTTP response from a DeleteDesignationWithResponse call
+func ParseDeleteDesignationResponse(rsp *http.Response) (*DeleteDesignationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteDesignationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteDesignationResponse204Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDesignationResponse parses an HTTP response from a GetDesignationWithResponse call
+func ParseGetDesignationResponse(rsp *http.Response) (*GetDesignationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDesignationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Designation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetDesignationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchDesignationResponse parses an HTTP response from a PatchDesignationWithResponse call
+func ParsePatchDesignationResponse(rsp *http.Response) (*PatchDesignationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchDesignationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Designation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchDesignationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutDesignationResponse parses an HTTP response from a PutDesignationWithResponse call
+func ParsePutDesignationResponse(rsp *http.Response) (*PutDesignationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutDesignationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Designation
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutDesignationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseTeamDiffResponse parses an HTTP response from a TeamDiffWithResponse call
+func ParseTeamDiffResponse(rsp *http.Response) (*TeamDiffResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &TeamDiffResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest TeamDiff
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers TeamDiffResponse200Headers
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -6550,6 +17134,1354 @@ func ParseTeamHistoryResponse(rsp *http.Response) (*TeamHistoryResponse, error) 
 	return response, nil
 }
 
+// ParseListKeysResponse parses an HTTP response from a ListKeysWithResponse call
+func ParseListKeysResponse(rsp *http.Response) (*ListKeysResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListKeysResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeyList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (application/pgp-keys) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListKeysResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAddKeyResponse parses an HTTP response from a AddKeyWithResponse call
+func ParseAddKeyResponse(rsp *http.Response) (*AddKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest KeyInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers AddKeyResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteKeyResponse parses an HTTP response from a DeleteKeyWithResponse call
+func ParseDeleteKeyResponse(rsp *http.Response) (*DeleteKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteKeyResponse204Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetKeyResponse parses an HTTP response from a GetKeyWithResponse call
+func ParseGetKeyResponse(rsp *http.Response) (*GetKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeyInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (application/pgp-keys) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchKeyResponse parses an HTTP response from a PatchKeyWithResponse call
+func ParsePatchKeyResponse(rsp *http.Response) (*PatchKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeyInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutKeyResponse parses an HTTP response from a PutKeyWithResponse call
+func ParsePutKeyResponse(rsp *http.Response) (*PutKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeyInfo
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListMembershipsResponse parses an HTTP response from a ListMembershipsWithResponse call
+func ParseListMembershipsResponse(rsp *http.Response) (*ListMembershipsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMembershipsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MembershipList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListMembershipsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAddMembershipResponse parses an HTTP response from a AddMembershipWithResponse call
+func ParseAddMembershipResponse(rsp *http.Response) (*AddMembershipResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddMembershipResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Membership
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers AddMembershipResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteMembershipResponse parses an HTTP response from a DeleteMembershipWithResponse call
+func ParseDeleteMembershipResponse(rsp *http.Response) (*DeleteMembershipResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteMembershipResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteMembershipResponse204Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetMembershipResponse parses an HTTP response from a GetMembershipWithResponse call
+func ParseGetMembershipResponse(rsp *http.Response) (*GetMembershipResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetMembershipResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Membership
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetMembershipResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchMembershipResponse parses an HTTP response from a PatchMembershipWithResponse call
+func ParsePatchMembershipResponse(rsp *http.Response) (*PatchMembershipResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchMembershipResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Membership
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchMembershipResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutMembershipResponse parses an HTTP response from a PutMembershipWithResponse call
+func ParsePutMembershipResponse(rsp *http.Response) (*PutMembershipResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutMembershipResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Membership
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutMembershipResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseMergeTeamResponse parses an HTTP response from a MergeTeamWithResponse call
 func ParseMergeTeamResponse(rsp *http.Response) (*MergeTeamResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -6667,6 +18599,677 @@ func ParseMergeTeamResponse(rsp *http.Response) (*MergeTeamResponse, error) {
 			}
 			headers.ContentLocation = value
 		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListResourcesResponse parses an HTTP response from a ListResourcesWithResponse call
+func ParseListResourcesResponse(rsp *http.Response) (*ListResourcesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListResourcesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ResourceList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListResourcesResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAddResourceResponse parses an HTTP response from a AddResourceWithResponse call
+func ParseAddResourceResponse(rsp *http.Response) (*AddResourceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddResourceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest Resource
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers AddResourceResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers201 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteResourceResponse parses an HTTP response from a DeleteResourceWithResponse call
+func ParseDeleteResourceResponse(rsp *http.Response) (*DeleteResourceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteResourceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteResourceResponse204Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers204 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetResourceResponse parses an HTTP response from a GetResourceWithResponse call
+func ParseGetResourceResponse(rsp *http.Response) (*GetResourceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetResourceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Resource
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetResourceResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePatchResourceResponse parses an HTTP response from a PatchResourceWithResponse call
+func ParsePatchResourceResponse(rsp *http.Response) (*PatchResourceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PatchResourceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Resource
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PatchResourceResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePutResourceResponse parses an HTTP response from a PutResourceWithResponse call
+func ParsePutResourceResponse(rsp *http.Response) (*PutResourceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PutResourceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Resource
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PutResourceResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -6938,6 +19541,140 @@ func ParseRevokeTokenResponse(rsp *http.Response) (*RevokeTokenResponse, error) 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers RevokeTokenResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTokenResponse parses an HTTP response from a GetTokenWithResponse call
+func ParseGetTokenResponse(rsp *http.Response) (*GetTokenResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTokenResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Token
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTokenResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListVocabulariesResponse parses an HTTP response from a ListVocabulariesWithResponse call
+func ParseListVocabulariesResponse(rsp *http.Response) (*ListVocabulariesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListVocabulariesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VocabularyList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListVocabulariesResponse200Headers
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -148,6 +148,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/me/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the token that the request carries
+         * @description When it ends and what it is good for, for whoever holds it.
+         */
+        get: operations["my-token"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the reference data
+         * @description Which address space and networks belong to which country, and which networks announce which address space: from where, how old, how much.
+         */
+        get: operations["list-reference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reference/{kind}/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a set of reference data
+         * @description From where, how old, how much.
+         */
+        get: operations["get-reference"];
+        /**
+         * Load a set of reference data
+         * @description The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. For operators with the scope import.
+         */
+        put: operations["put-reference"];
+        post?: never;
+        /**
+         * Take out a set of reference data
+         * @description For operators with the scope import.
+         */
+        delete: operations["delete-reference"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/teams": {
         parameters: {
             query?: never;
@@ -157,7 +225,7 @@ export interface paths {
         };
         /**
          * List teams
-         * @description Pages in the order of handles. Send next as after until it is absent.
+         * @description Pages of all live teams that pass every filter. Send next as after until it is absent, or follow Link. A page begins behind the last team of the page before, wherever that team stands by now: what did not change is neither skipped nor repeated.
          */
         get: operations["list-teams"];
         put?: never;
@@ -184,7 +252,11 @@ export interface paths {
          * @description As the viewer may see it; withheld names what is not shown. The handle and id of a merged team lead to the one that it became part of.
          */
         get: operations["get-team"];
-        put?: never;
+        /**
+         * Replace a team
+         * @description The whole of what the team itself entered: a field that is not there is cleared, so that an imported value shows again. What only the directory sets is passed over, so that a team can be read, changed and sent back; values that came from a source are the team's own then. With If-None-Match: * and a UUID in the path, a new team (201).
+         */
+        put: operations["put-team"];
         post?: never;
         /**
          * Delete a team
@@ -198,6 +270,138 @@ export interface paths {
          * @description A JSON merge patch (RFC 7396) of what the team itself entered: null clears a field, so that an imported value shows again; a list replaces the list. If the team has changed since the revision in If-Match, nothing is written and the 412 says what changed, when and by whom.
          */
         patch: operations["patch-team"];
+        trace?: never;
+    };
+    "/v1/teams/{id}/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the contacts of a team
+         * @description As the viewer may see them, in the team's order.
+         */
+        get: operations["list-contacts"];
+        put?: never;
+        /**
+         * Add a contact
+         * @description Behind those that the team has. If-Match has the ETag of the team.
+         */
+        post: operations["add-contact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/contacts/{contact}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a contact
+         * @description One that the viewer may not see is not found.
+         */
+        get: operations["get-contact"];
+        /**
+         * Replace a contact
+         * @description The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+         */
+        put: operations["put-contact"];
+        post?: never;
+        /**
+         * Take out a contact
+         * @description The history of the team keeps it.
+         */
+        delete: operations["delete-contact"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a contact
+         * @description A JSON merge patch (RFC 7396): null takes a member out.
+         */
+        patch: operations["patch-contact"];
+        trace?: never;
+    };
+    "/v1/teams/{id}/designations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the designations of a team
+         * @description As the viewer may see them, in the team's order.
+         */
+        get: operations["list-designations"];
+        put?: never;
+        /**
+         * Add a designation
+         * @description Behind those that the team has. If-Match has the ETag of the team.
+         */
+        post: operations["add-designation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/designations/{designation}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a designation
+         * @description One that the viewer may not see is not found.
+         */
+        get: operations["get-designation"];
+        /**
+         * Replace a designation
+         * @description The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+         */
+        put: operations["put-designation"];
+        post?: never;
+        /**
+         * Take out a designation
+         * @description The history of the team keeps it.
+         */
+        delete: operations["delete-designation"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a designation
+         * @description A JSON merge patch (RFC 7396): null takes a member out.
+         */
+        patch: operations["patch-designation"];
+        trace?: never;
+    };
+    "/v1/teams/{id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare two revisions of a team
+         * @description Value by value, as you may see it. Items of a list are told apart by what they are (the id of a contact, the fingerprint of a key, the value of a resource), not by their place. For whom the history is.
+         */
+        get: operations["team-diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/teams/{id}/evidence": {
@@ -240,6 +444,118 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/teams/{id}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the keys of a team
+         * @description As JSON with the facts of each key, or, to Accept: application/pgp-keys, as one file of armoured blocks for gpg --import.
+         */
+        get: operations["list-keys"];
+        put?: never;
+        /**
+         * Add a key
+         * @description Behind those that the team has. If-Match has the ETag of the team.
+         */
+        post: operations["add-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a key
+         * @description As JSON, or in ASCII armour: to Accept: application/pgp-keys, or with .asc behind the fingerprint. One that the viewer may not see is not found.
+         */
+        get: operations["get-key"];
+        /**
+         * Replace a key
+         * @description The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+         */
+        put: operations["put-key"];
+        post?: never;
+        /**
+         * Take out a key
+         * @description The history of the team keeps it.
+         */
+        delete: operations["delete-key"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a key
+         * @description A JSON merge patch (RFC 7396): null takes a member out.
+         */
+        patch: operations["patch-key"];
+        trace?: never;
+    };
+    "/v1/teams/{id}/memberships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the memberships of a team
+         * @description As the viewer may see them, in the team's order.
+         */
+        get: operations["list-memberships"];
+        put?: never;
+        /**
+         * Add a membership
+         * @description Behind those that the team has. If-Match has the ETag of the team.
+         */
+        post: operations["add-membership"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/memberships/{membership}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a membership
+         * @description One that the viewer may not see is not found.
+         */
+        get: operations["get-membership"];
+        /**
+         * Replace a membership
+         * @description The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+         */
+        put: operations["put-membership"];
+        post?: never;
+        /**
+         * Take out a membership
+         * @description The history of the team keeps it.
+         */
+        delete: operations["delete-membership"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a membership
+         * @description A JSON merge patch (RFC 7396): null takes a member out.
+         */
+        patch: operations["patch-membership"];
+        trace?: never;
+    };
     "/v1/teams/{id}/merge": {
         parameters: {
             query?: never;
@@ -258,6 +574,62 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the resources of a team
+         * @description As the viewer may see them, in the team's order.
+         */
+        get: operations["list-resources"];
+        put?: never;
+        /**
+         * Add a resource
+         * @description Behind those that the team has. If-Match has the ETag of the team.
+         */
+        post: operations["add-resource"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/resources/{resource}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a resource
+         * @description One that the viewer may not see is not found.
+         */
+        get: operations["get-resource"];
+        /**
+         * Replace a resource
+         * @description The whole of it; its place in the list stays. What only the directory sets is passed over, so that an item can be read, changed and sent back.
+         */
+        put: operations["put-resource"];
+        post?: never;
+        /**
+         * Take out a resource
+         * @description The history of the team keeps it.
+         */
+        delete: operations["delete-resource"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a resource
+         * @description A JSON merge patch (RFC 7396): null takes a member out.
+         */
+        patch: operations["patch-resource"];
         trace?: never;
     };
     "/v1/tokens": {
@@ -291,7 +663,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Show a token
+         * @description Without its secret. For operators.
+         */
+        get: operations["get-token"];
         put?: never;
         post?: never;
         /**
@@ -299,6 +675,26 @@ export interface paths {
          * @description It ends at once and stays in the list. Revoking twice is no error. For operators.
          */
         delete: operations["revoke-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vocabularies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the words that fields can hold
+         * @description Closed lists: a word outside of them is refused. They grow with versions of the program and lose nothing.
+         */
+        get: operations["list-vocabularies"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -556,6 +952,42 @@ export interface components {
              */
             visibility?: "clear" | "green" | "amber" | "amber+strict" | "red";
         };
+        ContactList: {
+            /** @description Preferred ones first within a use */
+            contacts: components["schemas"]["Contact"][];
+            /** @description There are more, which you may not see */
+            withheld?: boolean;
+        };
+        ContactPatch: {
+            /** @description How the contact is reached */
+            channel?: ("email" | "phone" | "url" | "chat") | null;
+            /** @description RSIT incident classes; absent is all */
+            classes?: (("abusive-content" | "malicious-code" | "information-gathering" | "intrusion-attempts" | "intrusions" | "availability" | "information-content-security" | "fraud" | "vulnerable" | "other" | "test")[] | null) | null;
+            /** @description What was proven about the contact, when, how and until when */
+            evidence?: components["schemas"]["Evidence"] | null;
+            /** @description Weekly hours in the team's zone, or 24x7; absent: the team's */
+            hours?: string | null;
+            /** @description Stable UUID; leave it out for a new contact, keep it when changing one */
+            id?: string | null;
+            /** @description A word for people */
+            label?: string | null;
+            /** @description Lower is asked first among contacts of one use */
+            order?: number | null;
+            /** @description Where the item comes from */
+            origin?: components["schemas"]["Origin"] | null;
+            /** @description Name of the person, if it is not a role; then never clear */
+            person?: string | null;
+            /** @description Grows when what was proven about the contact no longer holds */
+            revision?: number | null;
+            /** @description When this revision of the contact was entered or imported */
+            since?: string | null;
+            /** @description What the contact is for; absent is general */
+            uses?: (("general" | "abuse" | "vulnerability" | "emergency" | "representative")[] | null) | null;
+            /** @description One bare address (RFC 5322), E.164 number or URI */
+            value?: string | null;
+            /** @description TLP 2.0 label; absent is clear */
+            visibility?: ("clear" | "green" | "amber" | "amber+strict" | "red") | null;
+        };
         CreatedToken: {
             /**
              * @description The token itself. It is stored nowhere and can't be shown again
@@ -600,6 +1032,39 @@ export interface components {
              * @description Last day; absent: still in force
              */
             until?: string;
+        };
+        DesignationList: {
+            /** @description One for each country and scope */
+            designations: components["schemas"]["Designation"][];
+        };
+        DesignationPatch: {
+            /** @description Who designated the team */
+            by?: string | null;
+            /** @description ISO 3166-1 alpha-2 code */
+            country?: string | null;
+            /** @description URL of the act or listing */
+            evidence?: string | null;
+            /** @description Where the item comes from */
+            origin?: components["schemas"]["Origin"] | null;
+            /** @description 1 is asked first; absent is not said */
+            preference?: number | null;
+            /** @description For what */
+            scope?: ("national" | "government" | "csirt-network" | "sector" | "academic" | "military" | "other") | null;
+            /** @description First day */
+            since?: string | null;
+            /** @description Last day; absent: still in force */
+            until?: string | null;
+        };
+        Difference: {
+            /** @description Value in the newer revision; absent: it is not there, or you don't see it */
+            after?: unknown;
+            /** @description Value in the older revision; absent: it was not there, or you don't see it */
+            before?: unknown;
+            /**
+             * @description Where (RFC 6901): in the newer revision; what was taken out, in the older one
+             * @example /contacts/0/value
+             */
+            pointer: string;
         };
         Evidence: {
             /**
@@ -713,6 +1178,143 @@ export interface components {
              */
             visibility?: "clear" | "green" | "amber" | "amber+strict" | "red";
         };
+        KeyInfo: {
+            /**
+             * @description Of the primary key
+             * @example Ed25519
+             */
+            algorithm?: string;
+            /** @description The key in ASCII armour (RFC 9580 section 6.2) */
+            armor?: string;
+            /**
+             * Format: int64
+             * @description Size of the primary key
+             */
+            bits?: number;
+            /**
+             * @description Whether mail can be encrypted to it now
+             * @example true
+             */
+            can_encrypt: boolean;
+            /**
+             * @description Whether it can have signed a mail now
+             * @example true
+             */
+            can_verify: boolean;
+            /**
+             * Format: date-time
+             * @description When the key was made
+             */
+            created?: string;
+            /**
+             * Format: date-time
+             * @description When the last key to encrypt to expires
+             */
+            encryption_expires?: string;
+            /**
+             * Format: date-time
+             * @description When the key expires; absent: never
+             */
+            expires?: string;
+            /** @description OpenPGP fingerprint (RFC 9580 section 5.5.4); alone where a source publishes no key */
+            fingerprint?: string;
+            /** @description Where the item comes from */
+            readonly origin?: components["schemas"]["Origin"];
+            /** @description What is odd about the key as it is stored */
+            problems: components["schemas"]["KeyNote"][];
+            /** @description What was mended on entry to read the key */
+            repairs?: string[];
+            /** @description In the answer to an upload: what was repaired, stripped or dropped, and what is odd */
+            report?: components["schemas"]["KeyNote"][];
+            /** @description Why */
+            revocation_reason?: string;
+            /** @description Whether the owner revoked the key */
+            revoked?: boolean;
+            /**
+             * Format: date-time
+             * @description When the owner revoked it
+             */
+            revoked_at?: string;
+            /**
+             * Format: int64
+             * @description Third-party signatures that were dropped on entry
+             */
+            stripped?: number;
+            /** @description User IDs that the key signed itself */
+            user_ids?: components["schemas"]["UserID"][];
+            /**
+             * Format: int64
+             * @description Version of the key: 4 or 6
+             * @example 4
+             */
+            version?: number;
+            /**
+             * @description TLP 2.0 label; absent is clear
+             * @enum {string}
+             */
+            visibility?: "clear" | "green" | "amber" | "amber+strict" | "red";
+            /** @description What stands against the first of the two that it can't */
+            why?: string;
+        };
+        KeyList: {
+            /** @description In the team's order */
+            keys: components["schemas"]["KeyInfo"][];
+            /** @description There are more, which you may not see */
+            withheld?: boolean;
+        };
+        KeyNote: {
+            /**
+             * @description Stable code
+             * @example key.no-encryption
+             */
+            code: string;
+            /**
+             * @description What is so
+             * @example the key cannot be encrypted to
+             */
+            reason: string;
+            /** @description What it is about */
+            value?: string;
+            /**
+             * @description What would be better
+             * @example a key with an encryption subkey
+             */
+            want?: string;
+        };
+        KeyPatch: {
+            /** @description Of the primary key */
+            algorithm?: string | null;
+            /** @description The key in ASCII armour (RFC 9580 section 6.2) */
+            armor?: string | null;
+            /** @description Size of the primary key */
+            bits?: number | null;
+            /** @description When the key was made */
+            created?: string | null;
+            /** @description When the last key to encrypt to expires */
+            encryption_expires?: string | null;
+            /** @description When the key expires; absent: never */
+            expires?: string | null;
+            /** @description OpenPGP fingerprint (RFC 9580 section 5.5.4); alone where a source publishes no key */
+            fingerprint?: string | null;
+            /** @description Where the item comes from */
+            origin?: components["schemas"]["Origin"] | null;
+            /** @description What was mended on entry to read the key */
+            repairs?: (string[] | null) | null;
+            /** @description Why */
+            revocation_reason?: string | null;
+            /** @description Whether the owner revoked the key */
+            revoked?: boolean | null;
+            /** @description When the owner revoked it */
+            revoked_at?: string | null;
+            /** @description Third-party signatures that were dropped on entry */
+            stripped?: number | null;
+            /** @description User IDs that the key signed itself */
+            user_ids?: (components["schemas"]["UserID"][] | null) | null;
+            /** @description Version of the key: 4 or 6 */
+            version?: number | null;
+            /** @description TLP 2.0 label; absent is clear */
+            visibility?: ("clear" | "green" | "amber" | "amber+strict" | "red") | null;
+        };
         Maturity: {
             /**
              * Format: date
@@ -805,6 +1407,28 @@ export interface components {
              * @description Last day; absent: still in force
              */
             until?: string;
+        };
+        MembershipList: {
+            /** @description One for each forum */
+            memberships: components["schemas"]["Membership"][];
+        };
+        MembershipPatch: {
+            /** @description The forum's handle */
+            forum?: string | null;
+            /** @description Older states, oldest first */
+            history?: (components["schemas"]["MembershipStatus"][] | null) | null;
+            /** @description Where the item comes from */
+            origin?: components["schemas"]["Origin"] | null;
+            /** @description First day of this state */
+            since?: string | null;
+            /** @description Handles of the sponsoring teams */
+            sponsors?: (string[] | null) | null;
+            /** @description State of the membership */
+            status?: ("candidate" | "listed" | "accredited" | "certified" | "member" | "associate" | "liaison" | "suspended" | "ended") | null;
+            /** @description The forum's own word */
+            type?: string | null;
+            /** @description Last day; absent: still in force */
+            until?: string | null;
         };
         MembershipStatus: {
             /**
@@ -1165,6 +1789,94 @@ export interface components {
              */
             status: "ready";
         };
+        ReferenceList: {
+            /** @description By kind and source */
+            sets: components["schemas"]["ReferenceSet"][];
+        };
+        ReferenceReport: {
+            /**
+             * Format: int64
+             * @description Rows whose entry is new
+             * @example 2
+             */
+            created: number;
+            /** @description Nothing was written */
+            dry_run: boolean;
+            /** @description What somebody should look at, the first thousand */
+            notes: components["schemas"]["RowNote"][];
+            /** @description Why rows were skipped, the first thousand */
+            problems: components["schemas"]["RowNote"][];
+            /**
+             * Format: int64
+             * @description Entries that the file no longer has
+             */
+            removed: number;
+            /**
+             * Format: int64
+             * @description Rows of the file: created, updated, unchanged and skipped
+             * @example 3
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Number of the change; absent when nothing was written
+             * @example 812
+             */
+            seq?: number;
+            /**
+             * Format: int64
+             * @description Rows that say nothing of use
+             * @example 1
+             */
+            skipped: number;
+            /**
+             * Format: int64
+             * @description Rows whose entry was there already
+             */
+            unchanged: number;
+            /**
+             * Format: int64
+             * @description Rows whose entry says something else than before
+             */
+            updated: number;
+        };
+        ReferenceSet: {
+            /**
+             * Format: date-time
+             * @description The day that it describes; absent: unknown
+             */
+            as_of?: string;
+            /** @description SHA-256 of the entries */
+            hash: string;
+            /**
+             * @description What it maps to what
+             * @example prefix-country
+             * @enum {string}
+             */
+            kind: "prefix-country" | "prefix-asn" | "asn-country";
+            /**
+             * Format: date-time
+             * @description When it was loaded here
+             */
+            loaded: string;
+            /**
+             * Format: int64
+             * @description Entries
+             * @example 243034
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Number of the change that loaded it
+             * @example 812
+             */
+            seq: number;
+            /**
+             * @description Where it is from
+             * @example ripencc
+             */
+            source: string;
+        };
         Resource: {
             /**
              * @description How far the team's responsibility is established; absent is declared
@@ -1191,6 +1903,26 @@ export interface components {
              */
             visibility?: "clear" | "green" | "amber" | "amber+strict" | "red";
         };
+        ResourceList: {
+            /** @description In the team's order */
+            resources: components["schemas"]["Resource"][];
+            /** @description There are more, which you may not see */
+            withheld?: boolean;
+        };
+        ResourcePatch: {
+            /** @description How far the team's responsibility is established; absent is declared */
+            claim?: ("listed" | "declared" | "confirmed" | "disputed") | null;
+            /** @description The organisation that holds it, where it is not the team's host */
+            holder?: string | null;
+            /** @description Where the item comes from */
+            origin?: components["schemas"]["Origin"] | null;
+            /** @description What the value is */
+            type?: ("prefix" | "asn" | "domain" | "country") | null;
+            /** @description Prefix in CIDR form, AS number, domain (which covers the names below it) or country code */
+            value?: string | null;
+            /** @description TLP 2.0 label; absent is clear */
+            visibility?: ("clear" | "green" | "amber" | "amber+strict" | "red") | null;
+        };
         RevisionPage: {
             /**
              * Format: int64
@@ -1200,6 +1932,25 @@ export interface components {
             next?: number;
             /** @description Newest first */
             revisions: components["schemas"]["TeamRevision"][];
+        };
+        RowNote: {
+            /**
+             * @description Stable code
+             * @example prefix.syntax
+             */
+            code: string;
+            /** @description What is wrong with it */
+            reason: string;
+            /**
+             * Format: int64
+             * @description Line or row number, from 1
+             * @example 17
+             */
+            row: number;
+            /** @description The value, shortened */
+            value?: string;
+            /** @description What would be right */
+            want?: string;
         };
         Section: {
             /**
@@ -1418,13 +2169,29 @@ export interface components {
              */
             zone?: string;
         };
+        TeamDiff: {
+            /** @description In the order of their pointers */
+            changes: components["schemas"]["Difference"][];
+            /**
+             * Format: int64
+             * @description The older revision
+             * @example 6
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description The newer revision
+             * @example 7
+             */
+            to: number;
+        };
         TeamPage: {
             /**
              * @description What to send as after for the next page; absent on the last
-             * @example example-csirt
+             * @example aGFuZGxlAABleGFtcGxlLWNzaXJ0
              */
             next?: string;
-            /** @description In the order of their handles */
+            /** @description In the order that was asked for */
             teams: components["schemas"]["Team"][];
         };
         TeamPatch: {
@@ -1470,6 +2237,94 @@ export interface components {
             website?: string | null;
             /** @description IANA time zone (RFC 2350 2.3) */
             zone?: string | null;
+        };
+        TeamPut: {
+            /**
+             * @description Postal address with line breaks (RFC 2350 2.2)
+             * @example Example CSIRT
+             *     Example Street 1
+             *     1010 Vienna
+             *     Austria
+             */
+            address?: string;
+            /** @description Whom the team serves (RFC 2350 3.2) */
+            constituency?: components["schemas"]["Constituency"];
+            /** @description Ways of reaching the team, preferred ones first within a use */
+            contacts?: components["schemas"]["Contact"][];
+            /**
+             * @description ISO 3166-1 alpha-2 code, or EU or XK
+             * @example AT
+             */
+            country?: string;
+            /** @description What governments named the team for */
+            designations?: components["schemas"]["Designation"][];
+            /**
+             * Format: date
+             * @description When the team was founded
+             * @example 2008-09-08
+             */
+            established?: string;
+            /**
+             * @description Unique short name; absent: it stays. A new team needs one
+             * @example example-csirt
+             */
+            handle?: string;
+            /**
+             * @description Host organisation
+             * @example Example University
+             */
+            host?: string;
+            /**
+             * @description Weekly hours in the team's zone, or 24x7
+             * @example Mon-Fri 08:00-17:00
+             */
+            hours?: string;
+            /**
+             * Format: uuid
+             * @description May be there if it is the id in the path
+             * @example 5694da62-6314-4565-9c4d-1298538826be
+             */
+            id?: string;
+            /** @description OpenPGP keys (RFC 2350 2.8) */
+            keys?: components["schemas"]["Key"][];
+            /** @description What the team is: FIRST typology and global-irt cert-types */
+            kinds?: ("csirt" | "psirt" | "soc" | "isac" | "coordination" | "national" | "national-responsibility" | "government" | "sector" | "nren" | "enterprise" | "commercial" | "publicly-funded" | "pirt" | "military")[];
+            /**
+             * @description BCP 47 tags in order of preference
+             * @example [
+             *       "de-AT",
+             *       "en"
+             *     ]
+             */
+            languages?: string[];
+            /** @description SIM3 self-assessment; TLP:RED unless the team says otherwise */
+            maturity?: components["schemas"]["Maturity"];
+            /** @description Places in forums, with history */
+            memberships?: components["schemas"]["Membership"][];
+            /** @description What the team is called */
+            names?: components["schemas"]["Names"];
+            /** @description RFC 2350 text by section and language */
+            prose?: components["schemas"]["Section"][];
+            /** @description What on the Internet the team is responsible for */
+            resources?: components["schemas"]["Resource"][];
+            /** @description Services of the FIRST CSIRT Services Framework 2.1 */
+            services?: ("monitoring-and-detection" | "event-analysis" | "incident-report-acceptance" | "incident-analysis" | "artifact-and-forensic-evidence-analysis" | "mitigation-and-recovery" | "incident-coordination" | "crisis-management-support" | "vulnerability-discovery" | "vulnerability-report-intake" | "vulnerability-analysis" | "vulnerability-coordination" | "vulnerability-disclosure" | "vulnerability-response" | "data-acquisition" | "analysis-and-synthesis" | "communication" | "awareness-building" | "training-and-education" | "exercises" | "technical-and-policy-advisory")[];
+            /**
+             * @description Whether the team operates; absent is active
+             * @enum {string}
+             */
+            status?: "active" | "inactive" | "forming";
+            /**
+             * Format: uri
+             * @description http or https URL
+             * @example https://csirt.example.org/
+             */
+            website?: string;
+            /**
+             * @description IANA time zone (RFC 2350 2.3)
+             * @example Europe/Vienna
+             */
+            zone?: string;
         };
         TeamRef: {
             /**
@@ -1607,6 +2462,43 @@ export interface components {
             after?: unknown;
             /** @description Value before */
             before?: unknown;
+        };
+        Vocabulary: {
+            /**
+             * @description Name of the list
+             * @example statuses
+             */
+            name: string;
+            /**
+             * @description What the words say
+             * @example Whether a team operates
+             */
+            title: string;
+            /**
+             * @description Members of a team that hold these words, as pointers with * for an index; none where they are elsewhere
+             * @example [
+             *       "/status"
+             *     ]
+             */
+            where: string[];
+            /** @description In the order in which to offer them */
+            words: components["schemas"]["Word"][];
+        };
+        VocabularyList: {
+            /** @description Each once */
+            vocabularies: components["schemas"]["Vocabulary"][];
+        };
+        Word: {
+            /**
+             * @description What it stands for, where the word alone does not say
+             * @example Constituency
+             */
+            title?: string;
+            /**
+             * @description As it is sent and shown
+             * @example active
+             */
+            word: string;
         };
     };
     responses: never;
@@ -1820,6 +2712,16 @@ export interface operations {
                 before?: number;
                 /** @description Entries on a page */
                 limit?: number;
+                /** @description Only what this one did, as in actor */
+                actor?: string;
+                /** @description Only what was done to this, as in subject */
+                subject?: string;
+                /** @description Only this action, as in action */
+                action?: string;
+                /** @description Only entries at or after this time */
+                since?: string;
+                /** @description Only entries before this time */
+                until?: string;
             };
             header?: never;
             path?: never;
@@ -2254,17 +3156,503 @@ export interface operations {
             };
         };
     };
+    "my-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "rct_4f2a9c1b",
+                     *       "name": "IntelMQ at example.org",
+                     *       "role": "consumer",
+                     *       "state": "valid",
+                     *       "created": "2026-11-21T20:00:00Z",
+                     *       "by": "cli:root",
+                     *       "expires": "2027-02-19T20:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "sets": [
+                     *         {
+                     *           "kind": "prefix-country",
+                     *           "source": "ripencc",
+                     *           "as_of": "2026-11-20T20:00:00Z",
+                     *           "loaded": "2026-11-21T20:00:00Z",
+                     *           "rows": 243034,
+                     *           "hash": "5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f",
+                     *           "seq": 812
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReferenceList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What it maps to what */
+                kind: "prefix-country" | "prefix-asn" | "asn-country";
+                /** @description Where it is from: 2 to 64 of a-z, 0-9, dot and hyphen */
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "prefix-country",
+                     *       "source": "ripencc",
+                     *       "as_of": "2026-11-20T20:00:00Z",
+                     *       "loaded": "2026-11-21T20:00:00Z",
+                     *       "rows": 243034,
+                     *       "hash": "5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f5f",
+                     *       "seq": 812
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReferenceSet"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-reference": {
+        parameters: {
+            query?: {
+                /** @description Of the file; absent: that of the kind, and rir-delegated for asn-country. Of a registry's file the entries of the kind are taken */
+                format?: "prefix-country" | "prefix-asn" | "rir-delegated";
+                /** @description The day that the file describes; absent: as it says itself */
+                as_of?: string;
+                /** @description Report, and write nothing */
+                dry_run?: boolean;
+                /** @description Change as much as the file demands */
+                force?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description What it maps to what */
+                kind: "prefix-country" | "prefix-asn" | "asn-country";
+                /** @description Where it is from: 2 to 64 of a-z, 0-9, dot and hyphen */
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example prefix,country
+                 *     192.0.2.0/24,AT
+                 */
+                "application/gzip": string;
+                /**
+                 * @example prefix,country
+                 *     192.0.2.0/24,AT
+                 */
+                "application/octet-stream": string;
+                /**
+                 * @example prefix,country
+                 *     192.0.2.0/24,AT
+                 */
+                "text/csv": string;
+                /**
+                 * @example prefix,country
+                 *     192.0.2.0/24,AT
+                 */
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "dry_run": false,
+                     *       "rows": 1,
+                     *       "created": 1,
+                     *       "updated": 0,
+                     *       "unchanged": 0,
+                     *       "skipped": 0,
+                     *       "removed": 0,
+                     *       "problems": [],
+                     *       "notes": [],
+                     *       "seq": 812
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReferenceReport"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-reference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What it maps to what */
+                kind: "prefix-country" | "prefix-asn" | "asn-country";
+                /** @description Where it is from: 2 to 64 of a-z, 0-9, dot and hyphen */
+                source: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-teams": {
         parameters: {
             query?: {
-                /** @description The next of the page before */
+                /** @description The next of the page before; it means nothing to anybody else */
                 after?: string;
                 /** @description Teams on a page */
                 limit?: number;
+                /** @description Order; - turns it round. Names are in order without case and accents; ties are in the order of handles */
+                sort?: "handle" | "-handle" | "name" | "-name" | "country" | "-country" | "updated" | "-updated";
                 /** @description Only teams of this country: ISO 3166-1 alpha-2, EU or XK */
                 country?: string;
                 /** @description Only teams of this kind */
                 kind?: "csirt" | "psirt" | "soc" | "isac" | "coordination" | "national" | "national-responsibility" | "government" | "sector" | "nren" | "enterprise" | "commercial" | "publicly-funded" | "pirt" | "military";
+                /** @description Only teams with this NIS2 sector in their constituency */
+                sector?: "energy" | "transport" | "banking" | "financial" | "health" | "drinking-water" | "waste-water" | "digital-infrastructure" | "ict-services" | "public-administration" | "space" | "courier" | "waste-management" | "chemical" | "food" | "manufacturing" | "digital-providers" | "research";
+                /** @description Only present members of this forum */
+                forum?: string;
+                /** @description Only teams of which a contact that you see is in this state */
+                state?: "verified" | "due" | "overdue" | "unverified" | "disputed" | "failed";
+                /** @description Deleted and merged teams too, in the order of handles; for operators */
+                deleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -2335,7 +3723,7 @@ export interface operations {
                      *           ]
                      *         }
                      *       ],
-                     *       "next": "example-csirt"
+                     *       "next": "aGFuZGxlAABleGFtcGxlLWNzaXJ0"
                      *     }
                      */
                     "application/json": components["schemas"]["TeamPage"];
@@ -2343,6 +3731,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2652,6 +4049,15 @@ export interface operations {
                     "application/json": components["schemas"]["Team"];
                 };
             };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unauthorized */
             401: {
                 headers: {
@@ -2672,6 +4078,302 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-team": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+                /** @description * to add a team at a chosen id; 412 if there is one */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description Handle or id of the team; to add one, the UUID that it shall have */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "handle": "example-csirt",
+                 *       "names": {
+                 *         "short": "EXAMPLE-CSIRT",
+                 *         "full": "Example Computer Security Incident Response Team"
+                 *       },
+                 *       "kinds": [
+                 *         "csirt"
+                 *       ],
+                 *       "host": "Example University",
+                 *       "country": "AT",
+                 *       "zone": "Europe/Vienna",
+                 *       "resources": [
+                 *         {
+                 *           "type": "prefix",
+                 *           "value": "192.0.2.0/24"
+                 *         },
+                 *         {
+                 *           "type": "domain",
+                 *           "value": "example.org"
+                 *         }
+                 *       ],
+                 *       "contacts": [
+                 *         {
+                 *           "channel": "email",
+                 *           "value": "csirt@example.org",
+                 *           "uses": [
+                 *             "general",
+                 *             "abuse"
+                 *           ]
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["TeamPut"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Location"?: string;
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *       "handle": "example-csirt",
+                     *       "name": "EXAMPLE-CSIRT",
+                     *       "revision": 7,
+                     *       "seq": 812,
+                     *       "created": "2025-11-21T20:00:00Z",
+                     *       "updated": "2026-11-21T20:00:00Z",
+                     *       "names": {
+                     *         "short": "EXAMPLE-CSIRT",
+                     *         "full": "Example Computer Security Incident Response Team"
+                     *       },
+                     *       "kinds": [
+                     *         "csirt"
+                     *       ],
+                     *       "host": "Example University",
+                     *       "country": "AT",
+                     *       "zone": "Europe/Vienna",
+                     *       "resources": [
+                     *         {
+                     *           "type": "prefix",
+                     *           "value": "192.0.2.0/24"
+                     *         },
+                     *         {
+                     *           "type": "domain",
+                     *           "value": "example.org"
+                     *         }
+                     *       ],
+                     *       "contacts": [
+                     *         {
+                     *           "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *           "revision": 1,
+                     *           "channel": "email",
+                     *           "value": "csirt@example.org",
+                     *           "uses": [
+                     *             "general",
+                     *             "abuse"
+                     *           ],
+                     *           "evidence": {
+                     *             "level": 2,
+                     *             "level_name": "answered",
+                     *             "state": "verified",
+                     *             "at": "2026-11-21T20:00:00Z",
+                     *             "method": "phone",
+                     *             "by": "token:rct_4f2a9c1b",
+                     *             "valid_until": "2027-05-21T20:00:00Z"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    "Content-Location"?: string;
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *       "handle": "example-csirt",
+                     *       "name": "EXAMPLE-CSIRT",
+                     *       "revision": 7,
+                     *       "seq": 812,
+                     *       "created": "2025-11-21T20:00:00Z",
+                     *       "updated": "2026-11-21T20:00:00Z",
+                     *       "names": {
+                     *         "short": "EXAMPLE-CSIRT",
+                     *         "full": "Example Computer Security Incident Response Team"
+                     *       },
+                     *       "kinds": [
+                     *         "csirt"
+                     *       ],
+                     *       "host": "Example University",
+                     *       "country": "AT",
+                     *       "zone": "Europe/Vienna",
+                     *       "resources": [
+                     *         {
+                     *           "type": "prefix",
+                     *           "value": "192.0.2.0/24"
+                     *         },
+                     *         {
+                     *           "type": "domain",
+                     *           "value": "example.org"
+                     *         }
+                     *       ],
+                     *       "contacts": [
+                     *         {
+                     *           "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *           "revision": 1,
+                     *           "channel": "email",
+                     *           "value": "csirt@example.org",
+                     *           "uses": [
+                     *             "general",
+                     *             "abuse"
+                     *           ],
+                     *           "evidence": {
+                     *             "level": 2,
+                     *             "level_name": "answered",
+                     *             "state": "verified",
+                     *             "at": "2026-11-21T20:00:00Z",
+                     *             "method": "phone",
+                     *             "by": "token:rct_4f2a9c1b",
+                     *             "valid_until": "2027-05-21T20:00:00Z"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3011,6 +4713,1721 @@ export interface operations {
             };
         };
     };
+    "list-contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "contacts": [
+                     *         {
+                     *           "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *           "revision": 1,
+                     *           "channel": "email",
+                     *           "value": "csirt@example.org",
+                     *           "uses": [
+                     *             "general",
+                     *             "abuse"
+                     *           ],
+                     *           "evidence": {
+                     *             "level": 2,
+                     *             "level_name": "answered",
+                     *             "state": "verified",
+                     *             "at": "2026-11-21T20:00:00Z",
+                     *             "method": "phone",
+                     *             "by": "token:rct_4f2a9c1b",
+                     *             "valid_until": "2027-05-21T20:00:00Z"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ContactList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-contact": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "channel": "email",
+                 *       "value": "csirt@example.org",
+                 *       "uses": [
+                 *         "general",
+                 *         "abuse"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Contact"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "channel": "email",
+                     *       "value": "csirt@example.org",
+                     *       "uses": [
+                     *         "general",
+                     *         "abuse"
+                     *       ],
+                     *       "evidence": {
+                     *         "level": 2,
+                     *         "level_name": "answered",
+                     *         "state": "verified",
+                     *         "at": "2026-11-21T20:00:00Z",
+                     *         "method": "phone",
+                     *         "by": "token:rct_4f2a9c1b",
+                     *         "valid_until": "2027-05-21T20:00:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-contact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the contact */
+                contact: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "channel": "email",
+                     *       "value": "csirt@example.org",
+                     *       "uses": [
+                     *         "general",
+                     *         "abuse"
+                     *       ],
+                     *       "evidence": {
+                     *         "level": 2,
+                     *         "level_name": "answered",
+                     *         "state": "verified",
+                     *         "at": "2026-11-21T20:00:00Z",
+                     *         "method": "phone",
+                     *         "by": "token:rct_4f2a9c1b",
+                     *         "valid_until": "2027-05-21T20:00:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-contact": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id of the contact */
+                contact: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "channel": "email",
+                 *       "value": "csirt@example.org",
+                 *       "uses": [
+                 *         "general",
+                 *         "abuse"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Contact"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "channel": "email",
+                     *       "value": "csirt@example.org",
+                     *       "uses": [
+                     *         "general",
+                     *         "abuse"
+                     *       ],
+                     *       "evidence": {
+                     *         "level": 2,
+                     *         "level_name": "answered",
+                     *         "state": "verified",
+                     *         "at": "2026-11-21T20:00:00Z",
+                     *         "method": "phone",
+                     *         "by": "token:rct_4f2a9c1b",
+                     *         "valid_until": "2027-05-21T20:00:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-contact": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id of the contact */
+                contact: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-contact": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Id of the contact */
+                contact: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "channel": "email",
+                 *       "value": "csirt@example.org",
+                 *       "uses": [
+                 *         "general",
+                 *         "abuse"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ContactPatch"];
+                /**
+                 * @example {
+                 *       "channel": "email",
+                 *       "value": "csirt@example.org",
+                 *       "uses": [
+                 *         "general",
+                 *         "abuse"
+                 *       ]
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["ContactPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "channel": "email",
+                     *       "value": "csirt@example.org",
+                     *       "uses": [
+                     *         "general",
+                     *         "abuse"
+                     *       ],
+                     *       "evidence": {
+                     *         "level": 2,
+                     *         "level_name": "answered",
+                     *         "state": "verified",
+                     *         "at": "2026-11-21T20:00:00Z",
+                     *         "method": "phone",
+                     *         "by": "token:rct_4f2a9c1b",
+                     *         "valid_until": "2027-05-21T20:00:00Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Contact"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-designations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "designations": [
+                     *         {
+                     *           "country": "AT",
+                     *           "scope": "national",
+                     *           "by": "Example Ministry",
+                     *           "evidence": "https://www.example.org/act",
+                     *           "since": "2008-03-01"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DesignationList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-designation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "country": "AT",
+                 *       "scope": "national",
+                 *       "by": "Example Ministry",
+                 *       "evidence": "https://www.example.org/act",
+                 *       "since": "2008-03-01"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Designation"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "country": "AT",
+                     *       "scope": "national",
+                     *       "by": "Example Ministry",
+                     *       "evidence": "https://www.example.org/act",
+                     *       "since": "2008-03-01"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Designation"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-designation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Country and scope, joined by a hyphen */
+                designation: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "country": "AT",
+                     *       "scope": "national",
+                     *       "by": "Example Ministry",
+                     *       "evidence": "https://www.example.org/act",
+                     *       "since": "2008-03-01"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Designation"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-designation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Country and scope, joined by a hyphen */
+                designation: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "country": "AT",
+                 *       "scope": "national",
+                 *       "by": "Example Ministry",
+                 *       "evidence": "https://www.example.org/act",
+                 *       "since": "2008-03-01"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Designation"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "country": "AT",
+                     *       "scope": "national",
+                     *       "by": "Example Ministry",
+                     *       "evidence": "https://www.example.org/act",
+                     *       "since": "2008-03-01"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Designation"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-designation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Country and scope, joined by a hyphen */
+                designation: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-designation": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Country and scope, joined by a hyphen */
+                designation: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "country": "AT",
+                 *       "scope": "national",
+                 *       "by": "Example Ministry",
+                 *       "evidence": "https://www.example.org/act",
+                 *       "since": "2008-03-01"
+                 *     }
+                 */
+                "application/json": components["schemas"]["DesignationPatch"];
+                /**
+                 * @example {
+                 *       "country": "AT",
+                 *       "scope": "national",
+                 *       "by": "Example Ministry",
+                 *       "evidence": "https://www.example.org/act",
+                 *       "since": "2008-03-01"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["DesignationPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "country": "AT",
+                     *       "scope": "national",
+                     *       "by": "Example Ministry",
+                     *       "evidence": "https://www.example.org/act",
+                     *       "since": "2008-03-01"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Designation"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "team-diff": {
+        parameters: {
+            query?: {
+                /** @description The older revision; absent: the one before to */
+                from?: number;
+                /** @description The newer revision; absent: the newest */
+                to?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "from": 6,
+                     *       "to": 7,
+                     *       "changes": [
+                     *         {
+                     *           "pointer": "/host",
+                     *           "before": "Example College",
+                     *           "after": "Example University"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TeamDiff"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "record-evidence": {
         parameters: {
             query?: never;
@@ -3288,6 +6705,1623 @@ export interface operations {
             };
         };
     };
+    "list-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *           "version": 4,
+                     *           "algorithm": "Ed25519",
+                     *           "bits": 256,
+                     *           "created": "2025-11-21T20:00:00Z",
+                     *           "user_ids": [
+                     *             {
+                     *               "name": "Example CSIRT",
+                     *               "email": "csirt@example.org",
+                     *               "raw": "Example CSIRT <csirt@example.org>",
+                     *               "primary": true
+                     *             }
+                     *           ],
+                     *           "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n",
+                     *           "can_encrypt": true,
+                     *           "can_verify": true,
+                     *           "problems": []
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyList"];
+                    /**
+                     * @example -----BEGIN PGP PUBLIC KEY BLOCK-----
+                     *
+                     *     xjMEZ…
+                     *     -----END PGP PUBLIC KEY BLOCK-----
+                     */
+                    "application/pgp-keys": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-key": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Key"];
+                /**
+                 * @example -----BEGIN PGP PUBLIC KEY BLOCK-----
+                 *
+                 *     xjMEZ…
+                 *     -----END PGP PUBLIC KEY BLOCK-----
+                 */
+                "application/pgp-keys": string;
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *       "version": 4,
+                     *       "algorithm": "Ed25519",
+                     *       "bits": 256,
+                     *       "created": "2025-11-21T20:00:00Z",
+                     *       "user_ids": [
+                     *         {
+                     *           "name": "Example CSIRT",
+                     *           "email": "csirt@example.org",
+                     *           "raw": "Example CSIRT <csirt@example.org>",
+                     *           "primary": true
+                     *         }
+                     *       ],
+                     *       "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n",
+                     *       "can_encrypt": true,
+                     *       "can_verify": true,
+                     *       "problems": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Fingerprint; with .asc behind it the answer is the key in ASCII armour */
+                key: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *       "version": 4,
+                     *       "algorithm": "Ed25519",
+                     *       "bits": 256,
+                     *       "created": "2025-11-21T20:00:00Z",
+                     *       "user_ids": [
+                     *         {
+                     *           "name": "Example CSIRT",
+                     *           "email": "csirt@example.org",
+                     *           "raw": "Example CSIRT <csirt@example.org>",
+                     *           "primary": true
+                     *         }
+                     *       ],
+                     *       "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n",
+                     *       "can_encrypt": true,
+                     *       "can_verify": true,
+                     *       "problems": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyInfo"];
+                    /**
+                     * @example -----BEGIN PGP PUBLIC KEY BLOCK-----
+                     *
+                     *     xjMEZ…
+                     *     -----END PGP PUBLIC KEY BLOCK-----
+                     */
+                    "application/pgp-keys": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-key": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Fingerprint; with .asc behind it the answer is the key in ASCII armour */
+                key: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Key"];
+                /**
+                 * @example -----BEGIN PGP PUBLIC KEY BLOCK-----
+                 *
+                 *     xjMEZ…
+                 *     -----END PGP PUBLIC KEY BLOCK-----
+                 */
+                "application/pgp-keys": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *       "version": 4,
+                     *       "algorithm": "Ed25519",
+                     *       "bits": 256,
+                     *       "created": "2025-11-21T20:00:00Z",
+                     *       "user_ids": [
+                     *         {
+                     *           "name": "Example CSIRT",
+                     *           "email": "csirt@example.org",
+                     *           "raw": "Example CSIRT <csirt@example.org>",
+                     *           "primary": true
+                     *         }
+                     *       ],
+                     *       "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n",
+                     *       "can_encrypt": true,
+                     *       "can_verify": true,
+                     *       "problems": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-key": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Fingerprint; with .asc behind it the answer is the key in ASCII armour */
+                key: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-key": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Fingerprint; with .asc behind it the answer is the key in ASCII armour */
+                key: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n"
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyPatch"];
+                /**
+                 * @example {
+                 *       "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["KeyPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *       "version": 4,
+                     *       "algorithm": "Ed25519",
+                     *       "bits": 256,
+                     *       "created": "2025-11-21T20:00:00Z",
+                     *       "user_ids": [
+                     *         {
+                     *           "name": "Example CSIRT",
+                     *           "email": "csirt@example.org",
+                     *           "raw": "Example CSIRT <csirt@example.org>",
+                     *           "primary": true
+                     *         }
+                     *       ],
+                     *       "armor": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nxjMEZ…\n-----END PGP PUBLIC KEY BLOCK-----\n",
+                     *       "can_encrypt": true,
+                     *       "can_verify": true,
+                     *       "problems": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyInfo"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-memberships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "memberships": [
+                     *         {
+                     *           "forum": "first",
+                     *           "type": "Full Member",
+                     *           "status": "member",
+                     *           "since": "2016-01-01"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MembershipList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-membership": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "forum": "first",
+                 *       "type": "Full Member",
+                 *       "status": "member",
+                 *       "since": "2016-01-01"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Membership"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "forum": "first",
+                     *       "type": "Full Member",
+                     *       "status": "member",
+                     *       "since": "2016-01-01"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Membership"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-membership": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle of the forum */
+                membership: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "forum": "first",
+                     *       "type": "Full Member",
+                     *       "status": "member",
+                     *       "since": "2016-01-01"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Membership"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-membership": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle of the forum */
+                membership: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "forum": "first",
+                 *       "type": "Full Member",
+                 *       "status": "member",
+                 *       "since": "2016-01-01"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Membership"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "forum": "first",
+                     *       "type": "Full Member",
+                     *       "status": "member",
+                     *       "since": "2016-01-01"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Membership"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-membership": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle of the forum */
+                membership: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-membership": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle of the forum */
+                membership: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "forum": "first",
+                 *       "type": "Full Member",
+                 *       "status": "member",
+                 *       "since": "2016-01-01"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MembershipPatch"];
+                /**
+                 * @example {
+                 *       "forum": "first",
+                 *       "type": "Full Member",
+                 *       "status": "member",
+                 *       "since": "2016-01-01"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["MembershipPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "forum": "first",
+                     *       "type": "Full Member",
+                     *       "status": "member",
+                     *       "since": "2016-01-01"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Membership"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "merge-team": {
         parameters: {
             query?: never;
@@ -3375,6 +8409,756 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Team"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "resources": [
+                     *         {
+                     *           "type": "prefix",
+                     *           "value": "192.0.2.0/24"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ResourceList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "add-resource": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "prefix",
+                 *       "value": "192.0.2.0/24"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Resource"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    ETag?: string;
+                    Location?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "prefix",
+                     *       "value": "192.0.2.0/24"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Value of the resource, with %2F for the slash of a prefix */
+                resource: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "prefix",
+                     *       "value": "192.0.2.0/24"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "put-resource": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Value of the resource, with %2F for the slash of a prefix */
+                resource: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "prefix",
+                 *       "value": "192.0.2.0/24"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Resource"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "prefix",
+                     *       "value": "192.0.2.0/24"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Resource"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-resource": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Value of the resource, with %2F for the slash of a prefix */
+                resource: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "patch-resource": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Value of the resource, with %2F for the slash of a prefix */
+                resource: string;
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "prefix",
+                 *       "value": "192.0.2.0/24"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResourcePatch"];
+                /**
+                 * @example {
+                 *       "type": "prefix",
+                 *       "value": "192.0.2.0/24"
+                 *     }
+                 */
+                "application/merge-patch+json": components["schemas"]["ResourcePatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "prefix",
+                     *       "value": "192.0.2.0/24"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Resource"];
                 };
             };
             /** @description Bad Request */
@@ -3698,6 +9482,96 @@ export interface operations {
             };
         };
     };
+    "get-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Public part of the token */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "rct_4f2a9c1b",
+                     *       "name": "IntelMQ at example.org",
+                     *       "role": "consumer",
+                     *       "state": "valid",
+                     *       "created": "2026-11-21T20:00:00Z",
+                     *       "by": "cli:root",
+                     *       "expires": "2027-02-19T20:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "revoke-token": {
         parameters: {
             query?: never;
@@ -3779,6 +9653,67 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-vocabularies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "vocabularies": [
+                     *         {
+                     *           "name": "statuses",
+                     *           "title": "Whether a team operates",
+                     *           "where": [
+                     *             "/status"
+                     *           ],
+                     *           "words": [
+                     *             {
+                     *               "word": "active"
+                     *             },
+                     *             {
+                     *               "word": "inactive"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VocabularyList"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

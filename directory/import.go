@@ -29,6 +29,7 @@ type SourceRecord struct {
 	ID      TeamID // where the source knows the team's UUID; usually ""
 	Handle  Handle // a wish; the directory makes it unique
 	Profile Profile
+	Raw     []Raw     // what no field of Profile could take
 	AsOf    time.Time // zero: that of the import
 	// Mailboxes tie a record to the team that has a contact with one of these
 	// addresses; a keyring has nothing else to go by.

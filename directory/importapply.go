@@ -113,7 +113,7 @@ func (im *importer) relayer(r *Record, before *Team, w *pending, now time.Time) 
 		}
 		return
 	}
-	l := Layer{Source: im.opt.Source, Key: w.key, AsOf: w.source.AsOf, At: now, Hash: w.hash, Profile: w.source.Profile}
+	l := Layer{Source: im.opt.Source, Key: w.key, AsOf: w.source.AsOf, At: now, Hash: w.hash, Profile: w.source.Profile, Raw: w.source.Raw}
 	if l.AsOf.IsZero() {
 		l.AsOf = im.opt.AsOf
 	}

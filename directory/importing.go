@@ -255,7 +255,8 @@ func (s *SourceRecord) hash() string {
 	text, err := json.Marshal(struct {
 		Profile *Profile
 		AsOf    int64
-	}{&s.Profile, s.AsOf.Unix()})
+		Raw     []Raw `json:",omitempty"`
+	}{&s.Profile, s.AsOf.Unix(), s.Raw})
 	if err != nil {
 		panic("directory: a profile that JSON can't hold: " + err.Error())
 	}

@@ -21,10 +21,12 @@ func (r *Record) Team() Team {
 	}
 	m := merger{team: &t}
 	m.add(&r.Own, Origin{Source: SourceTeam, At: r.OwnAt}, r.OwnDates)
-	for _, i := range r.precedence() {
+	order := r.precedence()
+	for _, i := range order {
 		l := &r.Layers[i]
 		m.add(&l.Profile, Origin{Source: l.Source, AsOf: l.AsOf, At: l.At}, l.Dates)
 	}
+	t.Raw = r.rawOf(order)
 	return t
 }
 

@@ -69,6 +69,7 @@ func Redact(t *Team, p Principal) Team {
 	out.Keys = redactList(&out, "keys", t.Keys, func(k *TeamKey) bool { return p.Sees(k.Visibility, t) })
 	out.Resources = redactList(&out, "resources", t.Resources, func(r *Resource) bool { return p.Sees(r.Visibility, t) })
 	out.Prose = redactList(&out, "prose", t.Prose, func(s *Section) bool { return p.Sees(s.Visibility, t) })
+	out.Raw = redactList(&out, "raw", t.Raw, func(r *Raw) bool { return p.Sees(r.Visibility, t) })
 	label := t.Maturity.Visibility
 	if label == "" {
 		label = Red

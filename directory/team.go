@@ -221,6 +221,7 @@ type Layer struct {
 	Hash    string    // of the values, to see at once that nothing changed
 	Dates   Dates     `json:",omitzero"`
 	Profile Profile
+	Raw     []Raw `json:",omitzero"` // what no field of Profile could take
 }
 
 // Dates says since when fields have had their value, by wire name. Fields that
@@ -258,6 +259,7 @@ type Team struct {
 	Profile
 	Origins  map[string]Origin // wire field name → where its value comes from; lists carry theirs in each item
 	Evidence []Evidence        // newest first
+	Raw      []Raw             // what sources say in their own words, where no field could take it
 	Withheld []string          // what [Redact] took out, as "contacts" or "keys"
 }
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -59,6 +60,7 @@ type rollcallLayer struct {
 	Hash    string        `json:"hash,omitzero"`
 	Dates   rollcallDates `json:"dates,omitzero"`
 	Profile Profile       `json:"profile"`
+	Raw     []Raw         `json:"raw,omitzero"`
 }
 
 // rollcallDates says since when fields have had their value.
@@ -140,7 +142,7 @@ func recordTo(r directory.Record) rollcallRecord {
 }
 
 func layerTo(l directory.Layer) rollcallLayer {
-	return rollcallLayer{Source: l.Source, Key: l.Key, AsOf: utc(l.AsOf), At: utc(l.At), Hash: l.Hash, Dates: dates[directory.Dates, rollcallDates](l.Dates), Profile: ProfileTo(l.Profile)}
+	return rollcallLayer{Source: l.Source, Key: l.Key, AsOf: utc(l.AsOf), At: utc(l.At), Hash: l.Hash, Dates: dates[directory.Dates, rollcallDates](l.Dates), Profile: ProfileTo(l.Profile), Raw: each(l.Raw, rawTo)}
 }
 
 func proofTo(e directory.Evidence) rollcallProof {
@@ -328,7 +330,22 @@ func (p *parser) layer(at string, w rollcallLayer) directory.Layer {
 		p.add("layer.source", at+"/source", l.Source, "the team's own values are not a layer", "the name of an imported source")
 	}
 	l.Profile = p.profile(at+"/profile", w.Profile)
+	l.Raw = convert(at+"/raw", w.Raw, p.raw)
 	return l
+}
+
+// maxRaw is how many characters of a source's own words are kept.
+const maxRaw = 1000
+
+func (p *parser) raw(at string, w Raw) directory.Raw {
+	if utf8.RuneCountInString(w.Text) > maxRaw {
+		p.add("text.too-long", at+"/text", w.Text, "more than 1,000 characters", "")
+	}
+	return directory.Raw{
+		Field:      required(p, at+"/field", w.Field, func(s string) (string, error) { return p.plain(at+"/field", s), nil }),
+		Text:       p.plain(at+"/text", w.Text),
+		Visibility: optional(p, at+"/visibility", w.Visibility, directory.ParseTLP),
+	}
 }
 
 var outcomes = []directory.Word{

@@ -23,6 +23,7 @@ type Team struct {
 	MergedInto string    `json:"merged_into,omitzero" format:"uuid" readOnly:"true" doc:"The team that this one became part of"`
 	Profile
 	Origins  map[string]Origin `json:"origins,omitzero" readOnly:"true" doc:"Where each top-level field comes from; items of lists carry theirs"`
+	Raw      []Raw             `json:"raw,omitzero" readOnly:"true" doc:"What sources say in their own words where no field could take it"`
 	Withheld []string          `json:"withheld,omitzero" readOnly:"true" doc:"Fields of which the viewer does not see everything" example:"[\"contacts\"]"`
 }
 
@@ -197,13 +198,21 @@ type Origin struct {
 	At     time.Time `json:"at,omitzero" format:"date-time" doc:"When it was entered or imported here"`
 }
 
+// Raw is what a source says in its own words.
+type Raw struct {
+	Field      string  `json:"field" doc:"The field that it would belong to" example:"hours"`
+	Text       string  `json:"text" maxLength:"1000" doc:"What the source says" example:"8 a.m. to 5 p.m."`
+	Visibility string  `json:"visibility,omitzero" enum:"clear,green,amber,amber+strict,red" doc:"TLP 2.0 label; absent is clear"`
+	Origin     *Origin `json:"origin,omitzero" readOnly:"true" doc:"Where it comes from"`
+}
+
 // TeamFrom returns t as the wire shows it, each contact with what was proven
 // about it by now under policy. It shows all that t holds: redact t before.
 func TeamFrom(t *directory.Team, policy directory.Policy, now time.Time) Team {
 	w := Team{
 		ID: string(t.ID), Handle: string(t.Handle), Name: t.Name(), Revision: t.Revision, Seq: t.Seq,
 		Created: utc(t.Created), Updated: utc(t.Updated), Deleted: utc(t.Deleted), MergedInto: string(t.MergedInto),
-		Profile: ProfileTo(t.Profile), Withheld: t.Withheld,
+		Profile: ProfileTo(t.Profile), Raw: each(t.Raw, rawTo), Withheld: t.Withheld,
 	}
 	for i, c := range t.Contacts {
 		s := standingTo(directory.Assess(c, t.Evidence, policy, now))

@@ -109,6 +109,10 @@ func designationTo(d directory.Designation) Designation {
 	}
 }
 
+func rawTo(r directory.Raw) Raw {
+	return Raw{Field: r.Field, Text: r.Text, Visibility: string(r.Visibility), Origin: originTo(r.Origin)}
+}
+
 func maturityTo(m directory.Maturity) *Maturity {
 	if reflect.ValueOf(m).IsZero() {
 		return nil

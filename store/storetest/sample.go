@@ -46,7 +46,7 @@ func Full() directory.Record {
 		OwnDates: directory.Dates{"names": Moment()},
 	}
 	r.Layers = []directory.Layer{{Source: "list", Key: "row 1", AsOf: Moment(), At: Moment(), Hash: "h1", Profile: fullProfile(),
-		Dates: directory.Dates{"contacts": Moment()}}}
+		Dates: directory.Dates{"contacts": Moment()}, Raw: []directory.Raw{{Field: "hours", Text: "nine to five", Visibility: "GREEN"}}}}
 	return r
 }
 

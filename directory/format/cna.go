@@ -64,65 +64,37 @@ type cnaName struct {
 // Policies, advisories and the place among the roots become text of the
 // sections of RFC 2350 appendix D that are about them: 4.2, 2.10 and 3.3.
 func CNA(r io.Reader) directory.ImportItems {
-	return func(yield func(directory.ImportItem) bool) {
-		data, err := readWhole(r, maxTeamList)
-		var entries []json.RawMessage
-		if err == nil && (json.Unmarshal(data, &entries) != nil || entries == nil) {
-			err = wireProblem("import.header", "", "", "not a JSON array of CNAs", "the CVE Program's CNAsList.json")
-		}
-		if err == nil && len(entries) == 0 {
-			err = wireProblem("import.empty", "", "", "the list has no entries", "")
-		}
-		if err != nil {
-			yield(directory.ImportItem{Fatal: err})
-			return
-		}
-		countries := &countryNames{}
-		for i, raw := range entries {
-			for _, item := range cnaItems(i+1, raw, countries) {
-				if !yield(item) {
-					return
-				}
-			}
-		}
-	}
+	l := &jsonList{what: "a JSON array of CNAs as the CVE Program's CNAsList.json is", bare: true}
+	countries := &countryNames{}
+	return l.listed(r, func(row int, raw json.RawMessage) []directory.ImportItem { return cnaItems(row, raw, countries) })
 }
 
 func cnaItems(row int, raw json.RawMessage, countries *countryNames) []directory.ImportItem {
-	skip := func(p directory.Problem) []directory.ImportItem {
-		return []directory.ImportItem{{Skipped: &directory.RowProblem{Row: row, Problem: p}}}
-	}
 	var w cnaEntry
 	if err := json.Unmarshal(raw, &w); err != nil {
-		return skip(wireProblem("field.type", "", string(raw), "not an entry of CNAsList.json: "+err.Error(), ""))
+		return skippedRow(row, wireProblem("field.type", "", string(raw), "not an entry of CNAsList.json: "+err.Error(), ""))
 	}
-	c := cnaConverter{countries: countries}
+	c := cnaReader{countries: countries}
 	p := c.profile(w)
 	name := cmp.Or(p.Names.Short, p.Names.Full)
 	if name == "" {
-		return skip(wireProblem("field.missing", "/shortName", "", "the CNA has no name", ""))
+		return skippedRow(row, wireProblem("field.missing", "/shortName", "", "the CNA has no name", ""))
 	}
-	key := strings.TrimSpace(w.ID)
+	key := c.name("/cnaID", w.ID, 300)
 	if key == "" {
 		key = "name:" + strings.ToLower(name)
 		c.add("field.missing", "/cnaID", "", "the CNA has no id; its name stands for it", "an id such as CNA-2016-0001")
 	}
-	var items []directory.ImportItem
-	for _, n := range c.problems {
-		items = append(items, directory.ImportItem{Note: &directory.RowProblem{Row: row, Problem: n}})
-	}
-	return append(items, directory.ImportItem{Record: &directory.SourceRecord{
-		Row: row, Rows: 1, Key: key, Handle: wishHandle(name), Profile: p,
-	}})
+	return c.items(row, directory.SourceRecord{Key: key, Handle: wishHandle(name), Profile: p})
 }
 
-// cnaConverter collects as notes what can't be read.
-type cnaConverter struct {
-	tiConverter
+// cnaReader reads one entry.
+type cnaReader struct {
+	teamReader
 	countries *countryNames
 }
 
-func (c *cnaConverter) profile(w cnaEntry) directory.Profile {
+func (c *cnaReader) profile(w cnaEntry) directory.Profile {
 	p := directory.Profile{
 		Names:        directory.Names{Short: c.name("/shortName", w.ShortName, 100), Full: c.name("/organizationName", w.Organisation, 300)},
 		Kinds:        []directory.Word{"psirt"},
@@ -130,23 +102,13 @@ func (c *cnaConverter) profile(w cnaEntry) directory.Profile {
 		Memberships:  []directory.Membership{{Forum: "cve", Type: c.membershipType(w), Status: "member"}},
 	}
 	if !notSaid(w.Country) {
-		p.Country = required(&c.parser, "/country", w.Country, c.countries.parse)
+		p.Country = takeValue(&c.teamReader, "/country", "country", w.Country, c.countries.parse)
 	}
 	c.contacts(&p, w)
 	c.section(&p, "2.10", c.information(w))
 	c.section(&p, "3.3", c.affiliation(w))
 	c.section(&p, "4.2", c.links("/disclosurePolicy", "Disclosure policy:", w.Policy))
 	return p
-}
-
-// text takes a text of several lines.
-func (c *tiConverter) text(at, s string, most int) string {
-	text := strings.TrimSpace(documentText(s))
-	if runes := []rune(text); len(runes) > most {
-		c.add("text.too-long", at, text, fmt.Sprintf("more than %d characters; the rest was cut off", most), "")
-		text = strings.TrimSpace(string(runes[:most]))
-	}
-	return text
 }
 
 // notSaid reports whether a value of the list stands for none.
@@ -159,7 +121,7 @@ func notSaid(s string) bool {
 }
 
 // membershipType is in the program's own words: "CNA, Root (Vendor, CERT)".
-func (c *cnaConverter) membershipType(w cnaEntry) string {
+func (c *cnaReader) membershipType(w cnaEntry) string {
 	var roles, types []string
 	for _, r := range w.CNA.Roles {
 		if !notSaid(r.Role) && !slices.Contains(roles, r.Role) {
@@ -182,7 +144,7 @@ func (c *cnaConverter) membershipType(w cnaEntry) string {
 }
 
 // contacts takes the addresses, pages and forms for reports.
-func (c *cnaConverter) contacts(p *directory.Profile, w cnaEntry) {
+func (c *cnaReader) contacts(p *directory.Profile, w cnaEntry) {
 	for i, group := range w.Contact {
 		at := pointerTo("/contact", i)
 		for j, e := range group.Email {
@@ -197,7 +159,7 @@ func (c *cnaConverter) contacts(p *directory.Profile, w cnaEntry) {
 	}
 }
 
-func (c *cnaConverter) page(p *directory.Profile, at string, l cnaLink) {
+func (c *cnaReader) page(p *directory.Profile, at string, l cnaLink) {
 	if strings.HasPrefix(strings.ToLower(strings.TrimSpace(l.URL)), "mailto:") {
 		c.address(p, at, strings.TrimSpace(l.URL)[len("mailto:"):], l.Label)
 		return
@@ -206,7 +168,7 @@ func (c *cnaConverter) page(p *directory.Profile, at string, l cnaLink) {
 }
 
 // link reads the address of a link. The list has empty ones as placeholders.
-func (c *cnaConverter) link(at string, l cnaLink) string {
+func (c *cnaReader) link(at string, l cnaLink) string {
 	switch {
 	case strings.TrimSpace(l.URL) != "":
 		return required(&c.parser, at, l.URL, directory.ParseURL)
@@ -216,7 +178,7 @@ func (c *cnaConverter) link(at string, l cnaLink) string {
 	return ""
 }
 
-func (c *cnaConverter) address(p *directory.Profile, at, s, label string) {
+func (c *cnaReader) address(p *directory.Profile, at, s, label string) {
 	if strings.TrimSpace(s+label) == "" { // a placeholder
 		return
 	}
@@ -225,31 +187,11 @@ func (c *cnaConverter) address(p *directory.Profile, at, s, label string) {
 	c.contact(p, at, contact)
 }
 
-// mailbox takes an address. One that is disguised is not taken, since nobody
-// knows what the disguise stands for, but the problem says what it may be.
-func (c *tiConverter) mailbox(at, s string) directory.Contact {
-	address := required(&c.parser, at, s, directory.ParseEmail)
-	if address == "" {
-		if last := &c.problems[len(c.problems)-1]; s != "" {
-			if plain, err := directory.ParseEmail(deobfuscate(s)); err == nil {
-				last.Want = "a bare address, perhaps " + string(plain)
-			}
-		}
-		return directory.Contact{}
-	}
-	contact := directory.Contact{Channel: "email", Value: string(address)}
-	if personal(address.Local()) {
-		contact.Visibility = directory.Green
-		c.add("contact.personal", at, s, "seems to be a person's address, and is shown to those who are signed in only", "the address of a role")
-	}
-	return contact
-}
-
 // maxTeamContacts is how many contacts a team can have.
 const maxTeamContacts = 50
 
 // contact adds a contact for reports of vulnerabilities, once.
-func (c *cnaConverter) contact(p *directory.Profile, at string, x directory.Contact) {
+func (c *cnaReader) contact(p *directory.Profile, at string, x directory.Contact) {
 	have := slices.IndexFunc(p.Contacts, func(have directory.Contact) bool { return have.Key() == x.Key() })
 	switch {
 	case x.Value == "":
@@ -264,7 +206,7 @@ func (c *cnaConverter) contact(p *directory.Profile, at string, x directory.Cont
 }
 
 // section adds the text of one section of RFC 2350 appendix D.
-func (c *cnaConverter) section(p *directory.Profile, number string, lines []string) {
+func (c *cnaReader) section(p *directory.Profile, number string, lines []string) {
 	text := strings.Join(lines, "\n")
 	if len(text) > maxSection {
 		c.add("text.too-long", "", text, "more than 64 KiB of text for section "+number+"; the rest was cut off", "")
@@ -275,14 +217,14 @@ func (c *cnaConverter) section(p *directory.Profile, number string, lines []stri
 	}
 }
 
-func (c *cnaConverter) information(w cnaEntry) []string {
+func (c *cnaReader) information(w cnaEntry) []string {
 	return slices.Concat(
 		c.links("/securityAdvisories/alerts", "Alerts:", w.Advisories.Alerts),
 		c.links("/securityAdvisories/advisories", "Security advisories:", w.Advisories.Advisories),
 		c.links("/resources", "Resources:", w.Resources))
 }
 
-func (c *cnaConverter) affiliation(w cnaEntry) []string {
+func (c *cnaReader) affiliation(w cnaEntry) []string {
 	var lines []string
 	add := func(what, at string, n cnaName) {
 		name := cmp.Or(c.name(at+"/organizationName", n.Organisation, 300), c.name(at+"/shortName", n.ShortName, 100))
@@ -302,7 +244,7 @@ func (c *cnaConverter) affiliation(w cnaEntry) []string {
 
 // links writes links as a list in Markdown, under a line that says what they
 // are.
-func (c *cnaConverter) links(at, what string, list []cnaLink) []string {
+func (c *cnaReader) links(at, what string, list []cnaLink) []string {
 	var lines []string
 	for i, l := range list {
 		at := pointerTo(at, i)

@@ -137,7 +137,7 @@ func TestCNACountries(t *testing.T) {
 
 func TestCNARefused(t *testing.T) {
 	for in, want := range map[string]directory.Code{
-		"": "import.empty", "[]": "import.empty", "<!doctype html>": "import.html", `{"cnas":[]}`: "import.header", `[{"shortName":"a"},`: "import.header",
+		"": "import.empty", "[]": "import.empty", "<!doctype html>": "import.html", `{"cnas":[]}`: "import.header", `[{"shortName":"a"},`: "import.truncated",
 		"null": "import.header", "\xff\xfe[\x00": "import.encoding", "PK\x03\x04": "import.encoding",
 	} {
 		p, ok := errors.AsType[directory.Problem](cna(in).fatal)

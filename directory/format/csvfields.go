@@ -19,7 +19,7 @@ type csvField struct {
 }
 
 // csvCell is one cell that says something.
-type csvCell struct{ at, text string }
+type csvCell struct{ at, text, field string }
 
 // csvFields lists the fields in the order in which they are read.
 func csvFields() []csvField {
@@ -103,7 +103,7 @@ func csvContactFields() []csvField {
 		contactField("chat", "", "chat|matrix|xmpp"),
 	}
 	return append(fields, csvField{"contacts.fax", "fax|telefax|fax number|facsimile", false, func(c *csvTeam, x csvCell) {
-		c.add("contact.fax", x.at, x.text, "a fax number, for which there is no channel here", "")
+		c.fax(x.at, x.text)
 	}})
 }
 

@@ -287,6 +287,7 @@ func (s *sheet) row(r row) []directory.ImportItem {
 	for _, n := range c.problems {
 		items = append(items, noted(r.n, n))
 	}
+	c.record.Raw = c.raw
 	p := &c.record.Profile
 	if p.Names.Short == "" && p.Names.Full == "" && c.handle == "" && len(p.Contacts) == 0 {
 		bad := fault("csv.nobody", strings.Join(r.fields, s.table.sep), "neither a name nor a contact that can be read", "")
@@ -300,7 +301,7 @@ func (s *sheet) row(r row) []directory.ImportItem {
 func (s *sheet) fill(c *csvTeam, cells []string) {
 	read := func(f csvField, column int) {
 		if value := cells[column]; !blankCell(value) {
-			f.read(c, csvCell{s.pointer(column), strings.TrimSpace(value)})
+			f.read(c, csvCell{s.pointer(column), strings.TrimSpace(value), f.name})
 		}
 	}
 	for i, f := range s.fields {

@@ -34,30 +34,31 @@ func TestCSV(t *testing.T) {
 		t.Fatalf("CSV = %d records, fatal %v, want 2 and none", len(in.records), in.fatal)
 	}
 	checked(t, in)
-	want := directory.SourceRecord{Row: 2, Rows: 1, Key: "handle:exa-cert", Handle: "exa-cert", AsOf: day("2026-01-02"), Profile: directory.Profile{
-		Names: directory.Names{Short: "EXA-CERT", Full: "Example Academic CERT; Vienna", Former: []string{"Old CERT", "CERT, National"}},
-		Kinds: []directory.Word{"csirt", "psirt"}, Country: "AT", Zone: "Europe/Vienna", Languages: []directory.Language{"de", "en"},
-		Hours: weekdays(t), Website: "https://www.example.org/cert", Host: "Example University", Address: "Example Street 1\n1010 Vienna",
-		Established: "2008-09-08",
-		Constituency: directory.Constituency{Text: "Everybody at example.org", Sectors: []directory.Word{"research", "health"},
-			Types:     []directory.ConstituencyType{{Type: "research-education", Scope: "external"}},
-			Countries: []directory.Country{"AT", "KR", "DE"}},
-		Resources: []directory.Resource{
-			{Type: "prefix", Prefix: netip.MustParsePrefix("192.0.2.0/24"), Claim: "listed"}, {Type: "prefix", Prefix: netip.MustParsePrefix("2001:db8::/32"), Claim: "listed"},
-			{Type: "asn", ASN: 64496, Claim: "listed"}, {Type: "asn", ASN: 64497, Claim: "listed"},
-			{Type: "domain", Domain: "example.org", Claim: "listed"}, {Type: "domain", Domain: "example.net", Claim: "listed"},
-		},
-		Contacts: []directory.Contact{
-			{Channel: "email", Value: "cert@example.org", Uses: []directory.Word{"general", "abuse"}},
-			{Channel: "email", Value: "second@example.org"}, {Channel: "email", Value: "third@example.org"}, {Channel: "email", Value: "fourth@example.org"},
-			{Channel: "email", Value: "jean.dupont@example.org", Uses: []directory.Word{"representative"}, Visibility: directory.Green},
-			{Channel: "phone", Value: "+4315056416"}, {Channel: "phone", Value: "+4315056417"},
-			{Channel: "phone", Value: "+4315056419", Uses: []directory.Word{"emergency"}},
-		},
-		Keys:        []directory.TeamKey{{Key: directory.Key{Fingerprint: "AAAABBBBCCCCDDDDEEEEFFFF0000111122223333", Version: 4}}},
-		Prose:       []directory.Section{{Number: "3.1", Language: "en", Text: "We answer."}},
-		Memberships: []directory.Membership{{Forum: "first", Type: "Full Member", Status: "member"}, {Forum: "tf-csirt", Status: "member"}, {Forum: "ti", Type: "Accredited", Status: "accredited"}},
-	}}
+	want := directory.SourceRecord{Row: 2, Rows: 1, Key: "handle:exa-cert", Handle: "exa-cert", AsOf: day("2026-01-02"),
+		Raw: []directory.Raw{{Field: "contacts.fax", Text: "+43 1 5056420"}}, Profile: directory.Profile{
+			Names: directory.Names{Short: "EXA-CERT", Full: "Example Academic CERT; Vienna", Former: []string{"Old CERT", "CERT, National"}},
+			Kinds: []directory.Word{"csirt", "psirt"}, Country: "AT", Zone: "Europe/Vienna", Languages: []directory.Language{"de", "en"},
+			Hours: weekdays(t), Website: "https://www.example.org/cert", Host: "Example University", Address: "Example Street 1\n1010 Vienna",
+			Established: "2008-09-08",
+			Constituency: directory.Constituency{Text: "Everybody at example.org", Sectors: []directory.Word{"research", "health"},
+				Types:     []directory.ConstituencyType{{Type: "research-education", Scope: "external"}},
+				Countries: []directory.Country{"AT", "KR", "DE"}},
+			Resources: []directory.Resource{
+				{Type: "prefix", Prefix: netip.MustParsePrefix("192.0.2.0/24"), Claim: "listed"}, {Type: "prefix", Prefix: netip.MustParsePrefix("2001:db8::/32"), Claim: "listed"},
+				{Type: "asn", ASN: 64496, Claim: "listed"}, {Type: "asn", ASN: 64497, Claim: "listed"},
+				{Type: "domain", Domain: "example.org", Claim: "listed"}, {Type: "domain", Domain: "example.net", Claim: "listed"},
+			},
+			Contacts: []directory.Contact{
+				{Channel: "email", Value: "cert@example.org", Uses: []directory.Word{"general", "abuse"}},
+				{Channel: "email", Value: "second@example.org"}, {Channel: "email", Value: "third@example.org"}, {Channel: "email", Value: "fourth@example.org"},
+				{Channel: "email", Value: "jean.dupont@example.org", Uses: []directory.Word{"representative"}, Visibility: directory.Green},
+				{Channel: "phone", Value: "+4315056416"}, {Channel: "phone", Value: "+4315056417"},
+				{Channel: "phone", Value: "+4315056419", Uses: []directory.Word{"emergency"}},
+			},
+			Keys:        []directory.TeamKey{{Key: directory.Key{Fingerprint: "AAAABBBBCCCCDDDDEEEEFFFF0000111122223333", Version: 4}}},
+			Prose:       []directory.Section{{Number: "3.1", Language: "en", Text: "We answer."}},
+			Memberships: []directory.Membership{{Forum: "first", Type: "Full Member", Status: "member"}, {Forum: "tf-csirt", Status: "member"}, {Forum: "ti", Type: "Accredited", Status: "accredited"}},
+		}}
 	if diff := cmp.Diff(want, *in.records[0], prefixes()); diff != "" {
 		t.Errorf("the first team (-want +got):\n%s", diff)
 	}

@@ -77,9 +77,18 @@ type lines struct {
 	back []line // lines given back, to be read again
 }
 
-// openLines looks at the start of a file: gzip is unpacked, a byte order mark
-// dropped, and what is not text, or is a web page, refused.
+// openLines opens a file of lines.
 func openLines(r io.Reader, limit int64) (*lines, error) {
+	br, err := openText(r)
+	if err != nil {
+		return nil, err
+	}
+	return &lines{r: br, left: limit}, nil
+}
+
+// openText looks at the start of a file: gzip is unpacked, a byte order mark
+// dropped, and what is not text, or is a web page, refused.
+func openText(r io.Reader) (*bufio.Reader, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	if magic, _ := br.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(br)
@@ -103,7 +112,7 @@ func openLines(r io.Reader, limit int64) (*lines, error) {
 			return nil, readError(err, 0)
 		}
 	}
-	return &lines{r: br, left: limit}, nil
+	return br, nil
 }
 
 var bom = []byte("\uFEFF")

@@ -14,7 +14,7 @@ import (
 // csvTeam is the team of one row on its way from cells to record. What can't
 // be read is collected as notes.
 type csvTeam struct {
-	tiConverter
+	teamReader
 	countries    *countryNames
 	record       directory.SourceRecord
 	handle       directory.Handle
@@ -31,10 +31,20 @@ func (c *csvTeam) refuse(x csvCell, part string, err error) {
 		p = fault("value.invalid", part, err.Error(), "")
 	}
 	c.problems = append(c.problems, p.At(x.at))
+	label := directory.TLP("")
+	if strings.HasPrefix(x.field, "contacts.") {
+		label = directory.Green // perhaps of a person
+	}
+	if x.field != "keys.armor" { // perhaps a private key
+		c.keep(x.field, part, label)
+	}
 }
 
 func (c *csvTeam) several(x csvCell) {
 	c.add("csv.several", x.at, x.text, "another value of a field that holds one; the first was taken", "one value")
+	if x.field != "keys.armor" {
+		c.keep(x.field, x.text, "")
+	}
 }
 
 // line reads a text of one line.
@@ -91,7 +101,7 @@ func (c *csvTeam) room(x csvCell, value string, n, most int) bool {
 
 // hours reads weekly hours, whose rules have semicolons between them.
 func (c *csvTeam) hours(x csvCell) {
-	h, err := directory.ParseHours(strings.ReplaceAll(x.text, "\n", "; "))
+	h, err := readHours(strings.ReplaceAll(x.text, "\n", "; "))
 	p := &c.record.Profile
 	switch {
 	case err != nil:
@@ -104,14 +114,15 @@ func (c *csvTeam) hours(x csvCell) {
 }
 
 func (c *csvTeam) asOf(x csvCell) {
-	day, err := parseTextDate(x.text)
+	t, ok := parseMoment(x.text)
 	switch {
-	case err != nil:
+	case !ok:
+		_, err := directory.ParseDate(x.text)
 		c.refuse(x, x.text, err)
-	case !c.record.AsOf.IsZero() && !c.record.AsOf.Equal(day.Time()):
+	case !c.record.AsOf.IsZero() && !c.record.AsOf.Equal(t):
 		c.several(x)
 	default:
-		c.record.AsOf = day.Time()
+		c.record.AsOf = t
 	}
 }
 
@@ -123,7 +134,7 @@ func (c *csvTeam) contacts(x csvCell, channel directory.Word, uses []directory.W
 	case "phone":
 		for part := range pieces(phoneParts.Split(x.text, -1)) {
 			if strings.Contains(strings.ToLower(part), "fax") {
-				c.add("contact.fax", x.at, part, "a fax number, for which there is no channel here", "")
+				c.fax(x.at, part)
 				continue
 			}
 			number, err := parsePhone(part, c.record.Profile.Country)
@@ -171,15 +182,7 @@ func (c *csvTeam) contact(x csvCell, add directory.Contact) {
 	switch {
 	case add.Value == "":
 	case i >= 0:
-		have := &p.Contacts[i]
-		if len(have.Uses) == 0 && len(add.Uses) > 0 {
-			have.Uses = []directory.Word{"general"}
-		}
-		for _, use := range add.Uses {
-			if !slices.Contains(have.Uses, use) {
-				have.Uses = append(slices.Clip(have.Uses), use)
-			}
-		}
+		p.Contacts[i].Uses = addUses(p.Contacts[i].Uses, add.Uses)
 	case c.room(x, add.Value, len(p.Contacts), maxTeamContacts):
 		p.Contacts = append(p.Contacts, add)
 	}

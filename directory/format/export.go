@@ -42,6 +42,8 @@ type ExportOptions struct {
 // order in which help shows them. The list is new with each call.
 func Exporters() []Exporter {
 	return []Exporter{
+		tiExporter(),
+		firstExporter(),
 		vcardExporter(),
 		jscontactExporter(),
 		stixExporter(),

@@ -8,5 +8,5 @@ import (
 
 // WireCodes are the codes of the wire shape and of the formats built on it.
 func WireCodes() []directory.CodeInfo {
-	return slices.Concat(wireCodes, rollcallCodes, documentCodes, keyringCodes, tiCodes, csvCodes)
+	return slices.Concat(wireCodes, rollcallCodes, documentCodes, keyringCodes, teamCodes, csvCodes)
 }

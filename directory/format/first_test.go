@@ -36,8 +36,8 @@ func TestFIRST(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantTold := []string{
-		"1:contact.fax@/phone/2", "1:contact.fax@/phone/3", "1:contact.fax@/fax/0", "1:key.armor-repaired@/pgp-key", "1:key.fingerprint-mismatch@/pgp-fingerprint",
-		"2:zone.unknown@/timezone", "2:hours.syntax@/operating-hours", "2:date.range@/establishment", "2:kind.unknown@/team-type",
+		"1:host.url@/host", "1:contact.fax@/phone/2", "1:contact.fax@/phone/3", "1:contact.fax@/fax/0", "1:key.armor-repaired@/pgp-key", "1:key.fingerprint-mismatch@/pgp-fingerprint",
+		"2:hours.syntax@/operating-hours", "2:date.range@/establishment", "2:zone.unknown@/timezone", "2:kind.unknown@/team-type",
 		"2:membership-status.unknown@/membership", "2:constituency-type.unknown@/constituency", "2:phone.syntax@/phone/1",
 		"3:skipped:field.missing@/team", "4:skipped:field.type@",
 	}
@@ -79,7 +79,10 @@ func TestFIRST(t *testing.T) {
 
 func TestFIRSTRefused(t *testing.T) {
 	for in, want := range map[string]directory.Code{
-		"": "import.empty", "<html>": "import.html", `[]`: "import.header", `{"status":"OK"}`: "import.header", `{"data":[`: "import.header",
+		"": "import.empty", "<html>": "import.html", `[]`: "import.header", `{"status":"OK"}`: "import.header", `{"data":{}}`: "import.header", `nothing`: "import.header",
+		`{"status":"ERROR","data":[{"team":"x"}]}`: "import.header", `{"data":[]}`: "import.empty", `{"data":[`: "import.truncated", `{"data":[{"team":"x"}]`: "import.truncated",
+		`{"data":[{"team":"x"} {}]}`: "json.syntax", `{"data":[{"team":"x"}]} []`: "json.syntax", `{"data":[{"team":"x"}]} {"data":[{"team"`: "import.truncated",
+		`{"data":[{"team":"x"}]} {"total":1}`: "import.header",
 	} {
 		_, _, err := firstFile(t, in)
 		if p, ok := errors.AsType[directory.Problem](err); !ok || p.Code != want {

@@ -36,10 +36,10 @@ func TestTI(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantTold := []string{
-		"1:constituency-type.unknown@/constituency/types/2", "1:country.unknown@/constituency/countries/2/code", "1:asn.reserved@/constituency/asns/3",
+		"1:constituency-type.unknown@/constituency/types/2", "1:country.pseudo@/constituency/countries/1/code", "1:country.unknown@/constituency/countries/2/code", "1:asn.reserved@/constituency/asns/3",
 		"1:prefix.host-bits@/constituency/ipranges/3", "1:prefix.reserved@/constituency/ipranges/4", "1:email.display-name@/emails/1/address",
 		"1:contact.fax@/phones/2/number", "1:phone.syntax@/phones/3/number", "1:key.fingerprint-malformed@/pgp_keys/1/fingerprint",
-		"2:date.syntax@/established", "2:hours.syntax@/business_hours", "2:zone.unknown@/business_hours_timezone", "2:membership-status.unknown@/classification/name",
+		"2:hours.syntax@/business_hours", "2:zone.unknown@/business_hours_timezone", "2:membership-status.unknown@/classification/name",
 		"3:skipped:field.missing@/official_name", "4:skipped:field.type@", "5:skipped:field.type@",
 	}
 	if diff := cmp.Diff(wantTold, told); diff != "" {
@@ -60,7 +60,7 @@ func TestTI(t *testing.T) {
 	}
 	want := map[string]any{
 		"id": directory.TeamID("5694da62-6314-4565-9c4d-1298538826be"), "key": "exa-cert", "handle": directory.Handle("exa-cert"),
-		"names": directory.Names{Short: "EXA-CERT", Full: "Example Academic CERT"}, "host": "Example University", "country": directory.Country("AT"),
+		"names": directory.Names{Short: "EXA-CERT", Full: "Example Academic CERT", Other: []string{"EXA"}}, "host": "Example University", "country": directory.Country("AT"),
 		"address": "Example Street 1\n1010 Vienna\nAustria", "zone": directory.Zone("Europe/Vienna"), "hours": "Mon-Fri 08:00-17:00",
 		"established": directory.Date("2003-01-01"),
 		"contacts":    []string{"email cert@example.org", "phone +4315056416", "phone +4315056417 emergency"},
@@ -82,7 +82,8 @@ func TestTI(t *testing.T) {
 
 func TestTIRefused(t *testing.T) {
 	for in, want := range map[string]directory.Code{
-		"": "import.empty", "<html>": "import.html", `{"teams":[]}`: "import.header", "[{}": "import.header",
+		"": "import.empty", "<html>": "import.html", `{"teams":[]}`: "import.header", "[{}": "import.truncated", "[]": "import.empty",
+		`[{"short_name":"x"}] []`: "json.syntax", `[{"short_name":"x"},]`: "json.syntax", `"teams"`: "import.header",
 	} {
 		_, _, err := tiFile(t, in)
 		if p, ok := errors.AsType[directory.Problem](err); !ok || p.Code != want {

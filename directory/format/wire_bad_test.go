@@ -245,7 +245,7 @@ func FuzzReadProfile(f *testing.F) {
 // Codes are public: each has a case that gives it, and words that help.
 func TestEveryWireCodeHasACase(t *testing.T) {
 	var cases strings.Builder
-	for _, name := range []string{"wire_bad_test.go", "wire_patch_test.go", "rollcall_test.go", "rfc2350_test.go", "keyring_test.go", "ti_test.go", "first_test.go", "csvmap_test.go"} {
+	for _, name := range []string{"wire_bad_test.go", "wire_patch_test.go", "rollcall_test.go", "rfc2350_test.go", "keyring_test.go", "ti_test.go", "first_test.go", "csvmap_test.go", "dirt_test.go"} {
 		cases.WriteString(readFile(t, name))
 	}
 	seen := map[directory.Code]bool{}

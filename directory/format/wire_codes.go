@@ -65,8 +65,3 @@ var keyringCodes = []directory.CodeInfo{
 	{Code: "keyring.no-address", Title: "No user ID of the key has a mail address", Advice: "Enter the key at its team by hand, or add a user ID with the team's address."},
 	{Code: "keyring.duplicate", Title: "The same key stands twice in the keyring", Advice: "Nothing: the first was taken. Merge the two if they differ."},
 }
-
-// tiCodes are the problems of the lists of the Trusted Introducer and FIRST.
-var tiCodes = []directory.CodeInfo{
-	{Code: "contact.fax", Title: "A fax number has no channel", Advice: "Nothing: teams are not reached by fax here."},
-}

@@ -89,18 +89,25 @@ func csvScopeFields() []csvField {
 
 // csvContactFields are the channels, each for general use and for the others.
 func csvContactFields() []csvField {
-	fields := []csvField{
-		contactField("email", "", "email|e mail|mail|email address|e mail address|mail address|mailbox|contact email|team email|team e mail"),
-		contactField("email", "abuse", "abuse email|abuse e mail|abuse mail|abuse mailbox|abuse c"),
-		contactField("email", "vulnerability", "vulnerability email|security contact email|security email|disclosure email|security contact"),
-		contactField("email", "emergency", "emergency email|emergency e mail"),
-		contactField("email", "representative", "representative email|email rep|e mail rep|representative e mail"),
-		contactField("phone", "", "phone|telephone|tel|phone number|telephone number|phone no"),
-		contactField("phone", "emergency", "emergency|emergency phone|emergency telephone|emergency number|phone emergency|hotline|24x7 phone"),
-		contactField("phone", "representative", "representative phone"),
-		contactField("url", "", "contact form|reporting form|incident form|contact url|form"),
-		contactField("url", "vulnerability", "vulnerability form|disclosure form"),
-		contactField("chat", "", "chat|matrix|xmpp"),
+	known := map[string]string{
+		"email":                "email|e mail|mail|email address|e mail address|mail address|mailbox|contact email|team email|team e mail",
+		"email abuse":          "abuse email|abuse e mail|abuse mail|abuse mailbox|abuse c",
+		"email vulnerability":  "vulnerability email|security contact email|security email|disclosure email|security contact",
+		"email emergency":      "emergency email|emergency e mail",
+		"email representative": "representative email|email rep|e mail rep|representative e mail",
+		"phone":                "phone|telephone|tel|phone number|telephone number|phone no",
+		"phone emergency":      "emergency|emergency phone|emergency telephone|emergency number|phone emergency|hotline|24x7 phone",
+		"phone representative": "representative phone",
+		"url":                  "contact form|reporting form|incident form|contact url|form",
+		"url vulnerability":    "vulnerability form|disclosure form",
+		"chat":                 "chat|matrix|xmpp",
+	}
+	var fields []csvField
+	for _, channel := range directory.Channels {
+		fields = append(fields, contactField(channel, "", known[channel]))
+		for _, use := range directory.Uses[1:] {
+			fields = append(fields, contactField(channel, use, known[channel+" "+use]))
+		}
 	}
 	return append(fields, csvField{"contacts.fax", "fax|telefax|fax number|facsimile", false, func(c *csvTeam, x csvCell) {
 		c.fax(x.at, x.text)
@@ -130,6 +137,9 @@ func CSVFields() []string {
 // fieldNamed finds the field of a folded name. A number behind the name is
 // passed over: "e mail 2" is another e-mail address.
 func fieldNamed(fields []csvField, name string) (csvField, bool) {
+	if slices.Contains(csvAside, name) {
+		return csvField{name: "-"}, true
+	}
 	for _, s := range []string{name, strings.TrimRight(name, " 0123456789")} {
 		for _, f := range fields {
 			if s != "" && (foldColumn(f.name) == s || slices.Contains(strings.Split(f.known, "|"), s)) {

@@ -301,7 +301,7 @@ func (s *sheet) row(r row) []directory.ImportItem {
 func (s *sheet) fill(c *csvTeam, cells []string) {
 	read := func(f csvField, column int) {
 		if value := cells[column]; !blankCell(value) {
-			f.read(c, csvCell{s.pointer(column), strings.TrimSpace(value), f.name})
+			f.read(c, csvCell{s.pointer(column), unguarded(strings.TrimSpace(value)), f.name})
 		}
 	}
 	for i, f := range s.fields {
@@ -313,6 +313,15 @@ func (s *sheet) fill(c *csvTeam, cells []string) {
 		read(b.field, b.column)
 	}
 	c.settle()
+}
+
+// unguarded takes off the apostrophe by which a text is kept from being a
+// formula, in our own export as in the spreadsheets that people type in.
+func unguarded(s string) string {
+	if len(s) > 1 && s[0] == '\'' && strings.ContainsRune("=+-@'", rune(s[1])) {
+		return s[1:]
+	}
+	return s
 }
 
 // blankCell reports whether a cell says nothing.

@@ -44,6 +44,8 @@ func Exporters() []Exporter {
 	return []Exporter{
 		tiExporter(),
 		firstExporter(),
+		cerebrateExporter(),
+		csvExporter(),
 		vcardExporter(),
 		jscontactExporter(),
 		stixExporter(),

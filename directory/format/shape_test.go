@@ -116,3 +116,5 @@ func rawLines(in imported) []string {
 	}
 	return lines
 }
+
+func readCSV(r io.Reader) directory.ImportItems { return format.CSV(r, format.CSVMap{}) }

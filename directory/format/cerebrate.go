@@ -185,7 +185,7 @@ func cerebrateItems(row int, raw json.RawMessage) []directory.ImportItem {
 	if name == "" {
 		return skippedRow(row, wireProblem("field.missing", "/name", "", "the organisation has no name", ""))
 	}
-	id := takeValue(&c.teamReader, "/uuid", "id", w.UUID, directory.ParseTeamID)
+	id := optional(&c.parser, "/uuid", w.UUID, directory.ParseTeamID)
 	return c.items(row, directory.SourceRecord{
 		Key: cmp.Or(string(id), "name:"+strings.ToLower(name)), ID: id, Handle: wishHandle(name), Profile: p,
 		AsOf: c.moment("/modified", cmp.Or(w.Modified, w.DateChanged)),

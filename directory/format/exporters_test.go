@@ -161,9 +161,9 @@ func TestExportersShowEvidence(t *testing.T) {
 func TestEnginesExportTheSame(t *testing.T) {
 	const n = 10_000
 	g := generate(t)
-	var file bytes.Buffer
-	if err := format.ExportRollcall(&file, generated(g, n)); err != nil {
-		t.Fatal(err)
+	records := make([]directory.Record, n)
+	for i := range records {
+		records[i] = g.record(i)
 	}
 	hashes := map[string]map[string]string{} // export to engine to hash
 	storetest.Each(t, func(t *testing.T, _ string, db *store.DB) {
@@ -171,15 +171,14 @@ func TestEnginesExportTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := d.ImportRecords(context.Background(), operator, directory.ImportOptions{Source: "rollcall", Format: "rollcall"}, format.Rollcall(&file))
-		if err != nil || report.Records.Created != n || report.Skipped != 0 {
-			t.Fatalf("import: %v, %+v, %v", err, report.Records, report.Problems)
+		storetest.Write(t, db, records...)
+		if err := db.Update(context.Background(), func(tx directory.Tx) error { return proofs(tx, records) }); err != nil {
+			t.Fatal(err)
 		}
 		out := &bytes.Buffer{}
 		if err := format.ExportRollcall(out, d.Records(context.Background(), operator)); err != nil {
 			t.Fatal(err)
 		}
-		file = *out // the second engine takes what the first one gave
 		note := func(export, text string) {
 			if hashes[export] == nil {
 				hashes[export] = map[string]string{}
@@ -213,6 +212,16 @@ func TestEnginesExportTheSame(t *testing.T) {
 			}
 		}
 	}
+}
+
+// proofs writes the evidence of every eighth record.
+func proofs(tx directory.Tx, records []directory.Record) error {
+	for i := 0; i < len(records); i += 8 {
+		if err := tx.PutEvidence(records[i].ID, records[i].Evidence); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func generated(g *generator, n int) iter.Seq2[directory.Record, error] {

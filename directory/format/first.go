@@ -64,7 +64,7 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 	for _, v := range list {
 		switch v := v.(type) {
 		case nil:
-		case string, json.Number:
+		case string, bool, json.Number:
 			if text := fmt.Sprint(v); strings.TrimSpace(text) != "" {
 				*o = append(*o, text)
 			}
@@ -106,7 +106,7 @@ func firstItems(row int, raw json.RawMessage) []directory.ImportItem {
 		return skippedRow(row, wireProblem("field.missing", "/team", "", "the team has no name", ""))
 	}
 	id := c.name("/id", w.ID, 300)
-	r := directory.SourceRecord{Key: cmp.Or(id, strings.ToLower(name)), Handle: cmp.Or(wishHandle(id), wishHandle(name)), Profile: p}
+	r := directory.SourceRecord{Key: cmp.Or(id, string(wishHandle(name)), strings.ToLower(name)), Handle: cmp.Or(wishHandle(id), wishHandle(name)), Profile: p}
 	if id != "" && id != string(r.Handle) {
 		c.keep("handle", id, "") // an export in this shape gives it back
 	}

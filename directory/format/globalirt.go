@@ -62,37 +62,44 @@ type irtTexts []irtText
 
 // UnmarshalJSON reads a text, an object, or a list of them.
 func (l *irtTexts) UnmarshalJSON(data []byte) error {
-	var texts oneOrMore
-	if texts.UnmarshalJSON(data) == nil {
-		*l = nil
-		for _, s := range texts {
-			*l = append(*l, irtText{text: s})
-		}
-		return nil
-	}
 	if data[0] != '[' {
 		data = slices.Concat([]byte("["), data, []byte("]"))
 	}
-	var objects []map[string]any
-	if err := json.Unmarshal(data, &objects); err != nil {
+	var items []json.RawMessage
+	if err := json.Unmarshal(data, &items); err != nil {
 		return err
 	}
 	*l = nil
-	for _, o := range objects {
-		x := irtText{}
-		for _, name := range []string{"number", "phone", "value", "key", "armor", "enckey", "fingerprint"} {
-			if s, ok := o[name].(string); ok && x.text == "" {
-				x.text = s
-			}
-		}
-		for _, name := range []string{"type", "usage", "label"} {
-			x.kind += fmt.Sprint(cmp.Or(o[name], any(""))) + " "
+	for _, raw := range items {
+		x, err := irtTextOf(raw)
+		if err != nil {
+			return err
 		}
 		if x.text != "" {
 			*l = append(*l, x)
 		}
 	}
 	return nil
+}
+
+func irtTextOf(raw json.RawMessage) (irtText, error) {
+	if raw[0] != '{' {
+		var texts oneOrMore
+		err := texts.UnmarshalJSON(raw)
+		return irtText{text: strings.Join(texts, " ")}, err
+	}
+	var o map[string]any
+	err := json.Unmarshal(raw, &o)
+	var x irtText
+	for _, name := range []string{"number", "phone", "value", "key", "armor", "enckey", "fingerprint"} {
+		if s, ok := o[name].(string); ok && x.text == "" {
+			x.text = s
+		}
+	}
+	for _, name := range []string{"type", "usage", "label"} {
+		x.kind += fmt.Sprint(cmp.Or(o[name], any(""))) + " "
+	}
+	return x, err
 }
 
 // GlobalIRT reads the Global IRT format as JSON, as the API's envelope or as a

@@ -118,3 +118,20 @@ func rawLines(in imported) []string {
 }
 
 func readCSV(r io.Reader) directory.ImportItems { return format.CSV(r, format.CSVMap{}) }
+
+// roundTrips fails unless import, export, import says what the first import
+// said, record by record.
+func roundTrips(t *testing.T, s shape, text string) {
+	t.Helper()
+	first := collect(s.read(strings.NewReader(text)))
+	for _, r := range first.records {
+		out := exported(t, s.name, teamsOf(shown(r)))
+		second := collect(s.read(strings.NewReader(out)))
+		if second.fatal != nil || len(second.records) != 1 {
+			t.Fatalf("%s: the export is refused: %v %v\n%s", s.name, second.fatal, second.skipped, out)
+		}
+		if diff := cmp.Diff(r, second.records[0], sameLayer()); diff != "" {
+			t.Errorf("%s: import, export, import (-first +second):\n%s\n%s", s.name, diff, out)
+		}
+	}
+}

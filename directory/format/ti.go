@@ -101,7 +101,7 @@ func tiItems(row int, raw json.RawMessage) []directory.ImportItem {
 	}
 	r := directory.SourceRecord{Key: strings.ToLower(name), Handle: wishHandle(name), Profile: p}
 	if w.MISP != nil {
-		r.ID = takeValue(&c.teamReader, "/misp/org_uuid", "id", w.MISP.UUID, directory.ParseTeamID)
+		r.ID = optional(&c.parser, "/misp/org_uuid", w.MISP.UUID, directory.ParseTeamID)
 		c.misp(&r.Profile, *w.MISP)
 	}
 	return c.items(row, r)

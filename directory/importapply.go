@@ -172,8 +172,9 @@ func (im *importer) differences(tx Reader) error {
 	for _, w := range im.writes {
 		d := Difference{Op: w.op, Key: w.key}
 		var before, after Profile
+		var beforeRaw, afterRaw []Raw
 		if w.source != nil {
-			after, d.Team = w.source.Profile, string(w.source.Handle)
+			after, afterRaw, d.Team = w.source.Profile, w.source.Raw, string(w.source.Handle)
 		}
 		r, err := tx.Team(w.team)
 		if err != nil && KindOf(err) != NotFound {
@@ -183,11 +184,14 @@ func (im *importer) differences(tx Reader) error {
 			d.Team = string(r.Handle)
 			for _, l := range r.Layers {
 				if l.Source == im.opt.Source && l.Key == w.key {
-					before = l.Profile
+					before, beforeRaw = l.Profile, l.Raw
 				}
 			}
 		}
 		d.Fields = fieldChanges(&before, &after)
+		if old, now := rawText(beforeRaw), rawText(afterRaw); old != now {
+			d.Fields = append(d.Fields, FieldChange{Field: "raw", Before: cut(old, 200), After: cut(now, 200)})
+		}
 		im.report.Differences = append(im.report.Differences, d)
 	}
 	return nil

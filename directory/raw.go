@@ -38,3 +38,8 @@ func (r *Record) rawOf(precedence []int) []Raw {
 	}
 	return list
 }
+
+// rawText prints them in one line.
+func rawText(list []Raw) string {
+	return listText(list, func(r Raw) string { return r.Field + ": " + strings.Join(strings.Fields(r.Text), " ") })
+}

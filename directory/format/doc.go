@@ -9,6 +9,9 @@
 //	NationalCSIRTs a PostgreSQL dump of a table of national CSIRTs
 //	FIRST          the answer of the FIRST API (JSON)
 //	TI             the Trusted Introducer's teams.json
+//	TICSV          the Trusted Introducer's older list of members
+//	GlobalIRT      the Global IRT format (JSON or CSV)
+//	Cerebrate      organisations of Cerebrate or MISP (JSON)
 //	CNA            the CVE Program's list of numbering authorities (JSON)
 //	CSV            a spreadsheet of teams, its columns by name or by a map
 //	PrefixCountry  address space and the country it was delegated to (CSV)
@@ -23,8 +26,11 @@
 // was, why it is refused and what would be right. A file that is no use as a
 // whole (a web page saved as data, another header, one that was cut short)
 // ends with [directory.ImportItem.Fatal]. Input is UTF-8 with or without a
-// byte order mark, plain or (but for JSON) gzip, of any size within the limits below; memory
-// grows with a file only where rows have to be grouped. No codec panics.
+// byte order mark, of any size within the limits below; lists and spreadsheets
+// may be packed with gzip. Memory grows with a file only where rows have to be
+// grouped. No codec panics.
+// Values that no field can take, or that have two meanings, are told, and kept
+// as [directory.Raw].
 //
 // An [Exporter] is the other direction: teams as a viewer sees them, in a shape
 // that others read. [Exporters] lists them.

@@ -2,6 +2,7 @@ package format
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/language"
@@ -32,7 +33,8 @@ var countryAliases = map[string]directory.Country{
 	"kingdom of saudi arabia": "SA", "federated states of micronesia": "FM", "gambia": "GM", "bahamas": "BS", "republic of kosovo": "XK",
 }
 
-func allCountryNames() map[string]directory.Country {
+// allCountryNames is made once: a list may have a name in every row.
+var allCountryNames = sync.OnceValue(func() map[string]directory.Country {
 	n := map[string]directory.Country{"european union": "EU"}
 	for a := 'A'; a <= 'Z'; a++ {
 		for b := 'A'; b <= 'Z'; b++ {
@@ -53,7 +55,7 @@ func allCountryNames() map[string]directory.Country {
 		}
 	}
 	return n
-}
+})
 
 // parse reads a code of two or three letters or a name, also one that is
 // turned around for sorting: "Korea, South".

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -177,6 +178,7 @@ func csvLine(w *bufio.Writer, cells []string) error {
 		if i > 0 {
 			w.WriteByte(',') //nolint:errcheck // a bufio.Writer keeps its error for the last write
 		}
+		s = csvText(s)
 		if s != "" && strings.ContainsRune("=+-@\t", rune(s[0])) || len(s) > 1 && s[0] == '\'' {
 			s = "'" + s
 		}
@@ -187,4 +189,18 @@ func csvLine(w *bufio.Writer, cells []string) error {
 	}
 	_, err := w.WriteString("\r\n")
 	return err
+}
+
+// csvText leaves out what makes a row something else than it seems to be.
+// Other breaks of lines than LF become LF.
+func csvText(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\u2028' || r == '\u2029' || r == '\u0085':
+			return '\n'
+		case r != '\n' && unicode.IsControl(r), turning(r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
 }

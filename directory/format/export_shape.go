@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -134,9 +135,21 @@ func jsonObject(w *bufio.Writer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if bytes.ContainsFunc(text, turning) {
+		text = bytes.Map(func(r rune) rune {
+			if turning(r) {
+				return -1
+			}
+			return r
+		}, text)
+	}
+	_, err := w.Write(text)
 	return err
 }
+
+// turning reports whether a character can make text read as what it is not.
+func turning(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) }
 
 // orNone is a list that JSON writes as [] where there is none.
 func orNone[T any](items []T) []T {

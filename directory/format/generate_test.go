@@ -211,9 +211,9 @@ func TestShapesRoundTripGenerated(t *testing.T) {
 	}
 }
 
-// carried is what a shape carries of a team, said here a second time and in
+// carriedBy is what a shape carries of a team, said here a second time and in
 // another way than in its codec.
-func carried(name string, t *directory.Team) directory.Profile {
+func carriedBy(name string, t *directory.Team) directory.Profile {
 	p := directory.Profile{Names: directory.Names{Short: t.Names.Short, Full: t.Names.Full}, Host: t.Host, Country: t.Country, Address: t.Address, Zone: t.Zone, Hours: t.Hours,
 		Established: t.Established}
 	p.Constituency.Countries = t.Constituency.Countries
@@ -256,7 +256,7 @@ func TestShapesCarry(t *testing.T) {
 			if len(in.records) != 1 {
 				t.Fatalf("%s: %d records of one team: %v %v", s.name, len(in.records), in.fatal, in.skipped)
 			}
-			got, want := in.records[0].Profile, carried(s.name, &team)
+			got, want := in.records[0].Profile, carriedBy(s.name, &team)
 			got.Constituency.Text, got.Names.Other = map[string]string{"first": got.Constituency.Text}[s.name], nil
 			if s.name == "first" {
 				got.Constituency.Types = nil // without scopes: see TestFIRSTConstituencies

@@ -486,6 +486,15 @@ const (
 	RFC2350SectionSourceRecord RFC2350SectionSource = "record"
 )
 
+// Defines values for RawVisibility.
+const (
+	RawVisibilityAmber       RawVisibility = "amber"
+	RawVisibilityAmberStrict RawVisibility = "amber+strict"
+	RawVisibilityClear       RawVisibility = "clear"
+	RawVisibilityGreen       RawVisibility = "green"
+	RawVisibilityRed         RawVisibility = "red"
+)
+
 // Defines values for ReadinessStatus.
 const (
 	Ready ReadinessStatus = "ready"
@@ -2285,6 +2294,26 @@ type RFC2350Section struct {
 // Examples: prose
 type RFC2350SectionSource string
 
+// Raw defines model for Raw.
+type Raw struct {
+	// Field The field that it would belong to
+	//
+	// Examples: hours
+	Field  string `json:"field"`
+	Origin Origin `json:"origin,omitempty,omitzero"`
+
+	// Text What the source says
+	//
+	// Examples: 8 a.m. to 5 p.m.
+	Text string `json:"text"`
+
+	// Visibility TLP 2.0 label; absent is clear
+	Visibility RawVisibility `json:"visibility,omitempty,omitzero"`
+}
+
+// RawVisibility TLP 2.0 label; absent is clear
+type RawVisibility string
+
 // Readiness defines model for Readiness.
 type Readiness struct {
 	// Checks What was checked
@@ -2668,6 +2697,9 @@ type Team struct {
 
 	// Prose RFC 2350 text by section and language
 	Prose []Section `json:"prose,omitempty,omitzero"`
+
+	// Raw What sources say in their own words where no field could take it
+	Raw []Raw `json:"raw,omitempty,omitzero"`
 
 	// Resources What on the Internet the team is responsible for
 	Resources []Resource `json:"resources,omitempty,omitzero"`
@@ -3712,6 +3744,8 @@ type ClientInterface interface {
 
 	// GetReference Show a set of reference data
 	//
+	// From where, how old, how much.
+	//
 	// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
 	GetReference(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4598,6 +4632,8 @@ func (c *Client) DeleteReference(ctx context.Context, kind DeleteReferenceParams
 }
 
 // GetReference Show a set of reference data
+//
+// From where, how old, how much.
 //
 // Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
 func (c *Client) GetReference(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9568,6 +9604,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetReferenceWithResponse Show a set of reference data
 	//
+	// From where, how old, how much.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
@@ -13872,6 +13910,8 @@ func (c *ClientWithResponses) DeleteReferenceWithResponse(ctx context.Context, k
 }
 
 // GetReferenceWithResponse Show a set of reference data
+//
+// From where, how old, how much.
 //
 // Returns a wrapper object for the known response body format(s).
 //

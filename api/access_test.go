@@ -144,6 +144,16 @@ var rights = map[string]struct {
 	"merge-team": {func(*scene) request {
 		return request{method: "POST", path: "/v1/teams/gamma/merge", body: `{"into":"alpha"}`, header: map[string]string{"If-Match": "*"}}
 	}, onlyOperator(200, 403)},
+	"unmerge-team": {func(s *scene) request {
+		s.merged("goes", "stays")
+		return request{method: "POST", path: "/v1/teams/goes/unmerge", header: map[string]string{"If-Match": "*"}}
+	}, onlyOperator(200, 403)},
+	"decide-match": {func(s *scene) request {
+		s.pair("one", "two")
+		return request{method: "POST", path: "/v1/matches/decide", body: `{"verdict":"open","keep":{"team":"one","revision":1},"other":{"team":"two","revision":1}}`}
+	}, onlyOperator(200, 403)},
+	// A secretariat sees matches of members of its forum.
+	"list-matches": {func(*scene) request { return get("/v1/matches") }, [9]int{401, 403, 403, 403, 403, 200, 200, 200, 200}},
 	"delete-team": {func(*scene) request {
 		return request{method: "DELETE", path: "/v1/teams/beta", header: map[string]string{"If-Match": "*"}}
 	}, onlyOperator(204, 403)},

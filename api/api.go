@@ -120,6 +120,7 @@ func (s *Server) register() {
 	s.registerSnapshot()
 	s.registerExport()
 	s.registerRFC2350()
+	s.registerMatches()
 	s.registerTokens()
 	s.registerAudit()
 	s.registerReference()

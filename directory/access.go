@@ -14,6 +14,7 @@ const (
 	actEdit      action = "edit team"
 	actDelete    action = "delete team"
 	actMerge     action = "merge teams"
+	actMatches   action = "list matches"
 	actHistory   action = "read history"
 	actAudit     action = "read audit"
 	actEvidence  action = "record evidence"
@@ -38,6 +39,7 @@ var rules = map[action]rule{
 	actEdit:      {ScopeWrite, []Role{Operator}, []Role{Editor, Secretariat}},
 	actDelete:    {ScopeWrite, []Role{Operator}, nil},
 	actMerge:     {ScopeWrite, []Role{Operator}, nil},
+	actMatches:   {ScopeRead, []Role{Operator, Secretariat}, nil}, // a secretariat: about members of its forum
 	actHistory:   {ScopeRead, []Role{Operator}, []Role{Editor, Secretariat}},
 	actAudit:     {ScopeAdmin, []Role{Operator}, nil},
 	actEvidence:  {ScopeAdmin, []Role{Operator}, nil},

@@ -72,6 +72,27 @@ func TestWhoMayDoWhat(t *testing.T) {
 				_, err := d.Merge(ctx, p, h, "own", directory.AnyRevision)
 				return err
 			}},
+			{"list matches", "unnyyy", func(p directory.Principal) error {
+				_, err := d.Matches(ctx, p, d.index(), directory.MatchQuery{})
+				return err
+			}},
+			{"decide", "unnnny", func(p directory.Principal) error {
+				_, err := d.Decide(ctx, p, directory.MatchVerdict{Verdict: directory.VerdictOpen,
+					Keep: directory.MatchSide{Team: "own", Revision: directory.AnyRevision}, Other: directory.MatchSide{Team: "other", Revision: directory.AnyRevision}})
+				return err
+			}},
+			{"unmerge", "unnnny", func(p directory.Principal) error {
+				host++
+				h := "back" + strings.Repeat("x", host)
+				d.create(h)
+				d.mustMerge(h, "own")
+				_, err := d.Unmerge(ctx, p, h, directory.AnyRevision)
+				return err
+			}},
+			{"apply rules", "unnnny", func(p directory.Principal) error {
+				_, err := d.ApplyRules(ctx, p, directory.RuleOptions{})
+				return err
+			}},
 			{"record evidence", "unnnny", func(p directory.Principal) error {
 				_, err := d.RecordEvidence(ctx, p, "own", directory.Evidence{Contact: own.Contacts[0].ID, Level: 2,
 					Outcome: directory.OutcomeProved, Method: "phone", At: daysAgo(1)})

@@ -23,6 +23,7 @@ type Config struct {
 	Store  Store            // required
 	Now    func() time.Time // nil: the system's clock
 	Random io.Reader        // nil: crypto/rand
+	Rules  []Rule           // that merge teams after an import; nil: none
 	// Committed is called after each committed change, so that the index
 	// catches up before the caller goes on. nil: nobody to tell.
 	Committed func(context.Context) error
@@ -36,6 +37,8 @@ type Directory struct {
 	used     map[string]time.Time
 	touching bool
 	writing  sync.WaitGroup
+
+	matches matchCache
 }
 
 // New returns a Directory on cfg.

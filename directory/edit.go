@@ -148,55 +148,6 @@ func (d *Directory) Delete(ctx context.Context, p Principal, ref string, revisio
 	return d.committed(ctx, err)
 }
 
-// Merge makes the team from part of the team into. Everything from knew goes
-// along as a layer below what into's own people entered, with its evidence;
-// its handle and id lead to into from then on.
-func (d *Directory) Merge(ctx context.Context, p Principal, from, into string, revision int64) (Team, error) {
-	var out Team
-	err := d.cfg.Store.Update(ctx, func(tx Tx) error {
-		source, _, err := d.forWrite(tx, p, actMerge, from, AnyRevision)
-		if err != nil {
-			return err
-		}
-		target, before, err := d.forWrite(tx, p, actMerge, into, revision)
-		if err != nil {
-			return err
-		}
-		if source.ID == target.ID {
-			return &Error{Kind: Invalid, Op: string(actMerge), Subject: from, Problems: []Problem{
-				problem("merge.same", into, "the two are one team already", "two different teams")}}
-		}
-		out, err = d.merge(tx, p, &source, &target, before)
-		return err
-	})
-	return Redact(&out, p), d.committed(ctx, err)
-}
-
-func (d *Directory) merge(tx Tx, p Principal, source, target *Record, before *Team) (Team, error) {
-	now := d.cfg.Now()
-	name := source.Team()
-	layer := Layer{Source: "merged:" + string(source.Handle), Key: string(source.ID), At: now, Profile: source.Own}
-	layer.Profile.Names.Other = addNames(layer.Profile.Names, slices.Clone(layer.Profile.Names.Other), name.Name())
-	target.Layers = append(append(target.Layers, layer), source.Layers...)
-	target.Revision++
-	target.Updated = now
-	after := target.Team()
-	// Duplicates are the teams whose prefixes lie in one another.
-	problems := slices.DeleteFunc(after.Check(now), func(p Problem) bool { return p.Code == "resource.overlap" })
-	if len(problems) > 0 {
-		return Team{}, &Error{Kind: Invalid, Op: string(actMerge), Subject: string(source.Handle), Problems: problems}
-	}
-	source.Layers, source.Revision, source.Updated, source.MergedInto = nil, source.Revision+1, now, target.ID
-	if err := d.put(tx, source, OpDelete, p, actMerge, []string{"merged_into"}); err != nil {
-		return Team{}, err
-	}
-	if err := tx.PutEvidence(target.ID, source.Evidence); err != nil {
-		return Team{}, err
-	}
-	err := d.put(tx, target, OpUpsert, p, actMerge, changed(&before.Profile, &after.Profile))
-	return after, err
-}
-
 // RecordEvidence writes down what an operator proved by another way than a
 // machine can: a call, a meeting, a letter, another registrar's word.
 func (d *Directory) RecordEvidence(ctx context.Context, p Principal, ref string, e Evidence) (Team, error) {

@@ -85,7 +85,7 @@ type Standing struct {
 // present revision. It is pure: equal arguments give equal answers.
 func Assess(c Contact, items []Evidence, policy Policy, now time.Time) Standing {
 	s := Standing{State: Unverified, At: c.Origin.At, Method: "entry", By: c.Origin.Source}
-	if c.Origin.Source != SourceTeam {
+	if !entered(c.Origin.Source) {
 		s.Method = "import"
 		if !c.Origin.AsOf.IsZero() {
 			s.At = c.Origin.AsOf

@@ -77,7 +77,8 @@ type ImportReport struct {
 	Notes                                      []RowProblem
 	Differences                                []Difference // of a dry run
 	DryRun                                     bool
-	Seq                                        int64 // the last change written; 0 when nothing was
+	Seq                                        int64       // the last change written; 0 when nothing was
+	Merges                                     []RuleMerge // what the rules did afterwards
 }
 
 // RecordCounts counts teams, or entries of reference data, not rows.

@@ -113,7 +113,7 @@ func (im *importer) relayer(r *Record, before *Team, w *pending, now time.Time) 
 		}
 		return
 	}
-	l := Layer{Source: im.opt.Source, Key: w.key, AsOf: w.source.AsOf, At: now, Hash: w.hash, Profile: w.source.Profile, Raw: w.source.Raw}
+	l := Layer{Source: im.opt.Source, Key: w.key, AsOf: w.source.AsOf, At: now, Hash: w.hash, ID: w.source.ID, Profile: w.source.Profile, Raw: w.source.Raw}
 	if l.AsOf.IsZero() {
 		l.AsOf = im.opt.AsOf
 	}
@@ -176,7 +176,7 @@ func (im *importer) differences(tx Reader) error {
 		if w.source != nil {
 			after, afterRaw, d.Team = w.source.Profile, w.source.Raw, string(w.source.Handle)
 		}
-		r, err := tx.Team(w.team)
+		r, err := follow(tx, w.team)
 		if err != nil && KindOf(err) != NotFound {
 			return err
 		}

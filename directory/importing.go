@@ -41,7 +41,10 @@ func (d *Directory) Import(ctx context.Context, p Principal, opt ImportOptions, 
 		return im.report, err
 	}
 	err = d.cfg.Store.Update(ctx, func(tx Tx) error { return im.apply(ctx, tx) })
-	return im.report, d.committed(ctx, err)
+	if err = d.committed(ctx, err); err == nil {
+		im.mergeByRule(ctx)
+	}
+	return im.report, err
 }
 
 func (o ImportOptions) check() error {
@@ -255,8 +258,9 @@ func (s *SourceRecord) hash() string {
 	text, err := json.Marshal(struct {
 		Profile *Profile
 		AsOf    int64
-		Raw     []Raw `json:",omitempty"`
-	}{&s.Profile, s.AsOf.Unix(), s.Raw})
+		Raw     []Raw  `json:",omitempty"`
+		ID      TeamID `json:",omitzero"`
+	}{&s.Profile, s.AsOf.Unix(), s.Raw, s.ID})
 	if err != nil {
 		panic("directory: a profile that JSON can't hold: " + err.Error())
 	}

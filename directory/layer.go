@@ -13,7 +13,8 @@ import (
 // entered wins, field by field: a list it entered is the whole list, except
 // for memberships and designations, which are entered one by one. Where it
 // entered nothing, a single value comes from the layer with the newest day,
-// and a list is the union of the layers'.
+// and a list is the union of the layers'. What another team entered before it
+// became part of this one comes second, and before what was imported.
 func (r *Record) Team() Team {
 	t := Team{
 		ID: r.ID, Handle: r.Handle, Revision: r.Revision, Seq: r.Seq, Created: r.Created, Updated: r.Updated,
@@ -21,6 +22,13 @@ func (r *Record) Team() Team {
 	}
 	m := merger{team: &t}
 	m.add(&r.Own, Origin{Source: SourceTeam, At: r.OwnAt}, r.OwnDates)
+	t.Sources = make([]TeamSource, 0, len(r.Layers)+1)
+	if !r.Own.Names.isZero() || r.Own.Contacts != nil {
+		t.Sources = append(t.Sources, TeamSource{Source: SourceTeam})
+	}
+	for i := range r.Layers {
+		t.Sources = append(t.Sources, TeamSource{Source: r.Layers[i].Source, Key: r.Layers[i].Key, ID: r.Layers[i].ID})
+	}
 	order := r.precedence()
 	for _, i := range order {
 		l := &r.Layers[i]
@@ -30,8 +38,23 @@ func (r *Record) Team() Team {
 	return t
 }
 
-// precedence orders the layers: the newest day first, then the newest import,
-// then by name, so that the order never depends on chance.
+// mergedPrefix begins the name of the layer that holds what a team had entered
+// itself before it became part of another one; its handle follows.
+const mergedPrefix = "merged:"
+
+// entered reports whether values of a source were entered by people here, and
+// not imported.
+func entered(source string) bool {
+	return source == SourceTeam || strings.HasPrefix(source, mergedPrefix)
+}
+
+func (n *Names) isZero() bool {
+	return n.Short == "" && n.Full == "" && n.Former == nil && n.Other == nil
+}
+
+// precedence orders the layers: what people entered before what was imported,
+// then the newest day first, then the newest import, then by name, so that the
+// order never depends on chance.
 func (r *Record) precedence() []int {
 	order := make([]int, len(r.Layers))
 	for i := range order {
@@ -39,6 +62,12 @@ func (r *Record) precedence() []int {
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		x, y := &r.Layers[a], &r.Layers[b]
+		if p, q := entered(x.Source), entered(y.Source); p != q {
+			if p {
+				return -1
+			}
+			return 1
+		}
 		return cmp.Or(y.AsOf.Compare(x.AsOf), y.At.Compare(x.At), strings.Compare(x.Source, y.Source), strings.Compare(x.Key, y.Key))
 	})
 	return order
@@ -52,12 +81,13 @@ const listsOfOthers = 4
 // merger builds a [Team] from layers given in the order of their weight.
 type merger struct {
 	team   *Team
-	closed [listsOfOthers]bool // lists that the team itself entered, numbered as in lists
-	after  bool                // the team's own profile has been added
+	closed [listsOfOthers]bool // lists that people entered, numbered as in lists
+	people bool                // what is being added was entered by people
 }
 
 func (m *merger) add(p *Profile, origin Origin, dates Dates) {
 	t := m.team
+	m.people = entered(origin.Source)
 	o := func(field string) Origin { return origin.since(dates[field]) }
 	m.names(&p.Names, o("names"))
 	pick(t, "status", &t.Status, p.Status, o)
@@ -78,7 +108,6 @@ func (m *merger) add(p *Profile, origin Origin, dates Dates) {
 	words(t, "languages", &t.Languages, p.Languages, o("languages"))
 	words(t, "services", &t.Services, p.Services, o("services"))
 	m.lists(p, origin, o)
-	m.after = true
 }
 
 func (m *merger) lists(p *Profile, origin Origin, o func(string) Origin) {
@@ -136,9 +165,9 @@ func pick[T ~string](t *Team, field string, to *T, from T, o func(string) Origin
 	}
 }
 
-// words takes a plain list: the team's own, else the union of the layers'.
+// words takes a plain list: one that people entered, else the union of the layers'.
 func words[T ~string](t *Team, field string, to *[]T, from []T, o Origin) {
-	if from == nil || t.Origins[field].Source == SourceTeam {
+	if from == nil || entered(t.Origins[field].Source) {
 		return
 	}
 	if _, ok := t.Origins[field]; !ok {
@@ -163,7 +192,7 @@ func items[T any](m *merger, list int, to *[]T, from []T, key func(T) string, ma
 		return
 	}
 	// What forums and governments decide is never one list of the team's.
-	if !m.after && list < listsOfOthers {
+	if m.people && list < listsOfOthers {
 		m.closed[list] = true
 	}
 	if *to == nil {
@@ -210,7 +239,7 @@ func recognise[T any](own, from []T, key func(T) string, mark func(*T)) {
 // under which the team is found too.
 func (m *merger) names(n *Names, o Origin) {
 	t := m.team
-	if n.Short == "" && n.Full == "" && n.Former == nil && n.Other == nil {
+	if n.isZero() {
 		return
 	}
 	if _, ok := t.Origins["names"]; !ok {

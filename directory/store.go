@@ -49,6 +49,9 @@ type Reader interface {
 	ReferenceBlocks(kind ReferenceKind, source string, yield func([]byte) error) error
 	// Layers returns what a source has been imported as: its key → where it is.
 	Layers(source string) (map[string]LayerRef, error)
+	// Decisions returns the decisions about pairs of teams that name team, or
+	// all for "", in the order of the pairs.
+	Decisions(team TeamID) ([]MatchDecision, error)
 }
 
 // Tx is a [Reader] that also writes.
@@ -63,6 +66,14 @@ type Tx interface {
 	PutTeams([]TeamWrite) error
 	// PutEvidence adds items about the contacts of one team.
 	PutEvidence(TeamID, []Evidence) error
+	// DropEvidence takes items of one team out by their ids, where a merge that
+	// brought them is undone. Ids that it does not have are no error.
+	DropEvidence(id TeamID, items []string) error
+	// PutDecision adds a decision, or replaces the one about its pair; A is the
+	// lower id.
+	PutDecision(MatchDecision) error
+	// DropDecision takes the decision about a pair out, if there is one.
+	DropDecision(a, b TeamID) error
 	// PutToken adds a token or replaces the one with its id.
 	PutToken(Token) error
 	// PutReference replaces a set of reference data; no blocks remove it.
@@ -125,8 +136,8 @@ const (
 // Change is one entry of the change sequence.
 type Change struct {
 	Seq      int64
-	Type     string // "team", "reference" or "token"
-	ID       string // TeamID; "prefix-country/rir" for reference data; token id
+	Type     string // "team", "reference", "token" or "match"
+	ID       string // TeamID; "prefix-country/rir" for reference data; token id; both ids of a match with a slash between
 	Op       Op
 	Revision int64 // of the team, else 0
 	At       time.Time
@@ -138,7 +149,7 @@ type AuditEntry struct {
 	At      time.Time
 	Actor   string
 	Action  string
-	Subject string   // "team:UUID", "token:rct_…", "reference:prefix-country/rir"
+	Subject string   // "team:UUID", "token:rct_…", "reference:prefix-country/rir", "match:UUID/UUID"
 	Fields  []string // what changed
 	Detail  string
 }

@@ -219,6 +219,7 @@ type Layer struct {
 	AsOf    time.Time `json:",omitzero"` // the day the source vouches for
 	At      time.Time // when the values were imported
 	Hash    string    // of the values, to see at once that nothing changed
+	ID      TeamID    `json:",omitzero"` // the team's UUID as the source knows it, where it does
 	Dates   Dates     `json:",omitzero"`
 	Profile Profile
 	Raw     []Raw `json:",omitzero"` // what no field of Profile could take
@@ -258,9 +259,17 @@ type Team struct {
 	MergedInto TeamID
 	Profile
 	Origins  map[string]Origin // wire field name → where its value comes from; lists carry theirs in each item
+	Sources  []TeamSource      // who says something about the team: itself first, then its layers in order of import
 	Evidence []Evidence        // newest first
 	Raw      []Raw             // what sources say in their own words, where no field could take it
 	Withheld []string          // what [Redact] took out, as "contacts" or "keys"
+}
+
+// TeamSource is one source that says something about a team.
+type TeamSource struct {
+	Source string // as in [Origin]
+	Key    string // the source's own key for the record; "" for the team itself
+	ID     TeamID // the team's UUID as the source knows it; usually ""
 }
 
 // Name returns the name to show: the short one, else the full one, else the

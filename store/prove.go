@@ -14,6 +14,7 @@ func orphans() map[string]string {
 		"layers without a team":                  `SELECT COUNT(*) FROM layer WHERE team_id NOT IN (SELECT id FROM team)`,
 		"history without a team":                 `SELECT COUNT(*) FROM history WHERE team_id NOT IN (SELECT id FROM team)`,
 		"evidence without a team":                `SELECT COUNT(*) FROM evidence WHERE team_id NOT IN (SELECT id FROM team)`,
+		"decisions without a team":               `SELECT COUNT(*) FROM match_decision WHERE team_a NOT IN (SELECT id FROM team) OR team_b NOT IN (SELECT id FROM team)`,
 		"reference blocks without a set":         `SELECT COUNT(*) FROM reference_block b WHERE NOT EXISTS (SELECT 1 FROM reference_set s WHERE s.kind = b.kind AND s.source = b.source)`,
 		"teams without their last revision":      `SELECT COUNT(*) FROM team t WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.team_id = t.id AND h.revision = t.revision)`,
 		"revisions that were skipped":            `SELECT COUNT(*) FROM history h WHERE EXISTS (SELECT 1 FROM history o WHERE o.team_id = h.team_id AND o.revision < h.revision) AND NOT EXISTS (SELECT 1 FROM history p WHERE p.team_id = h.team_id AND p.revision = h.revision - 1)`,

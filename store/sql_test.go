@@ -119,9 +119,17 @@ func TestTablesMatchMigrations(t *testing.T) {
 		want[t.name] = t.columns
 	}
 	for _, engine := range []string{"sqlite", "postgres"} {
-		body, err := os.ReadFile(filepath.Join(engine, "migrations", "0001_directory.sql"))
+		files, err := filepath.Glob(filepath.Join(engine, "migrations", "*.sql"))
 		if err != nil {
 			t.Fatal(err)
+		}
+		var body []byte
+		for _, file := range files {
+			step, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body = append(body, step...)
 		}
 		made := create.FindAllStringSubmatch(string(body), -1)
 		if len(made) != len(want) {

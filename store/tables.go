@@ -37,13 +37,14 @@ var (
 	changeTable   = table{"change", "seq", cols("#seq", "type", "id", "op", "#revision", "#at")}
 	auditTable    = table{"audit", "seq", cols("#seq", "#at", "actor", "action", "subject", "fields", "detail")}
 	evidenceTable = table{"evidence", "team_id, n", cols("team_id", "#n", "id", "contact", "#revision", "#level", "outcome", "method", "#at", "#valid_until", "vouched_by", "note", "raw_hash")}
+	decisionTable = table{"match_decision", "team_a, team_b", cols("team_a", "team_b", "facts", "reason", "actor", "#at", "#seq")}
 	tokenTable    = table{"token", "id", cols("id", "name", "hash", "role", "team", "forum", "scopes", "#created", "created_by", "#expires", "#last_used", "#revoked")}
 	setTable      = table{"reference_set", "kind, source", cols("kind", "source", "#as_of", "#loaded", "#entries", "hash", "#seq")}
 	blockTable    = table{"reference_block", "kind, source, n", cols("kind", "source", "#n", "=data")}
 )
 
 func tables() []table {
-	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, tokenTable, setTable, blockTable}
+	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable}
 }
 
 // cols reads column names: #n is an integer, =n bytes, else text.

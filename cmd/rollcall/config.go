@@ -25,6 +25,7 @@ type config struct {
 	LogFormat       string
 	LastResort      directory.Handle
 	MaxChange       float64
+	MatchRules      []directory.Rule
 	Policy          directory.Policy
 	ShutdownTimeout time.Duration
 	TLSCert, TLSKey string

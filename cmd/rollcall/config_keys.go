@@ -26,6 +26,7 @@ func keys() []key {
 		{name: "log_format", preset: "auto", arg: "FORM", usage: "FORM of the log: auto (text on a terminal, else json), text or json", set: (*config).setLogFormat},
 		{name: "last_resort", arg: "TEAM", usage: "handle of the TEAM that answers when nobody else is known", set: (*config).setLastResort},
 		{name: "max_change", preset: "0.2", arg: "SHARE", usage: "SHARE of a source's records that an import may change without --force, 0 to 1", set: (*config).setMaxChange},
+		{name: "match_rules", preset: "uuid", arg: "RULES", usage: "RULES that merge teams without a person after an import, such as uuid,key+country; or none", set: (*config).setMatchRules},
 		{name: "policy_lasts", preset: "180d", arg: "TIME", usage: "TIME for which a proof lasts", set: span(time.Hour, func(c *config) *time.Duration { return &c.Policy.Lasts })},
 		{name: "policy_grace", preset: "30d", arg: "TIME", usage: "TIME after which a proof that ran out is overdue", set: span(time.Hour, func(c *config) *time.Duration { return &c.Policy.Grace })},
 		{name: "shutdown_timeout", preset: "10s", arg: "TIME", usage: "TIME that requests under way get to finish on a stop", set: span(time.Millisecond, func(c *config) *time.Duration { return &c.ShutdownTimeout })},
@@ -108,6 +109,12 @@ func (c *config) setMaxChange(s string) error {
 	}
 	c.MaxChange = f
 	return nil
+}
+
+func (c *config) setMatchRules(s string) error {
+	rules, err := directory.ParseRules(s)
+	c.MatchRules = rules
+	return err
 }
 
 // text sets a plain string.

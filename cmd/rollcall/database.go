@@ -57,7 +57,7 @@ func (c *call) withStore(do func(*store.DB) error, opts ...store.Option) error {
 // withDirectory runs do on the door of the configured database.
 func (c *call) withDirectory(do func(*directory.Directory) error, opts ...store.Option) error {
 	return c.withStore(func(db *store.DB) error {
-		d, err := directory.New(directory.Config{Store: db, Now: c.now})
+		d, err := directory.New(directory.Config{Store: db, Now: c.now, Rules: c.cfg.MatchRules})
 		if err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func importCommand(w world) *cobra.Command {
 		RunE:              w.action(func(c *call) error { return c.importFile(f) }),
 		ValidArgsFunction: completeImport,
 	}
-	keyFlags(cmd.Flags(), "db", "max_change")
+	keyFlags(cmd.Flags(), "db", "max_change", "match_rules")
 	flags := cmd.Flags()
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show what would change, and write nothing")
 	flags.BoolVar(&f.force, "force", false, "change as much as the file demands")

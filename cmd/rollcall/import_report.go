@@ -22,6 +22,7 @@ type importJSON struct {
 	Notes       []rowJSON        `json:"notes"`
 	Records     recordsJSON      `json:"records"`
 	Differences []differenceJSON `json:"differences,omitempty"`
+	Merges      []mergeJSON      `json:"merges,omitempty"`
 	DryRun      bool             `json:"dry_run"`
 	Seq         int64            `json:"seq,omitempty"`
 	Error       *problemJSON     `json:"error,omitempty"`
@@ -96,6 +97,7 @@ func (c *call) printImportJSON(r directory.ImportReport, err error) error {
 		}
 		out.Differences = append(out.Differences, x)
 	}
+	out.Merges = mergesTo(r.Merges)
 	return printJSON(c.stdout, out)
 }
 
@@ -133,6 +135,7 @@ func (c *call) printImport(f format.Importer, r directory.ImportReport, err erro
 		verb = " (dry run: nothing was written)"
 	}
 	fmt.Fprintf(&b, "%s: %d rows: %d created, %d updated, %d unchanged, %d skipped%s\n", f.Name, r.Rows, r.Created, r.Updated, r.Unchanged, r.Skipped, verb)
+	printMerges(&b, r.Merges, "merged")
 	n := r.Records
 	fmt.Fprintf(&b, "records: %d created, %d updated, %d unchanged, %d removed\n", n.Created, n.Updated, n.Unchanged, n.Removed)
 	_, err = io.WriteString(c.stdout, b.String())

@@ -38,7 +38,7 @@ func serveCommand(w world) *cobra.Command {
   ROLLCALL_DB=teams.db ROLLCALL_LISTEN=:8443 rollcall serve --tls-cert cert.pem --tls-key key.pem`,
 		Args: exactArgs(), RunE: w.action((*call).serve),
 	}
-	keyFlags(cmd.Flags(), "db", "listen", "tls_cert", "tls_key", "last_resort", "policy_lasts", "policy_grace", "shutdown_timeout")
+	keyFlags(cmd.Flags(), "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout")
 	return cmd
 }
 
@@ -112,7 +112,7 @@ func (c *call) wire(s *server) error {
 	if err := s.follower.Start(c.ctx); err != nil {
 		return err
 	}
-	s.door, err = directory.New(directory.Config{Store: s.db, Now: c.now, Committed: s.follower.Sync})
+	s.door, err = directory.New(directory.Config{Store: s.db, Now: c.now, Committed: s.follower.Sync, Rules: c.cfg.MatchRules})
 	if err != nil {
 		return err
 	}

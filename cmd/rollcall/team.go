@@ -15,12 +15,13 @@ import (
 
 func teamCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "team", Short: "Show, list, merge and delete teams",
+		Use: "team", Short: "Show, list, match, merge and delete teams",
 		Long:    "Team works on single teams of the database, as the operator: everything is shown.",
 		Example: "  rollcall team list --db teams.db --country AT\n  rollcall team show --db teams.db example-csirt",
 		Args:    cobra.ArbitraryArgs, RunE: group,
 	}
-	cmd.AddCommand(teamListCommand(w), teamShowCommand(w), teamMergeCommand(w), teamDeleteCommand(w))
+	cmd.AddCommand(teamListCommand(w), teamShowCommand(w), teamDeleteCommand(w),
+		teamMatchesCommand(w), teamMergeCommand(w), teamUnmergeCommand(w), teamDifferentCommand(w), teamMatchCommand(w))
 	return cmd
 }
 
@@ -83,29 +84,6 @@ func (c *call) showTeam() error {
 		e.SetEscapeHTML(false)
 		e.SetIndent("", "  ")
 		return e.Encode(format.TeamFrom(&t, c.cfg.Policy, c.now()))
-	}, store.MustExist)
-}
-
-func teamMergeCommand(w world) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "merge FROM INTO", Short: "Make one team part of another",
-		Long: `Merge is for two records of one team. What FROM knew goes along, below what
-INTO's own people entered; its handle and id lead to INTO from then on.`,
-		Example: "  rollcall team merge --db teams.db example-cert example-csirt",
-		Args:    exactArgs("FROM", "INTO"), RunE: w.action((*call).mergeTeams),
-	}
-	keyFlags(cmd.Flags(), "db")
-	return cmd
-}
-
-func (c *call) mergeTeams() error {
-	return c.withDirectory(func(d *directory.Directory) error {
-		t, err := d.Merge(c.ctx, c.operator(), c.args[0], c.args[1], directory.AnyRevision)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(c.stdout, "%s is part of %s now, at revision %d\n", c.args[0], t.Handle, t.Revision)
-		return err
 	}, store.MustExist)
 }
 

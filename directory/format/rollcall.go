@@ -58,6 +58,7 @@ type rollcallLayer struct {
 	AsOf    time.Time     `json:"as_of,omitzero"`
 	At      time.Time     `json:"at"`
 	Hash    string        `json:"hash,omitzero"`
+	ID      string        `json:"id,omitzero"`
 	Dates   rollcallDates `json:"dates,omitzero"`
 	Profile Profile       `json:"profile"`
 	Raw     []Raw         `json:"raw,omitzero"`
@@ -142,7 +143,7 @@ func recordTo(r directory.Record) rollcallRecord {
 }
 
 func layerTo(l directory.Layer) rollcallLayer {
-	return rollcallLayer{Source: l.Source, Key: l.Key, AsOf: utc(l.AsOf), At: utc(l.At), Hash: l.Hash, Dates: dates[directory.Dates, rollcallDates](l.Dates), Profile: ProfileTo(l.Profile), Raw: each(l.Raw, rawTo)}
+	return rollcallLayer{Source: l.Source, Key: l.Key, AsOf: utc(l.AsOf), At: utc(l.At), Hash: l.Hash, ID: string(l.ID), Dates: dates[directory.Dates, rollcallDates](l.Dates), Profile: ProfileTo(l.Profile), Raw: each(l.Raw, rawTo)}
 }
 
 func proofTo(e directory.Evidence) rollcallProof {
@@ -329,6 +330,7 @@ func (p *parser) layer(at string, w rollcallLayer) directory.Layer {
 	if l.Source == directory.SourceTeam {
 		p.add("layer.source", at+"/source", l.Source, "the team's own values are not a layer", "the name of an imported source")
 	}
+	l.ID = optional(p, at+"/id", w.ID, directory.ParseTeamID)
 	l.Profile = p.profile(at+"/profile", w.Profile)
 	l.Raw = convert(at+"/raw", w.Raw, p.raw)
 	return l

@@ -32,6 +32,12 @@ func AppendTeam(dst []byte, t *directory.Team, policy directory.Policy, now time
 	b.facts(&t.Profile)
 	b.items(t, policy, now)
 	b.origins(t.Origins)
+	objects(&b, "raw", t.Raw, func(b *writer, r *directory.Raw) {
+		b.must("field", r.Field)
+		b.must("text", r.Text)
+		b.text("visibility", string(r.Visibility))
+		b.origin("origin", r.Origin)
+	})
 	texts(&b, "withheld", t.Withheld)
 	return append(b, '}')
 }

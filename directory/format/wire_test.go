@@ -226,7 +226,7 @@ func testRecord(t testing.TB) directory.Record {
 		ID: "5694da62-6314-4565-9c4d-1298538826be", Handle: "example-csirt", Revision: 7, Seq: 812,
 		Created: day("2026-01-01"), Updated: day("2026-11-01").Add(1500 * time.Millisecond), OwnAt: day("2026-11-01"), OwnBy: "token:rct_4f2a9c1b",
 		Own: fullProfile(t),
-		Layers: []directory.Layer{{Source: "ti", Key: "EXAMPLE", AsOf: day("2026-10-01"), At: day("2026-10-02"), Hash: "abc", Profile: directory.Profile{
+		Layers: []directory.Layer{{Source: "ti", Key: "EXAMPLE", AsOf: day("2026-10-01"), At: day("2026-10-02"), Hash: "abc", ID: "8694da62-6314-4565-9c4d-1298538826be", Profile: directory.Profile{
 			Names:    directory.Names{Short: "EX"},
 			Contacts: []directory.Contact{{ID: "55555555-5555-4555-8555-555555555555", Revision: 1, Channel: "email", Value: "old@example.org"}},
 		}}},

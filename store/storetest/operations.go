@@ -39,6 +39,9 @@ func fill(t testing.TB, db *store.DB) {
 		if err := tx.PutEvidence(TeamID(1), []directory.Evidence{Evidence("e2", Moment()), Evidence("e1", Moment())}); err != nil {
 			return err
 		}
+		if err := tx.PutDecision(decision(1, 10)); err != nil {
+			return err
+		}
 		return tx.Append(directory.Change{Seq: seq, Type: "reference", ID: set.ID(), Op: directory.OpUpsert, At: Moment()}, directory.AuditEntry{At: Moment()})
 	})
 }
@@ -170,7 +173,7 @@ func testDamagedBackup(t *testing.T, e Engine) {
 		"without a trailer":   pack(t, text[:strings.LastIndex(text, `{"rows"`)]),
 		"more behind its end": pack(t, text+"{}\n"),
 		"a later format":      swap(`"version":1`, `"version":2`),
-		"a later schema":      swap(`"migration":1`, `"migration":9999`),
+		"a later schema":      swap(`"migration":`, `"migration":9999`),
 		"an unknown table":    swap(`{"name":"team"`, `{"name":"crew"`),
 		"an unknown column":   swap(`"handle"`, `"handle) SELECT 1; --"`),
 	} {

@@ -31,6 +31,8 @@ func Run(t *testing.T, e Engine) {
 		{"changes and audit entries are read in pages", testChanges},
 		{"layers are found by source and key", testLayers},
 		{"evidence comes newest first and moves the team", testEvidence},
+		{"evidence that a merge brought goes again", testDropEvidence},
+		{"decisions are kept by pair", testDecisions},
 		{"tokens are kept and touched", testTokens},
 		{"reference data is replaced whole", testReferences},
 

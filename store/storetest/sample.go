@@ -45,7 +45,7 @@ func Full() directory.Record {
 		Deleted: Moment().Add(2 * time.Hour), MergedInto: TeamID(2), Own: fullProfile(), OwnAt: Moment(), OwnBy: "token:rct_1",
 		OwnDates: directory.Dates{"names": Moment()},
 	}
-	r.Layers = []directory.Layer{{Source: "list", Key: "row 1", AsOf: Moment(), At: Moment(), Hash: "h1", Profile: fullProfile(),
+	r.Layers = []directory.Layer{{Source: "list", Key: "row 1", AsOf: Moment(), At: Moment(), Hash: "h1", ID: TeamID(3), Profile: fullProfile(),
 		Dates: directory.Dates{"contacts": Moment()}, Raw: []directory.Raw{{Field: "hours", Text: "nine to five", Visibility: "GREEN"}}}}
 	return r
 }

@@ -3712,6 +3712,8 @@ type ClientInterface interface {
 
 	// GetReference Show a set of reference data
 	//
+	// From where, how old, how much.
+	//
 	// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
 	GetReference(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4598,6 +4600,8 @@ func (c *Client) DeleteReference(ctx context.Context, kind DeleteReferenceParams
 }
 
 // GetReference Show a set of reference data
+//
+// From where, how old, how much.
 //
 // Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
 func (c *Client) GetReference(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -9568,6 +9572,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetReferenceWithResponse Show a set of reference data
 	//
+	// From where, how old, how much.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
@@ -13872,6 +13878,8 @@ func (c *ClientWithResponses) DeleteReferenceWithResponse(ctx context.Context, k
 }
 
 // GetReferenceWithResponse Show a set of reference data
+//
+// From where, how old, how much.
 //
 // Returns a wrapper object for the known response body format(s).
 //

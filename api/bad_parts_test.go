@@ -208,8 +208,8 @@ func badPut() []bad {
 		{"a new team at a handle", create("new", `{"handle":"new","names":{"short":"X"}}`), 422, "id.syntax", "id"},
 		{"a new team without a handle", create(id, good), 422, "handle.syntax", "/handle"},
 		{"a new team with another id in its body", create(id, `{"id":"5694da62-6314-4565-9c4d-1298538826bf","handle":"new","names":{"short":"X"}}`), 422, "field.read-only", "/id"},
-		{"a new team with a condition that is none", create(id, good).with("If-None-Match", `"1"`), 400, "if-none-match.syntax", "If-None-Match"},
-		{"a new team with two conditions", create(id, good).with("If-Match", "*"), 400, "if-none-match.syntax", "If-None-Match"},
+		{"a new team with a condition that is none", create(id, good).with("If-None-Match", `"1"`), 422, "if-none-match.syntax", "If-None-Match"},
+		{"a new team with two conditions", create(id, good).with("If-Match", "*"), 422, "if-none-match.syntax", "If-None-Match"},
 		{"a new team by an editor", create(id, `{"handle":"new","names":{"short":"X"}}`).by("editor"), 403, "auth.role", ""},
 	}
 }
@@ -277,6 +277,7 @@ func badLists() []bad {
 		{"a team with an escape that is none", get("/v1/teams/alpha?%zz"), 400, "request.query", "-"},
 		{"the audit trail since no time", get("/v1/audit?since=today").by("operator"), 422, "parameter.invalid", "since"},
 		{"the audit trail until no time", get("/v1/audit?until=2026-13-01T00:00:00Z").by("operator"), 422, "parameter.invalid", "until"},
+		{"the audit trail until an empty time", get("/v1/audit?until=").by("operator"), 422, "time.syntax", "until"},
 		{"the audit trail of a name that is too long", get("/v1/audit?actor=" + strings.Repeat("a", 201)).by("operator"), 422, "parameter.invalid", "actor"},
 		{"the audit trail of another parameter", get("/v1/audit?user=x").by("operator"), 422, "parameter.unknown", "user"},
 		{"the audit trail for nobody", get("/v1/audit?actor=x"), 401, "auth.required", ""},

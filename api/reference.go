@@ -90,7 +90,7 @@ func (s *Server) registerReference() {
 		summary: "Load a set of reference data",
 		more: "The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. " +
 			"For operators with the scope import.",
-		errors: []int{conflict}, media: []string{"text/csv", "text/plain", "application/gzip", "application/octet-stream"},
+		errors: []int{conflict}, media: []string{"text/csv", "text/plain", "application/octet-stream"},
 		body: "prefix,country\n192.0.2.0/24,AT\n", answer: ReferenceReport{Rows: 1, Created: 1, Problems: []RowNote{}, Notes: []RowNote{}, Seq: 812}}, s.putReference)
 	register(s, spec{id: "delete-reference", method: http.MethodDelete, path: "/v1/reference/{kind}/{source}", tag: "reference", access: token, status: http.StatusNoContent,
 		summary: "Take out a set of reference data", more: "For operators with the scope import.", errors: []int{notFound}}, s.deleteReference)

@@ -123,9 +123,13 @@ func (sp *spec) statuses() []int {
 // register registers an operation with Huma. next returns domain errors.
 func register[I, O any](s *Server, sp spec, next func(context.Context, *I) (*O, error)) {
 	huma.Register(s.huma, sp.operation(s.huma.OpenAPI().Components.Schemas), func(ctx context.Context, in *I) (*O, error) {
+		c := callFrom(ctx)
+		if sp.access == token && !c.viewer.SignedIn() { // before anything is said about the request
+			return nil, s.explain(ctx, c, edgeError(directory.Unauthenticated, "auth.required", "", "this needs a token", "an Authorization header with a Bearer token"))
+		}
 		out, err := next(ctx, in)
 		if err != nil {
-			return nil, s.explain(ctx, callFrom(ctx), err)
+			return nil, s.explain(ctx, c, err)
 		}
 		return out, nil
 	})
@@ -144,6 +148,15 @@ func (s *Server) describe(sp spec) {
 			op.RequestBody.Content[media] = &huma.MediaType{Schema: schema, Example: sp.body}
 		}
 	}
+	for i, p := range op.Parameters {
+		// Huma would refuse it with a code of its own, so that it is not told.
+		if pattern := conditionPattern(sp.method, p.Name); p.In == "header" && pattern != "" {
+			described, schema := *p, *p.Schema
+			schema.Pattern = pattern
+			described.Schema = &schema
+			op.Parameters[i] = &described
+		}
+	}
 	if ok := op.Responses[strconv.Itoa(max(sp.status, op.DefaultStatus))]; ok != nil {
 		if ok.Headers == nil {
 			ok.Headers = map[string]*huma.Param{}
@@ -153,6 +166,17 @@ func (s *Server) describe(sp spec) {
 			media.Example = sp.answer
 		}
 	}
+}
+
+// conditionPattern is the form of a header that makes a request conditional.
+func conditionPattern(method, name string) string {
+	switch {
+	case name == "If-Match":
+		return `^(\*|"[1-9][0-9]{0,17}")$`
+	case name == "If-None-Match" && method == http.MethodPut:
+		return `^\*$`
+	}
+	return ""
 }
 
 func (sp *spec) bodyMedia() []string {

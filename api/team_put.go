@@ -51,7 +51,7 @@ func (s *Server) putTeam(ctx context.Context, in *teamPutInput) (*teamPutOutput,
 		return nil, err
 	}
 	if in.IfNoneMatch != "" && (in.IfNoneMatch != "*" || revision != 0) {
-		return nil, inParameter("If-None-Match", edgeError(malformed, "if-none-match.syntax", in.IfNoneMatch, "not *, or not alone", "* without If-Match, to add a team"))
+		return nil, inParameter("If-None-Match", edgeError(directory.Invalid, "if-none-match.syntax", in.IfNoneMatch, "not *, or not alone", "* without If-Match, to add a team"))
 	}
 	data, err := c.body("application/json")
 	if err != nil {

@@ -235,7 +235,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show a set of reference data */
+        /**
+         * Show a set of reference data
+         * @description From where, how old, how much.
+         */
         get: operations["get-reference"];
         /**
          * Load a set of reference data
@@ -4103,11 +4106,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example prefix,country
-                 *     192.0.2.0/24,AT
-                 */
-                "application/gzip": string;
                 /**
                  * @example prefix,country
                  *     192.0.2.0/24,AT

@@ -25,6 +25,7 @@ const (
 	AnswerKindCountry     AnswerKind = "country"
 	AnswerKindDomain      AnswerKind = "domain"
 	AnswerKindEmail       AnswerKind = "email"
+	AnswerKindEmpty       AnswerKind = ""
 	AnswerKindFingerprint AnswerKind = "fingerprint"
 	AnswerKindIp          AnswerKind = "ip"
 	AnswerKindTeam        AnswerKind = "team"
@@ -54,6 +55,14 @@ const (
 	AnswerContactUsesGeneral        AnswerContactUses = "general"
 	AnswerContactUsesRepresentative AnswerContactUses = "representative"
 	AnswerContactUsesVulnerability  AnswerContactUses = "vulnerability"
+)
+
+// Defines values for BatchGroupStatus.
+const (
+	BatchGroupStatusAmbiguous   BatchGroupStatus = "ambiguous"
+	BatchGroupStatusMatch       BatchGroupStatus = "match"
+	BatchGroupStatusNone        BatchGroupStatus = "none"
+	BatchGroupStatusUnavailable BatchGroupStatus = "unavailable"
 )
 
 // Defines values for CandidateClaim.
@@ -834,6 +843,35 @@ const (
 	LookupParamsClassVulnerable                 LookupParamsClass = "vulnerable"
 )
 
+// Defines values for LookupBatchParamsUse.
+const (
+	LookupBatchParamsUseAbuse          LookupBatchParamsUse = "abuse"
+	LookupBatchParamsUseEmergency      LookupBatchParamsUse = "emergency"
+	LookupBatchParamsUseGeneral        LookupBatchParamsUse = "general"
+	LookupBatchParamsUseRepresentative LookupBatchParamsUse = "representative"
+	LookupBatchParamsUseVulnerability  LookupBatchParamsUse = "vulnerability"
+)
+
+// Defines values for LookupBatchParamsClass.
+const (
+	LookupBatchParamsClassAbusiveContent             LookupBatchParamsClass = "abusive-content"
+	LookupBatchParamsClassAvailability               LookupBatchParamsClass = "availability"
+	LookupBatchParamsClassFraud                      LookupBatchParamsClass = "fraud"
+	LookupBatchParamsClassInformationContentSecurity LookupBatchParamsClass = "information-content-security"
+	LookupBatchParamsClassInformationGathering       LookupBatchParamsClass = "information-gathering"
+	LookupBatchParamsClassIntrusionAttempts          LookupBatchParamsClass = "intrusion-attempts"
+	LookupBatchParamsClassIntrusions                 LookupBatchParamsClass = "intrusions"
+	LookupBatchParamsClassMaliciousCode              LookupBatchParamsClass = "malicious-code"
+	LookupBatchParamsClassOther                      LookupBatchParamsClass = "other"
+	LookupBatchParamsClassTest                       LookupBatchParamsClass = "test"
+	LookupBatchParamsClassVulnerable                 LookupBatchParamsClass = "vulnerable"
+)
+
+// Defines values for LookupBatchParamsGroup.
+const (
+	Recipient LookupBatchParamsGroup = "recipient"
+)
+
 // Defines values for DeleteReferenceParamsKind.
 const (
 	DeleteReferenceParamsKindAsnCountry    DeleteReferenceParamsKind = "asn-country"
@@ -929,14 +967,20 @@ const (
 type Answer struct {
 	// Candidates Teams to contact, best first; those of one rank are undecided
 	Candidates []Candidate `json:"candidates"`
+	Error      ProblemItem `json:"error,omitempty,omitzero"`
 
 	// Incomplete A step could not be asked, as the trace says
 	Incomplete bool `json:"incomplete,omitempty,omitzero"`
 
-	// Kind What the query was taken for
+	// Kind What the query was taken for; empty for one of a batch that can't be read
 	//
 	// Examples: ip
 	Kind AnswerKind `json:"kind"`
+
+	// Line In a batch that has lines: the one that the query is on, from 1
+	//
+	// Examples: 1
+	Line int64 `json:"line,omitempty,omitzero"`
 
 	// Query The query as it was asked
 	//
@@ -957,7 +1001,7 @@ type Answer struct {
 	Trace []Step `json:"trace"`
 }
 
-// AnswerKind What the query was taken for
+// AnswerKind What the query was taken for; empty for one of a batch that can't be read
 //
 // Examples: ip
 type AnswerKind string
@@ -1014,8 +1058,12 @@ type AnswerContactUses string
 
 // Answers defines model for Answers.
 type Answers struct {
-	// Answers One for each query, in the order of the queries
+	// Answers One for each query, in the order of the queries; none where they are grouped
 	Answers []Answer `json:"answers"`
+
+	// Groups With group=recipient: one for each recipient
+	Groups  []BatchGroup `json:"groups,omitempty,omitzero"`
+	Summary BatchSummary `json:"summary"`
 }
 
 // AuditEntry defines model for AuditEntry.
@@ -1061,6 +1109,127 @@ type AuditPage struct {
 	//
 	// Examples: 790
 	Next int64 `json:"next,omitempty,omitzero"`
+}
+
+// BatchGroup defines model for BatchGroup.
+type BatchGroup struct {
+	// Count How many indicators are in this group, or in this part of it
+	//
+	// Examples: 2
+	Count int64 `json:"count"`
+
+	// Group Number of the group, in the order in which the groups appeared
+	//
+	// Examples: 1
+	Group int64 `json:"group"`
+
+	// Indicators As they were asked, in their order; one that was asked twice is there twice
+	//
+	// Examples: ["192.0.2.17","192.0.2.18"]
+	Indicators []string `json:"indicators"`
+
+	// Part Only where a group comes in several parts, because the batch is too large to be held at once: the number of the part
+	//
+	// Examples: 1
+	Part int64 `json:"part,omitempty,omitzero"`
+
+	// Problems What could not be read
+	Problems []BatchProblem `json:"problems,omitempty,omitzero"`
+
+	// Recipients Whom to tell
+	Recipients []BatchRecipient `json:"recipients"`
+
+	// Status match: one recipient; ambiguous: several, and nothing that decides between them; none: nobody is known; unavailable: what could not be read
+	//
+	// Examples: match
+	Status BatchGroupStatus `json:"status"`
+}
+
+// BatchGroupStatus match: one recipient; ambiguous: several, and nothing that decides between them; none: nobody is known; unavailable: what could not be read
+//
+// Examples: match
+type BatchGroupStatus string
+
+// BatchProblem defines model for BatchProblem.
+type BatchProblem struct {
+	Error ProblemItem `json:"error"`
+
+	// Line Line of the input, from 1; in JSON the number of the query
+	//
+	// Examples: 3
+	Line int64 `json:"line"`
+
+	// Query What stands there, shortened
+	//
+	// Examples: 192.0.2.256
+	Query string `json:"query"`
+}
+
+// BatchRecipient defines model for BatchRecipient.
+type BatchRecipient struct {
+	// Contact The contact for the asked use; null where none can be shown
+	Contact AnswerContact `json:"contact"`
+
+	// Evidence What was proven about the contact; null without a contact
+	Evidence Evidence `json:"evidence"`
+	Team     TeamRef  `json:"team"`
+
+	// Withheld A better contact exists that the viewer may not see
+	Withheld bool `json:"withheld,omitempty,omitzero"`
+}
+
+// BatchSummary defines model for BatchSummary.
+type BatchSummary struct {
+	// Ambiguous Several teams, and nothing that decides between them
+	//
+	// Examples: 0
+	Ambiguous int64 `json:"ambiguous"`
+
+	// Count Indicators answered, those that could not be read among them
+	//
+	// Examples: 2
+	Count int64 `json:"count"`
+
+	// End The answer is complete; false: it was interrupted, and error says why
+	//
+	// Examples: true
+	End   bool        `json:"end"`
+	Error ProblemItem `json:"error,omitempty,omitzero"`
+
+	// Exact Names that are not known were not answered with those that look like them, as is done for up to ten queries
+	//
+	// Examples: true
+	Exact bool `json:"exact,omitempty,omitzero"`
+
+	// Groups How many groups there are
+	//
+	// Examples: 1
+	Groups int64 `json:"groups,omitempty,omitzero"`
+
+	// Incomplete Answers of which a step could not be asked
+	//
+	// Examples: 1
+	Incomplete int64 `json:"incomplete,omitempty,omitzero"`
+
+	// Match How many of each status
+	//
+	// Examples: 2
+	Match int64 `json:"match"`
+
+	// None Nobody is known
+	//
+	// Examples: 0
+	None int64 `json:"none"`
+
+	// Seq The change that the directory had reached for all of the batch
+	//
+	// Examples: 812
+	Seq int64 `json:"seq"`
+
+	// Unavailable Could not be read
+	//
+	// Examples: 0
+	Unavailable int64 `json:"unavailable"`
 }
 
 // Candidate defines model for Candidate.
@@ -3186,6 +3355,36 @@ type LookupParamsUse string
 // LookupParamsClass defines parameters for Lookup.
 type LookupParamsClass string
 
+// LookupBatchTextBody defines parameters for LookupBatch.
+type LookupBatchTextBody = string
+
+// LookupBatchParams defines parameters for LookupBatch.
+type LookupBatchParams struct {
+	// Use What the contacts are for; absent is abuse, then general
+	Use LookupBatchParamsUse `form:"use,omitempty" json:"use,omitempty,omitzero"`
+
+	// Class RSIT incident class
+	Class LookupBatchParamsClass `form:"class,omitempty" json:"class,omitempty,omitzero"`
+
+	// Group recipient: one record for each recipient, with all indicators to tell it about, instead of one for each indicator
+	Group LookupBatchParamsGroup `form:"group,omitempty" json:"group,omitempty,omitzero"`
+
+	// Column CSV: the column of the indicators; NDJSON: the member of the objects. Absent is the first usual name, such as query, ip, domain, url, email or asn
+	Column string `form:"column,omitempty" json:"column,omitempty,omitzero"`
+
+	// Extract text/plain: the body is free text, such as a log, and everything in it that can be looked up is
+	Extract bool `form:"extract,omitempty" json:"extract,omitempty,omitzero"`
+}
+
+// LookupBatchParamsUse defines parameters for LookupBatch.
+type LookupBatchParamsUse string
+
+// LookupBatchParamsClass defines parameters for LookupBatch.
+type LookupBatchParamsClass string
+
+// LookupBatchParamsGroup defines parameters for LookupBatch.
+type LookupBatchParamsGroup string
+
 // DeleteReferenceParamsKind defines parameters for DeleteReference.
 type DeleteReferenceParamsKind string
 
@@ -3450,6 +3649,9 @@ type GetTeamDescriptionParams struct {
 // LookupBatchJSONRequestBody defines body for LookupBatch for application/json ContentType.
 type LookupBatchJSONRequestBody = Queries
 
+// LookupBatchTextRequestBody defines body for LookupBatch for text/plain ContentType.
+type LookupBatchTextRequestBody = LookupBatchTextBody
+
 // PutReferenceTextRequestBody defines body for PutReference for text/plain ContentType.
 type PutReferenceTextRequestBody = PutReferenceTextBody
 
@@ -3666,21 +3868,30 @@ type ClientInterface interface {
 
 	// LookupBatchWithBody Find whom to contact about many things
 	//
-	// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-	LookupBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	LookupBatchWithBody(ctx context.Context, params *LookupBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LookupBatch Find whom to contact about many things
 	//
-	// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-	LookupBatch(ctx context.Context, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	LookupBatch(ctx context.Context, params *LookupBatchParams, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LookupBatchWithTextBody Find whom to contact about many things
+	//
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
+	//
+	// Takes a body of the `text/plain` content type.
+	//
+	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
+	LookupBatchWithTextBody(ctx context.Context, params *LookupBatchParams, body LookupBatchTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Me Show who is asking
 	//
@@ -3711,6 +3922,8 @@ type ClientInterface interface {
 	DeleteReference(ctx context.Context, kind DeleteReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReference Show a set of reference data
+	//
+	// From where, how old, how much.
 	//
 	// Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
 	GetReference(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4493,13 +4706,13 @@ func (c *Client) Lookup(ctx context.Context, params *LookupParams, reqEditors ..
 
 // LookupBatchWithBody Find whom to contact about many things
 //
-// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-func (c *Client) LookupBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLookupBatchRequestWithBody(c.Server, contentType, body)
+func (c *Client) LookupBatchWithBody(ctx context.Context, params *LookupBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLookupBatchRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4512,13 +4725,32 @@ func (c *Client) LookupBatchWithBody(ctx context.Context, contentType string, bo
 
 // LookupBatch Find whom to contact about many things
 //
-// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-func (c *Client) LookupBatch(ctx context.Context, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLookupBatchRequest(c.Server, body)
+func (c *Client) LookupBatch(ctx context.Context, params *LookupBatchParams, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLookupBatchRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LookupBatchWithTextBody Find whom to contact about many things
+//
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
+//
+// Takes a body of the `text/plain` content type.
+//
+// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
+func (c *Client) LookupBatchWithTextBody(ctx context.Context, params *LookupBatchParams, body LookupBatchTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLookupBatchRequestWithTextBody(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4598,6 +4830,8 @@ func (c *Client) DeleteReference(ctx context.Context, kind DeleteReferenceParams
 }
 
 // GetReference Show a set of reference data
+//
+// From where, how old, how much.
 //
 // Corresponds with GET /v1/reference/{kind}/{source} (the `GetReference` operationId).
 func (c *Client) GetReference(ctx context.Context, kind GetReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6472,18 +6706,29 @@ func NewLookupRequest(server string, params *LookupParams) (*http.Request, error
 }
 
 // NewLookupBatchRequest calls the generic LookupBatch builder with application/json body
-func NewLookupBatchRequest(server string, body LookupBatchJSONRequestBody) (*http.Request, error) {
+func NewLookupBatchRequest(server string, params *LookupBatchParams, body LookupBatchJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewLookupBatchRequestWithBody(server, "application/json", bodyReader)
+	return NewLookupBatchRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewLookupBatchRequestWithTextBody calls the generic LookupBatch builder with text/plain body
+func NewLookupBatchRequestWithTextBody(server string, params *LookupBatchParams, body LookupBatchTextRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	if stringer, ok := interface{}(body).(fmt.Stringer); ok {
+		bodyReader = strings.NewReader(stringer.String())
+	} else {
+		bodyReader = strings.NewReader(fmt.Sprint(body))
+	}
+	return NewLookupBatchRequestWithBody(server, params, "text/plain", bodyReader)
 }
 
 // NewLookupBatchRequestWithBody constructs an http.Request for the LookupBatch method, with any body, and a specified content type
-func NewLookupBatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewLookupBatchRequestWithBody(server string, params *LookupBatchParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6499,6 +6744,61 @@ func NewLookupBatchRequestWithBody(server string, contentType string, body io.Re
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "use", params.Use, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "class", params.Class, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "group", params.Group, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "column", params.Column, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "extract", params.Extract, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
@@ -9514,21 +9814,30 @@ type ClientWithResponsesInterface interface {
 
 	// LookupBatchWithBodyWithResponse Find whom to contact about many things
 	//
-	// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-	LookupBatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
+	LookupBatchWithBodyWithResponse(ctx context.Context, params *LookupBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
 
 	// LookupBatchWithResponse Find whom to contact about many things
 	//
-	// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-	LookupBatchWithResponse(ctx context.Context, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
+	LookupBatchWithResponse(ctx context.Context, params *LookupBatchParams, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
+
+	// LookupBatchWithTextBodyWithResponse Find whom to contact about many things
+	//
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
+	//
+	// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
+	LookupBatchWithTextBodyWithResponse(ctx context.Context, params *LookupBatchParams, body LookupBatchTextRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
 
 	// MeWithResponse Show who is asking
 	//
@@ -9567,6 +9876,8 @@ type ClientWithResponsesInterface interface {
 	DeleteReferenceWithResponse(ctx context.Context, kind DeleteReferenceParamsKind, source string, reqEditors ...RequestEditorFn) (*DeleteReferenceResponse, error)
 
 	// GetReferenceWithResponse Show a set of reference data
+	//
+	// From where, how old, how much.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -13783,13 +14094,13 @@ func (c *ClientWithResponses) LookupWithResponse(ctx context.Context, params *Lo
 
 // LookupBatchWithBodyWithResponse Find whom to contact about many things
 //
-// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-func (c *ClientWithResponses) LookupBatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
-	rsp, err := c.LookupBatchWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) LookupBatchWithBodyWithResponse(ctx context.Context, params *LookupBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
+	rsp, err := c.LookupBatchWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13798,13 +14109,28 @@ func (c *ClientWithResponses) LookupBatchWithBodyWithResponse(ctx context.Contex
 
 // LookupBatchWithResponse Find whom to contact about many things
 //
-// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-func (c *ClientWithResponses) LookupBatchWithResponse(ctx context.Context, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
-	rsp, err := c.LookupBatch(ctx, body, reqEditors...)
+func (c *ClientWithResponses) LookupBatchWithResponse(ctx context.Context, params *LookupBatchParams, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
+	rsp, err := c.LookupBatch(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLookupBatchResponse(rsp)
+}
+
+// LookupBatchWithTextBodyWithResponse Find whom to contact about many things
+//
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
+//
+// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
+func (c *ClientWithResponses) LookupBatchWithTextBodyWithResponse(ctx context.Context, params *LookupBatchParams, body LookupBatchTextRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
+	rsp, err := c.LookupBatchWithTextBody(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13872,6 +14198,8 @@ func (c *ClientWithResponses) DeleteReferenceWithResponse(ctx context.Context, k
 }
 
 // GetReferenceWithResponse Show a set of reference data
+//
+// From where, how old, how much.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15613,6 +15941,9 @@ func ParseLookupBatchResponse(rsp *http.Response) (*LookupBatchResponse, error) 
 			return nil, err
 		}
 		response.ApplicationproblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
 
 	}
 

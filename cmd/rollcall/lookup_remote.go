@@ -51,7 +51,7 @@ func (r *remote) ask(ctx context.Context, queries []directory.Query) ([]json.Raw
 	for _, q := range queries {
 		in.Queries = append(in.Queries, q.Text)
 	}
-	answer, err := r.client.LookupBatchWithResponse(ctx, in)
+	answer, err := r.client.LookupBatchWithResponse(ctx, nil, in)
 	if err != nil {
 		return nil, r.unreachable(err)
 	}

@@ -10,12 +10,16 @@ import (
 // it; clients read it.
 type Answer struct {
 	Query      string      `json:"query" doc:"The query as it was asked" example:"192.0.2.17"`
-	Kind       string      `json:"kind" enum:"ip,cidr,asn,domain,url,email,country,fingerprint,team" doc:"What the query was taken for" example:"ip"`
+	Kind       string      `json:"kind" enum:"ip,cidr,asn,domain,url,email,country,fingerprint,team," doc:"What the query was taken for; empty for one of a batch that can't be read" example:"ip"`
 	Status     string      `json:"status" enum:"match,none,ambiguous,unavailable" doc:"match: the first rank names one team; ambiguous: several teams answer alike and nothing was chosen; none: every step was asked and nobody is known" example:"match"`
 	Candidates []Candidate `json:"candidates" doc:"Teams to contact, best first; those of one rank are undecided"`
 	Trace      []Step      `json:"trace" doc:"Every step in the order it was tried"`
 	Incomplete bool        `json:"incomplete,omitzero" doc:"A step could not be asked, as the trace says"`
 	Seq        int64       `json:"seq" doc:"The change that the directory had reached" example:"812"`
+
+	// Only in a batch.
+	Line  int          `json:"line,omitzero" doc:"In a batch that has lines: the one that the query is on, from 1" example:"1"`
+	Error *ProblemItem `json:"error,omitzero" doc:"In a batch: why this query can't be read; its status is unavailable"`
 }
 
 // Candidate is one team to contact, and why.

@@ -45,6 +45,12 @@ type Config struct {
 	Now                      func() time.Time // nil: the system's clock
 	Log                      *slog.Logger     // nil: silence
 	Version                  string           // of the program
+	// The limits of a batch: octets of its body (0 is 128 MiB), indicators (0 is
+	// [MaxIndicators]), and how long its client may take to send or to read 64
+	// KiB (0 is 30 seconds).
+	MaxBatchBody  int64
+	MaxBatch      int
+	BatchPatience time.Duration
 }
 
 // Server is the REST API. It is safe for concurrent use.
@@ -59,6 +65,7 @@ type Server struct {
 	asking  sync.Pool        // of *asking, for lookups
 	cache   atomic.Pointer[answerCache]
 	teams   teamCache
+	held    atomic.Int64 // octets that batches hold
 	nobody  directory.Principal
 	marks   *marks
 
@@ -111,6 +118,7 @@ func newServer(cfg Config) *Server {
 // register lists every operation.
 func (s *Server) register() {
 	s.registerLookup()
+	s.registerLookupBatch()
 	s.registerTeams()
 	s.registerTeamPut()
 	s.registerTeamHistory()

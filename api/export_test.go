@@ -36,3 +36,6 @@ func Streaming(s *Server, e format.Exporter, teams func() format.Teams) http.Han
 		})
 	})
 }
+
+// SetHeld sets how many octets the groups of a batch may hold.
+func SetHeld(b *Batch, octets int) { b.maxHeld = octets }

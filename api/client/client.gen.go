@@ -25,6 +25,7 @@ const (
 	AnswerKindCountry     AnswerKind = "country"
 	AnswerKindDomain      AnswerKind = "domain"
 	AnswerKindEmail       AnswerKind = "email"
+	AnswerKindEmpty       AnswerKind = ""
 	AnswerKindFingerprint AnswerKind = "fingerprint"
 	AnswerKindIp          AnswerKind = "ip"
 	AnswerKindTeam        AnswerKind = "team"
@@ -54,6 +55,14 @@ const (
 	AnswerContactUsesGeneral        AnswerContactUses = "general"
 	AnswerContactUsesRepresentative AnswerContactUses = "representative"
 	AnswerContactUsesVulnerability  AnswerContactUses = "vulnerability"
+)
+
+// Defines values for BatchGroupStatus.
+const (
+	BatchGroupStatusAmbiguous   BatchGroupStatus = "ambiguous"
+	BatchGroupStatusMatch       BatchGroupStatus = "match"
+	BatchGroupStatusNone        BatchGroupStatus = "none"
+	BatchGroupStatusUnavailable BatchGroupStatus = "unavailable"
 )
 
 // Defines values for CandidateClaim.
@@ -289,6 +298,45 @@ const (
 	KeyPatchVisibilityClear       KeyPatchVisibility = "clear"
 	KeyPatchVisibilityGreen       KeyPatchVisibility = "green"
 	KeyPatchVisibilityRed         KeyPatchVisibility = "red"
+)
+
+// Defines values for MatchExactness.
+const (
+	MatchExactnessContact  MatchExactness = "contact"
+	MatchExactnessIdentity MatchExactness = "identity"
+	MatchExactnessNear     MatchExactness = "near"
+)
+
+// Defines values for MatchDecidedVerdict.
+const (
+	MatchDecidedVerdictDifferent MatchDecidedVerdict = "different"
+	MatchDecidedVerdictOpen      MatchDecidedVerdict = "open"
+	MatchDecidedVerdictSame      MatchDecidedVerdict = "same"
+)
+
+// Defines values for MatchReasonKind.
+const (
+	MatchReasonKindCountry    MatchReasonKind = "country"
+	MatchReasonKindDomain     MatchReasonKind = "domain"
+	MatchReasonKindInitials   MatchReasonKind = "initials"
+	MatchReasonKindKey        MatchReasonKind = "key"
+	MatchReasonKindMailbox    MatchReasonKind = "mailbox"
+	MatchReasonKindName       MatchReasonKind = "name"
+	MatchReasonKindNearName   MatchReasonKind = "near-name"
+	MatchReasonKindNetwork    MatchReasonKind = "network"
+	MatchReasonKindOwnEntries MatchReasonKind = "own-entries"
+	MatchReasonKindPhone      MatchReasonKind = "phone"
+	MatchReasonKindRole       MatchReasonKind = "role"
+	MatchReasonKindSource     MatchReasonKind = "source"
+	MatchReasonKindUuid       MatchReasonKind = "uuid"
+	MatchReasonKindUuids      MatchReasonKind = "uuids"
+)
+
+// Defines values for MatchVerdictVerdict.
+const (
+	MatchVerdictVerdictDifferent MatchVerdictVerdict = "different"
+	MatchVerdictVerdictOpen      MatchVerdictVerdict = "open"
+	MatchVerdictVerdictSame      MatchVerdictVerdict = "same"
 )
 
 // Defines values for MaturityBy.
@@ -843,6 +891,35 @@ const (
 	LookupParamsClassVulnerable                 LookupParamsClass = "vulnerable"
 )
 
+// Defines values for LookupBatchParamsUse.
+const (
+	LookupBatchParamsUseAbuse          LookupBatchParamsUse = "abuse"
+	LookupBatchParamsUseEmergency      LookupBatchParamsUse = "emergency"
+	LookupBatchParamsUseGeneral        LookupBatchParamsUse = "general"
+	LookupBatchParamsUseRepresentative LookupBatchParamsUse = "representative"
+	LookupBatchParamsUseVulnerability  LookupBatchParamsUse = "vulnerability"
+)
+
+// Defines values for LookupBatchParamsClass.
+const (
+	LookupBatchParamsClassAbusiveContent             LookupBatchParamsClass = "abusive-content"
+	LookupBatchParamsClassAvailability               LookupBatchParamsClass = "availability"
+	LookupBatchParamsClassFraud                      LookupBatchParamsClass = "fraud"
+	LookupBatchParamsClassInformationContentSecurity LookupBatchParamsClass = "information-content-security"
+	LookupBatchParamsClassInformationGathering       LookupBatchParamsClass = "information-gathering"
+	LookupBatchParamsClassIntrusionAttempts          LookupBatchParamsClass = "intrusion-attempts"
+	LookupBatchParamsClassIntrusions                 LookupBatchParamsClass = "intrusions"
+	LookupBatchParamsClassMaliciousCode              LookupBatchParamsClass = "malicious-code"
+	LookupBatchParamsClassOther                      LookupBatchParamsClass = "other"
+	LookupBatchParamsClassTest                       LookupBatchParamsClass = "test"
+	LookupBatchParamsClassVulnerable                 LookupBatchParamsClass = "vulnerable"
+)
+
+// Defines values for LookupBatchParamsGroup.
+const (
+	Recipient LookupBatchParamsGroup = "recipient"
+)
+
 // Defines values for DeleteReferenceParamsKind.
 const (
 	DeleteReferenceParamsKindAsnCountry    DeleteReferenceParamsKind = "asn-country"
@@ -938,14 +1015,20 @@ const (
 type Answer struct {
 	// Candidates Teams to contact, best first; those of one rank are undecided
 	Candidates []Candidate `json:"candidates"`
+	Error      ProblemItem `json:"error,omitempty,omitzero"`
 
 	// Incomplete A step could not be asked, as the trace says
 	Incomplete bool `json:"incomplete,omitempty,omitzero"`
 
-	// Kind What the query was taken for
+	// Kind What the query was taken for; empty for one of a batch that can't be read
 	//
 	// Examples: ip
 	Kind AnswerKind `json:"kind"`
+
+	// Line In a batch that has lines: the one that the query is on, from 1
+	//
+	// Examples: 1
+	Line int64 `json:"line,omitempty,omitzero"`
 
 	// Query The query as it was asked
 	//
@@ -966,7 +1049,7 @@ type Answer struct {
 	Trace []Step `json:"trace"`
 }
 
-// AnswerKind What the query was taken for
+// AnswerKind What the query was taken for; empty for one of a batch that can't be read
 //
 // Examples: ip
 type AnswerKind string
@@ -1023,8 +1106,12 @@ type AnswerContactUses string
 
 // Answers defines model for Answers.
 type Answers struct {
-	// Answers One for each query, in the order of the queries
+	// Answers One for each query, in the order of the queries; none where they are grouped
 	Answers []Answer `json:"answers"`
+
+	// Groups With group=recipient: one for each recipient
+	Groups  []BatchGroup `json:"groups,omitempty,omitzero"`
+	Summary BatchSummary `json:"summary"`
 }
 
 // AuditEntry defines model for AuditEntry.
@@ -1070,6 +1157,127 @@ type AuditPage struct {
 	//
 	// Examples: 790
 	Next int64 `json:"next,omitempty,omitzero"`
+}
+
+// BatchGroup defines model for BatchGroup.
+type BatchGroup struct {
+	// Count How many indicators are in this group, or in this part of it
+	//
+	// Examples: 2
+	Count int64 `json:"count"`
+
+	// Group Number of the group, in the order in which the groups appeared
+	//
+	// Examples: 1
+	Group int64 `json:"group"`
+
+	// Indicators As they were asked, in their order; one that was asked twice is there twice
+	//
+	// Examples: ["192.0.2.17","192.0.2.18"]
+	Indicators []string `json:"indicators"`
+
+	// Part Only where a group comes in several parts, because the batch is too large to be held at once: the number of the part
+	//
+	// Examples: 1
+	Part int64 `json:"part,omitempty,omitzero"`
+
+	// Problems What could not be read
+	Problems []BatchProblem `json:"problems,omitempty,omitzero"`
+
+	// Recipients Whom to tell
+	Recipients []BatchRecipient `json:"recipients"`
+
+	// Status match: one recipient; ambiguous: several, and nothing that decides between them; none: nobody is known; unavailable: what could not be read
+	//
+	// Examples: match
+	Status BatchGroupStatus `json:"status"`
+}
+
+// BatchGroupStatus match: one recipient; ambiguous: several, and nothing that decides between them; none: nobody is known; unavailable: what could not be read
+//
+// Examples: match
+type BatchGroupStatus string
+
+// BatchProblem defines model for BatchProblem.
+type BatchProblem struct {
+	Error ProblemItem `json:"error"`
+
+	// Line Line of the input, from 1; in JSON the number of the query
+	//
+	// Examples: 3
+	Line int64 `json:"line"`
+
+	// Query What stands there, shortened
+	//
+	// Examples: 192.0.2.256
+	Query string `json:"query"`
+}
+
+// BatchRecipient defines model for BatchRecipient.
+type BatchRecipient struct {
+	// Contact The contact for the asked use; null where none can be shown
+	Contact AnswerContact `json:"contact"`
+
+	// Evidence What was proven about the contact; null without a contact
+	Evidence Evidence `json:"evidence"`
+	Team     TeamRef  `json:"team"`
+
+	// Withheld A better contact exists that the viewer may not see
+	Withheld bool `json:"withheld,omitempty,omitzero"`
+}
+
+// BatchSummary defines model for BatchSummary.
+type BatchSummary struct {
+	// Ambiguous Several teams, and nothing that decides between them
+	//
+	// Examples: 0
+	Ambiguous int64 `json:"ambiguous"`
+
+	// Count Indicators answered, those that could not be read among them
+	//
+	// Examples: 2
+	Count int64 `json:"count"`
+
+	// End The answer is complete; false: it was interrupted, and error says why
+	//
+	// Examples: true
+	End   bool        `json:"end"`
+	Error ProblemItem `json:"error,omitempty,omitzero"`
+
+	// Exact Names that are not known were not answered with those that look like them, as is done for up to ten queries
+	//
+	// Examples: true
+	Exact bool `json:"exact,omitempty,omitzero"`
+
+	// Groups How many groups there are
+	//
+	// Examples: 1
+	Groups int64 `json:"groups,omitempty,omitzero"`
+
+	// Incomplete Answers of which a step could not be asked
+	//
+	// Examples: 1
+	Incomplete int64 `json:"incomplete,omitempty,omitzero"`
+
+	// Match How many of each status
+	//
+	// Examples: 2
+	Match int64 `json:"match"`
+
+	// None Nobody is known
+	//
+	// Examples: 0
+	None int64 `json:"none"`
+
+	// Seq The change that the directory had reached for all of the batch
+	//
+	// Examples: 812
+	Seq int64 `json:"seq"`
+
+	// Unavailable Could not be read
+	//
+	// Examples: 0
+	Unavailable int64 `json:"unavailable"`
 }
 
 // Candidate defines model for Candidate.
@@ -1718,6 +1926,198 @@ type KeyPatch struct {
 
 // KeyPatchVisibility defines model for KeyPatch.Visibility.
 type KeyPatchVisibility string
+
+// Match defines model for Match.
+type Match struct {
+	Decision MatchDecision `json:"decision,omitempty,omitzero"`
+
+	// Exactness How alike they are at best: the same UUID or key, the same address, number or name, or less
+	//
+	// Examples: contact
+	Exactness MatchExactness `json:"exactness"`
+	Keep      MatchTeam      `json:"keep"`
+	Other     MatchTeam      `json:"other"`
+
+	// Reasons What speaks for it and what against it
+	Reasons []MatchReason `json:"reasons"`
+
+	// Score How likely it is that the two are one
+	//
+	// Examples: 0.88
+	Score float64 `json:"score"`
+}
+
+// MatchExactness How alike they are at best: the same UUID or key, the same address, number or name, or less
+//
+// Examples: contact
+type MatchExactness string
+
+// MatchConflict defines model for MatchConflict.
+type MatchConflict struct {
+	// Field Name of the field
+	//
+	// Examples: host
+	Field string `json:"field"`
+
+	// Hidden What the other one had entered; it is kept below
+	//
+	// Examples: Example College
+	Hidden string `json:"hidden"`
+
+	// Shown What the team that stays entered, and what is shown
+	//
+	// Examples: Example University
+	Shown string `json:"shown"`
+}
+
+// MatchDecided defines model for MatchDecided.
+type MatchDecided struct {
+	// Conflicts What people had entered in both, each in its own way
+	Conflicts []MatchConflict `json:"conflicts,omitempty,omitzero"`
+	Team      Team            `json:"team"`
+
+	// Verdict The verdict
+	//
+	// Examples: same
+	Verdict MatchDecidedVerdict `json:"verdict"`
+}
+
+// MatchDecidedVerdict The verdict
+//
+// Examples: same
+type MatchDecidedVerdict string
+
+// MatchDecision defines model for MatchDecision.
+type MatchDecision struct {
+	// At When
+	At time.Time `json:"at"`
+
+	// By Who decided
+	//
+	// Examples: token:rct_4f2a9c1b
+	By string `json:"by"`
+
+	// Facts What the two had in common then
+	//
+	// Examples: ["domain example.org"]
+	Facts []string `json:"facts"`
+
+	// Reason Why, in words
+	//
+	// Examples: two teams of one host
+	Reason string `json:"reason,omitempty,omitzero"`
+}
+
+// MatchPage defines model for MatchPage.
+type MatchPage struct {
+	// Matches The likeliest first
+	Matches []Match `json:"matches"`
+
+	// Next What to send as after for the next page; absent on the last
+	//
+	// Examples: 88.5694da62-6314-4565-9c4d-1298538826be.6694da62-6314-4565-9c4d-1298538826be
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Seq Number of the last change that was taken into account
+	//
+	// Examples: 812
+	Seq int64 `json:"seq"`
+
+	// Total How many there are on all pages
+	//
+	// Examples: 1
+	Total int64 `json:"total"`
+}
+
+// MatchReason defines model for MatchReason.
+type MatchReason struct {
+	// Kind What the two have in common, or, from country on, in what they differ
+	//
+	// Examples: mailbox
+	Kind MatchReasonKind `json:"kind"`
+
+	// Value The thing itself
+	//
+	// Examples: csirt@example.org
+	Value string `json:"value,omitempty,omitzero"`
+
+	// Weight How much it counts; below 0 it speaks against
+	//
+	// Examples: 0.75
+	Weight float64 `json:"weight"`
+}
+
+// MatchReasonKind What the two have in common, or, from country on, in what they differ
+//
+// Examples: mailbox
+type MatchReasonKind string
+
+// MatchSide defines model for MatchSide.
+type MatchSide struct {
+	// Revision The revision that was looked at; if the team has moved on, nothing is written
+	//
+	// Examples: 7
+	Revision int64 `json:"revision"`
+
+	// Team Handle or id of the team
+	//
+	// Examples: example-csirt
+	Team string `json:"team"`
+}
+
+// MatchTeam defines model for MatchTeam.
+type MatchTeam struct {
+	// Country ISO 3166-1 alpha-2 code
+	//
+	// Examples: AT
+	Country string `json:"country,omitempty,omitzero"`
+
+	// Handle Unique short name
+	//
+	// Examples: example-csirt
+	Handle string `json:"handle"`
+
+	// Id Id of the team
+	//
+	// Examples: 5694da62-6314-4565-9c4d-1298538826be
+	Id openapi_types.UUID `json:"id"`
+
+	// Name Name to show
+	//
+	// Examples: EXAMPLE-CSIRT
+	Name string `json:"name"`
+
+	// Revision The revision that was compared, for a verdict
+	//
+	// Examples: 7
+	Revision int64 `json:"revision"`
+
+	// Sources Who says something about the team; team is what people entered here
+	//
+	// Examples: ["first"]
+	Sources []string `json:"sources"`
+}
+
+// MatchVerdict defines model for MatchVerdict.
+type MatchVerdict struct {
+	Keep  MatchSide `json:"keep"`
+	Other MatchSide `json:"other"`
+
+	// Reason Why, in words, for those who come after
+	//
+	// Examples: both are the team of Example University
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Verdict same: other becomes part of keep; different: they are proposed no more; open: what was decided no longer holds
+	//
+	// Examples: same
+	Verdict MatchVerdictVerdict `json:"verdict"`
+}
+
+// MatchVerdictVerdict same: other becomes part of keep; different: they are proposed no more; open: what was decided no longer holds
+//
+// Examples: same
+type MatchVerdictVerdict string
 
 // Maturity defines model for Maturity.
 type Maturity struct {
@@ -3062,6 +3462,12 @@ type TokenList struct {
 	Tokens []Token `json:"tokens"`
 }
 
+// UnmergedTeams defines model for UnmergedTeams.
+type UnmergedTeams struct {
+	From Team `json:"from"`
+	Team Team `json:"team"`
+}
+
 // UserID defines model for UserID.
 type UserID struct {
 	// Email Address part
@@ -3217,6 +3623,54 @@ type LookupParamsUse string
 
 // LookupParamsClass defines parameters for Lookup.
 type LookupParamsClass string
+
+// LookupBatchTextBody defines parameters for LookupBatch.
+type LookupBatchTextBody = string
+
+// LookupBatchParams defines parameters for LookupBatch.
+type LookupBatchParams struct {
+	// Use What the contacts are for; absent is abuse, then general
+	Use LookupBatchParamsUse `form:"use,omitempty" json:"use,omitempty,omitzero"`
+
+	// Class RSIT incident class
+	Class LookupBatchParamsClass `form:"class,omitempty" json:"class,omitempty,omitzero"`
+
+	// Group recipient: one record for each recipient, with all indicators to tell it about, instead of one for each indicator
+	Group LookupBatchParamsGroup `form:"group,omitempty" json:"group,omitempty,omitzero"`
+
+	// Column CSV: the column of the indicators; NDJSON: the member of the objects. Absent is the first usual name, such as query, ip, domain, url, email or asn
+	Column string `form:"column,omitempty" json:"column,omitempty,omitzero"`
+
+	// Extract text/plain: the body is free text, such as a log, and everything in it that can be looked up is
+	Extract bool `form:"extract,omitempty" json:"extract,omitempty,omitzero"`
+}
+
+// LookupBatchParamsUse defines parameters for LookupBatch.
+type LookupBatchParamsUse string
+
+// LookupBatchParamsClass defines parameters for LookupBatch.
+type LookupBatchParamsClass string
+
+// LookupBatchParamsGroup defines parameters for LookupBatch.
+type LookupBatchParamsGroup string
+
+// ListMatchesParams defines parameters for ListMatches.
+type ListMatchesParams struct {
+	// Team Only matches of the team with this handle or id
+	Team string `form:"team,omitempty" json:"team,omitempty,omitzero"`
+
+	// Source Only where this source knows one of the two; team is what people entered
+	Source string `form:"source,omitempty" json:"source,omitempty,omitzero"`
+
+	// MinScore Only matches at least as likely
+	MinScore float64 `form:"min_score,omitempty" json:"min_score,omitempty,omitzero"`
+
+	// After The next of the page before
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Matches on a page
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
 
 // DeleteReferenceParamsKind defines parameters for DeleteReference.
 type DeleteReferenceParamsKind string
@@ -3479,8 +3933,20 @@ type GetTeamDescriptionParams struct {
 	Obfuscate bool `form:"obfuscate,omitempty" json:"obfuscate,omitempty,omitzero"`
 }
 
+// UnmergeTeamParams defines parameters for UnmergeTeam.
+type UnmergeTeamParams struct {
+	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
+	IfMatch string `json:"If-Match,omitempty,omitzero"`
+}
+
 // LookupBatchJSONRequestBody defines body for LookupBatch for application/json ContentType.
 type LookupBatchJSONRequestBody = Queries
+
+// LookupBatchTextRequestBody defines body for LookupBatch for text/plain ContentType.
+type LookupBatchTextRequestBody = LookupBatchTextBody
+
+// DecideMatchJSONRequestBody defines body for DecideMatch for application/json ContentType.
+type DecideMatchJSONRequestBody = MatchVerdict
 
 // PutReferenceTextRequestBody defines body for PutReference for text/plain ContentType.
 type PutReferenceTextRequestBody = PutReferenceTextBody
@@ -3698,21 +4164,55 @@ type ClientInterface interface {
 
 	// LookupBatchWithBody Find whom to contact about many things
 	//
-	// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-	LookupBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	LookupBatchWithBody(ctx context.Context, params *LookupBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LookupBatch Find whom to contact about many things
 	//
-	// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-	LookupBatch(ctx context.Context, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	LookupBatch(ctx context.Context, params *LookupBatchParams, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LookupBatchWithTextBody Find whom to contact about many things
+	//
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
+	//
+	// Takes a body of the `text/plain` content type.
+	//
+	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
+	LookupBatchWithTextBody(ctx context.Context, params *LookupBatchParams, body LookupBatchTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListMatches List teams that may be one
+	//
+	// Compared as they are now: matches are not stored. Pairs that were decided to be different are left out until they have something new in common. For operators; a secretariat gets matches of members of its forum, for which nothing counts that it may not see.
+	//
+	// Corresponds with GET /v1/matches (the `ListMatches` operationId).
+	ListMatches(ctx context.Context, params *ListMatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideMatchWithBody Decide about two teams
+	//
+	// Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/matches/decide (the `DecideMatch` operationId).
+	DecideMatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideMatch Decide about two teams
+	//
+	// Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/matches/decide (the `DecideMatch` operationId).
+	DecideMatch(ctx context.Context, body DecideMatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Me Show who is asking
 	//
@@ -4342,6 +4842,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/teams/{id}/rfc2350 (the `GetTeamDescription` operationId).
 	GetTeamDescription(ctx context.Context, id string, params *GetTeamDescriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UnmergeTeam Undo a merge
+	//
+	// The team of the path, which became part of another, is on its own again as it was before; If-Match is about the team that it is part of. What was edited since stays with that team; what sources imported since goes back with their layers. The two are decided to be different. A merge that can't be undone is a 409 that says why. For operators.
+	//
+	// Corresponds with POST /v1/teams/{id}/unmerge (the `UnmergeTeam` operationId).
+	UnmergeTeam(ctx context.Context, id string, params *UnmergeTeamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTokens List tokens
 	//
 	// Without their secrets. For operators.
@@ -4527,13 +5034,13 @@ func (c *Client) Lookup(ctx context.Context, params *LookupParams, reqEditors ..
 
 // LookupBatchWithBody Find whom to contact about many things
 //
-// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-func (c *Client) LookupBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLookupBatchRequestWithBody(c.Server, contentType, body)
+func (c *Client) LookupBatchWithBody(ctx context.Context, params *LookupBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLookupBatchRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4546,13 +5053,87 @@ func (c *Client) LookupBatchWithBody(ctx context.Context, contentType string, bo
 
 // LookupBatch Find whom to contact about many things
 //
-// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-func (c *Client) LookupBatch(ctx context.Context, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLookupBatchRequest(c.Server, body)
+func (c *Client) LookupBatch(ctx context.Context, params *LookupBatchParams, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLookupBatchRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LookupBatchWithTextBody Find whom to contact about many things
+//
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
+//
+// Takes a body of the `text/plain` content type.
+//
+// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
+func (c *Client) LookupBatchWithTextBody(ctx context.Context, params *LookupBatchParams, body LookupBatchTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLookupBatchRequestWithTextBody(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListMatches List teams that may be one
+//
+// Compared as they are now: matches are not stored. Pairs that were decided to be different are left out until they have something new in common. For operators; a secretariat gets matches of members of its forum, for which nothing counts that it may not see.
+//
+// Corresponds with GET /v1/matches (the `ListMatches` operationId).
+func (c *Client) ListMatches(ctx context.Context, params *ListMatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListMatchesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideMatchWithBody Decide about two teams
+//
+// Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/matches/decide (the `DecideMatch` operationId).
+func (c *Client) DecideMatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideMatchRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideMatch Decide about two teams
+//
+// Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/matches/decide (the `DecideMatch` operationId).
+func (c *Client) DecideMatch(ctx context.Context, body DecideMatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideMatchRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5951,6 +6532,23 @@ func (c *Client) GetTeamDescription(ctx context.Context, id string, params *GetT
 	return c.Client.Do(req)
 }
 
+// UnmergeTeam Undo a merge
+//
+// The team of the path, which became part of another, is on its own again as it was before; If-Match is about the team that it is part of. What was edited since stays with that team; what sources imported since goes back with their layers. The two are decided to be different. A merge that can't be undone is a 409 that says why. For operators.
+//
+// Corresponds with POST /v1/teams/{id}/unmerge (the `UnmergeTeam` operationId).
+func (c *Client) UnmergeTeam(ctx context.Context, id string, params *UnmergeTeamParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUnmergeTeamRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListTokens List tokens
 //
 // Without their secrets. For operators.
@@ -6508,18 +7106,29 @@ func NewLookupRequest(server string, params *LookupParams) (*http.Request, error
 }
 
 // NewLookupBatchRequest calls the generic LookupBatch builder with application/json body
-func NewLookupBatchRequest(server string, body LookupBatchJSONRequestBody) (*http.Request, error) {
+func NewLookupBatchRequest(server string, params *LookupBatchParams, body LookupBatchJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewLookupBatchRequestWithBody(server, "application/json", bodyReader)
+	return NewLookupBatchRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewLookupBatchRequestWithTextBody calls the generic LookupBatch builder with text/plain body
+func NewLookupBatchRequestWithTextBody(server string, params *LookupBatchParams, body LookupBatchTextRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	if stringer, ok := interface{}(body).(fmt.Stringer); ok {
+		bodyReader = strings.NewReader(stringer.String())
+	} else {
+		bodyReader = strings.NewReader(fmt.Sprint(body))
+	}
+	return NewLookupBatchRequestWithBody(server, params, "text/plain", bodyReader)
 }
 
 // NewLookupBatchRequestWithBody constructs an http.Request for the LookupBatch method, with any body, and a specified content type
-func NewLookupBatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewLookupBatchRequestWithBody(server string, params *LookupBatchParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -6528,6 +7137,183 @@ func NewLookupBatchRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	operationPath := fmt.Sprintf("/v1/lookup")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "use", params.Use, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "class", params.Class, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "group", params.Group, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "column", params.Column, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "extract", params.Extract, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListMatchesRequest constructs an http.Request for the ListMatches method
+func NewListMatchesRequest(server string, params *ListMatchesParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/matches")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "team", params.Team, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "source", params.Source, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "min_score", params.MinScore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDecideMatchRequest calls the generic DecideMatch builder with application/json body
+func NewDecideMatchRequest(server string, body DecideMatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideMatchRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewDecideMatchRequestWithBody constructs an http.Request for the DecideMatch method, with any body, and a specified content type
+func NewDecideMatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/matches/decide")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -9270,6 +10056,53 @@ func NewGetTeamDescriptionRequest(server string, id string, params *GetTeamDescr
 	return req, nil
 }
 
+// NewUnmergeTeamRequest constructs an http.Request for the UnmergeTeam method
+func NewUnmergeTeamRequest(server string, id string, params *UnmergeTeamParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/unmerge", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewListTokensRequest constructs an http.Request for the ListTokens method
 func NewListTokensRequest(server string) (*http.Request, error) {
 	var err error
@@ -9550,21 +10383,57 @@ type ClientWithResponsesInterface interface {
 
 	// LookupBatchWithBodyWithResponse Find whom to contact about many things
 	//
-	// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-	LookupBatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
+	LookupBatchWithBodyWithResponse(ctx context.Context, params *LookupBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
 
 	// LookupBatchWithResponse Find whom to contact about many things
 	//
-	// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-	LookupBatchWithResponse(ctx context.Context, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
+	LookupBatchWithResponse(ctx context.Context, params *LookupBatchParams, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
+
+	// LookupBatchWithTextBodyWithResponse Find whom to contact about many things
+	//
+	// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
+	//
+	// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
+	LookupBatchWithTextBodyWithResponse(ctx context.Context, params *LookupBatchParams, body LookupBatchTextRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error)
+
+	// ListMatchesWithResponse List teams that may be one
+	//
+	// Compared as they are now: matches are not stored. Pairs that were decided to be different are left out until they have something new in common. For operators; a secretariat gets matches of members of its forum, for which nothing counts that it may not see.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/matches (the `ListMatches` operationId).
+	ListMatchesWithResponse(ctx context.Context, params *ListMatchesParams, reqEditors ...RequestEditorFn) (*ListMatchesResponse, error)
+
+	// DecideMatchWithBodyWithResponse Decide about two teams
+	//
+	// Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/matches/decide (the `DecideMatch` operationId).
+	DecideMatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideMatchResponse, error)
+
+	// DecideMatchWithResponse Decide about two teams
+	//
+	// Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/matches/decide (the `DecideMatch` operationId).
+	DecideMatchWithResponse(ctx context.Context, body DecideMatchJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideMatchResponse, error)
 
 	// MeWithResponse Show who is asking
 	//
@@ -10250,6 +11119,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/teams/{id}/rfc2350 (the `GetTeamDescription` operationId).
 	GetTeamDescriptionWithResponse(ctx context.Context, id string, params *GetTeamDescriptionParams, reqEditors ...RequestEditorFn) (*GetTeamDescriptionResponse, error)
 
+	// UnmergeTeamWithResponse Undo a merge
+	//
+	// The team of the path, which became part of another, is on its own again as it was before; If-Match is about the team that it is part of. What was edited since stays with that team; what sources imported since goes back with their layers. The two are decided to be different. A merge that can't be undone is a 409 that says why. For operators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/unmerge (the `UnmergeTeam` operationId).
+	UnmergeTeamWithResponse(ctx context.Context, id string, params *UnmergeTeamParams, reqEditors ...RequestEditorFn) (*UnmergeTeamResponse, error)
+
 	// ListTokensWithResponse List tokens
 	//
 	// Without their secrets. For operators.
@@ -10706,6 +11584,120 @@ func (r LookupBatchResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r LookupBatchResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListMatchesResponse200Headers the declared response headers of an HTTP 200 response for ListMatches
+type ListMatchesResponse200Headers struct {
+	Link       string
+	XRequestId string
+}
+
+type ListMatchesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MatchPage
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListMatchesResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListMatchesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListMatchesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListMatchesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DecideMatchResponse200Headers the declared response headers of an HTTP 200 response for DecideMatch
+type DecideMatchResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type DecideMatchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *MatchDecided
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DecideMatchResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DecideMatchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DecideMatchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DecideMatchResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13452,6 +14444,65 @@ func (r GetTeamDescriptionResponse) ContentType() string {
 	return ""
 }
 
+// UnmergeTeamResponse200Headers the declared response headers of an HTTP 200 response for UnmergeTeam
+type UnmergeTeamResponse200Headers struct {
+	ETag       string
+	XRequestId string
+}
+
+type UnmergeTeamResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *UnmergedTeams
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationproblemJSON412 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON428 the response for an HTTP 428 `application/problem+json` response
+	ApplicationproblemJSON428 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UnmergeTeamResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r UnmergeTeamResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UnmergeTeamResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UnmergeTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTokensResponse200Headers the declared response headers of an HTTP 200 response for ListTokens
 type ListTokensResponse200Headers struct {
 	XRequestId string
@@ -13821,13 +14872,13 @@ func (c *ClientWithResponses) LookupWithResponse(ctx context.Context, params *Lo
 
 // LookupBatchWithBodyWithResponse Find whom to contact about many things
 //
-// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-func (c *ClientWithResponses) LookupBatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
-	rsp, err := c.LookupBatchWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) LookupBatchWithBodyWithResponse(ctx context.Context, params *LookupBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
+	rsp, err := c.LookupBatchWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -13836,17 +14887,77 @@ func (c *ClientWithResponses) LookupBatchWithBodyWithResponse(ctx context.Contex
 
 // LookupBatchWithResponse Find whom to contact about many things
 //
-// Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
-func (c *ClientWithResponses) LookupBatchWithResponse(ctx context.Context, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
-	rsp, err := c.LookupBatch(ctx, body, reqEditors...)
+func (c *ClientWithResponses) LookupBatchWithResponse(ctx context.Context, params *LookupBatchParams, body LookupBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
+	rsp, err := c.LookupBatch(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
 	return ParseLookupBatchResponse(rsp)
+}
+
+// LookupBatchWithTextBodyWithResponse Find whom to contact about many things
+//
+// Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
+//
+// Takes a body of the `text/plain` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/lookup (the `LookupBatch` operationId).
+func (c *ClientWithResponses) LookupBatchWithTextBodyWithResponse(ctx context.Context, params *LookupBatchParams, body LookupBatchTextRequestBody, reqEditors ...RequestEditorFn) (*LookupBatchResponse, error) {
+	rsp, err := c.LookupBatchWithTextBody(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLookupBatchResponse(rsp)
+}
+
+// ListMatchesWithResponse List teams that may be one
+//
+// Compared as they are now: matches are not stored. Pairs that were decided to be different are left out until they have something new in common. For operators; a secretariat gets matches of members of its forum, for which nothing counts that it may not see.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/matches (the `ListMatches` operationId).
+func (c *ClientWithResponses) ListMatchesWithResponse(ctx context.Context, params *ListMatchesParams, reqEditors ...RequestEditorFn) (*ListMatchesResponse, error) {
+	rsp, err := c.ListMatches(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListMatchesResponse(rsp)
+}
+
+// DecideMatchWithBodyWithResponse Decide about two teams
+//
+// Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/matches/decide (the `DecideMatch` operationId).
+func (c *ClientWithResponses) DecideMatchWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*DecideMatchResponse, error) {
+	rsp, err := c.DecideMatchWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideMatchResponse(rsp)
+}
+
+// DecideMatchWithResponse Decide about two teams
+//
+// Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/matches/decide (the `DecideMatch` operationId).
+func (c *ClientWithResponses) DecideMatchWithResponse(ctx context.Context, body DecideMatchJSONRequestBody, reqEditors ...RequestEditorFn) (*DecideMatchResponse, error) {
+	rsp, err := c.DecideMatch(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDecideMatchResponse(rsp)
 }
 
 // MeWithResponse Show who is asking
@@ -14989,6 +16100,21 @@ func (c *ClientWithResponses) GetTeamDescriptionWithResponse(ctx context.Context
 	return ParseGetTeamDescriptionResponse(rsp)
 }
 
+// UnmergeTeamWithResponse Undo a merge
+//
+// The team of the path, which became part of another, is on its own again as it was before; If-Match is about the team that it is part of. What was edited since stays with that team; what sources imported since goes back with their layers. The two are decided to be different. A merge that can't be undone is a 409 that says why. For operators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/unmerge (the `UnmergeTeam` operationId).
+func (c *ClientWithResponses) UnmergeTeamWithResponse(ctx context.Context, id string, params *UnmergeTeamParams, reqEditors ...RequestEditorFn) (*UnmergeTeamResponse, error) {
+	rsp, err := c.UnmergeTeam(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUnmergeTeamResponse(rsp)
+}
+
 // ListTokensWithResponse List tokens
 //
 // Without their secrets. For operators.
@@ -15654,11 +16780,232 @@ func ParseLookupBatchResponse(rsp *http.Response) (*LookupBatchResponse, error) 
 		}
 		response.ApplicationproblemJSON503 = &dest
 
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
 	}
 
 	switch {
 	case rsp.StatusCode == 200:
 		var headers LookupBatchResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListMatchesResponse parses an HTTP response from a ListMatchesWithResponse call
+func ParseListMatchesResponse(rsp *http.Response) (*ListMatchesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListMatchesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MatchPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListMatchesResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDecideMatchResponse parses an HTTP response from a DecideMatchWithResponse call
+func ParseDecideMatchResponse(rsp *http.Response) (*DecideMatchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DecideMatchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest MatchDecided
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DecideMatchResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -20856,6 +22203,122 @@ func ParseGetTeamDescriptionResponse(rsp *http.Response) (*GetTeamDescriptionRes
 				return nil, err
 			}
 			headers.Vary = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUnmergeTeamResponse parses an HTTP response from a UnmergeTeamWithResponse call
+func ParseUnmergeTeamResponse(rsp *http.Response) (*UnmergeTeamResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UnmergeTeamResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest UnmergedTeams
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 428:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON428 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UnmergeTeamResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string

@@ -29,6 +29,7 @@ type config struct {
 	Policy          directory.Policy
 	ShutdownTimeout time.Duration
 	TLSCert, TLSKey string
+	BatchBody       int64
 
 	file   string             // that was read; "" for none
 	values map[string]setting // by key

@@ -30,6 +30,7 @@ func keys() []key {
 		{name: "policy_lasts", preset: "180d", arg: "TIME", usage: "TIME for which a proof lasts", set: span(time.Hour, func(c *config) *time.Duration { return &c.Policy.Lasts })},
 		{name: "policy_grace", preset: "30d", arg: "TIME", usage: "TIME after which a proof that ran out is overdue", set: span(time.Hour, func(c *config) *time.Duration { return &c.Policy.Grace })},
 		{name: "shutdown_timeout", preset: "10s", arg: "TIME", usage: "TIME that requests under way get to finish on a stop", set: span(time.Millisecond, func(c *config) *time.Duration { return &c.ShutdownTimeout })},
+		{name: "batch_body", preset: "128MiB", arg: "SIZE", usage: "largest SIZE of the body of a batch lookup", set: (*config).setBatchBody},
 	}
 }
 
@@ -115,6 +116,21 @@ func (c *config) setMatchRules(s string) error {
 	rules, err := directory.ParseRules(s)
 	c.MatchRules = rules
 	return err
+}
+
+func (c *config) setBatchBody(s string) error {
+	digits, unit := s, int64(1)
+	for suffix, size := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if rest, ok := strings.CutSuffix(s, suffix); ok {
+			digits, unit = rest, size
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil || n == 0 {
+		return bad(s, "not a size", "a number of bytes, or one with KiB, MiB or GiB, such as 128MiB")
+	}
+	c.BatchBody = int64(n) * unit
+	return nil
 }
 
 // text sets a plain string.

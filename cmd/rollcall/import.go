@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -222,7 +223,7 @@ type counter struct {
 // Read implements io.Reader.
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
-	c.n += int64(n)
+	atomic.AddInt64(&c.n, int64(n)) // a batch is read and watched at the same time
 	return n, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
@@ -190,7 +191,7 @@ func (p *progress) rows(n int) {
 		line += fmt.Sprintf(", %.0f rows/s", float64(n)/s)
 	}
 	if p.in.size > 0 {
-		line += fmt.Sprintf(", %d %%", 100*p.in.count.n/p.in.size)
+		line += fmt.Sprintf(", %d %%", 100*atomic.LoadInt64(&p.in.count.n)/p.in.size)
 	}
 	fmt.Fprintf(p.out, "\r%s\x1b[K", line)
 }

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"iter"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,9 +24,15 @@ below it every fallback, each with what was proven about its contact. Teams of
 one rank are undecided: nothing is chosen for you. On a terminal the answer is
 text, else JSON, one object a line, in exactly the form of the API.
 
-With --batch the queries are read from the standard input, one a line, or from
-the file that --batch=FILE names, or given as arguments; the text then groups
-them by recipient.
+With --batch the queries are read from the standard input, or from the file that
+--batch=FILE names, or given as arguments: up to a million, streamed. They come
+as --input says: json ({"queries":[...]}), ndjson (a string or an object a line),
+csv (the first row names the columns), text (one a line) or log (any text:
+whatever can be looked up in it); auto tells all but a log by the beginning of
+the file, and a log by its name (.log). --group answers with one object for each
+recipient and all that it is to be told about; the text always does. The answers
+in JSON are those of the API's NDJSON; a line that can't be read is told in its
+place.
 
 A database shows everything, as whoever can read the file may. A server shows
 what the token (ROLLCALL_TOKEN, or --token, which others on the machine can see)
@@ -36,17 +40,21 @@ may see.
 
 Exit status: 0 a match; 1 nobody known, or several teams and nothing that
 decides; 2 wrong usage, or a query that can't be read; 3 could not ask. With
-several queries it is the highest of theirs.`
+several queries it is the highest of theirs. An answer that breaks off ends with 3,
+whatever came before.`
 
 const lookupExample = `  rollcall lookup --db teams.db 192.0.2.1
   rollcall lookup --server https://rollcall.example.org --use vulnerability example.org AS64496
   rollcall lookup --db teams.db --json AT | jq '.candidates[].contact.value'
-  cut -d' ' -f1 access.log | sort -u | rollcall lookup --db teams.db --batch`
+  cut -d' ' -f1 access.log | sort -u | rollcall lookup --db teams.db --batch
+  rollcall lookup --db teams.db --batch=access.log --group --json | jq -c '[.recipients[].contact.value, .count]'
+  rollcall lookup --server https://rollcall.example.org --batch=events.csv --column source.ip`
 
 // lookupFlags are the flags of rollcall lookup.
 type lookupFlags struct {
 	server, token, use, class, batch string
-	json, text, trace                bool
+	input, column                    string
+	json, text, trace, group         bool
 }
 
 func lookupCommand(w world) *cobra.Command {
@@ -63,8 +71,11 @@ func lookupCommand(w world) *cobra.Command {
 	flags.StringVar(&f.token, "token", "", "`TOKEN` for the server (ROLLCALL_TOKEN)")
 	flags.StringVar(&f.use, "use", "", "`USE` of the contact: "+strings.Join(directory.Uses, ", ")+" (default: abuse, then general)")
 	flags.StringVar(&f.class, "class", "", "`CLASS` of the incident: "+strings.Join(directory.IncidentClasses, ", "))
-	flags.StringVar(&f.batch, "batch", "", "many queries, one a line, from `FILE` (as --batch=FILE) or the standard input")
+	flags.StringVar(&f.batch, "batch", "", "many queries, from `FILE` (as --batch=FILE) or the standard input")
 	flags.Lookup("batch").NoOptDefVal = "-"
+	flags.StringVar(&f.input, "input", "auto", "`FORM` of the batch: auto, json, ndjson, csv, text or log")
+	flags.StringVar(&f.column, "column", "", "csv, ndjson: `NAME` of the column or member that is looked up (default: the first usual one, such as ip)")
+	flags.BoolVar(&f.group, "group", false, "batch: group the answers by recipient")
 	flags.BoolVar(&f.json, "json", false, "print JSON also on a terminal")
 	flags.BoolVar(&f.text, "text", false, "print text also where the output is not a terminal")
 	flags.BoolVar(&f.trace, "trace", false, "text: show every step that was tried")
@@ -81,11 +92,9 @@ func (c *call) lookup(f *lookupFlags) error {
 	if err := c.checkLookup(f); err != nil {
 		return err
 	}
-	queries, done, err := c.queries(f)
-	if err != nil {
-		return err
+	if f.batch != "" {
+		return c.lookupBatch(f)
 	}
-	defer done()
 	p := &lookupPrinter{call: c, flags: f, text: f.text || !f.json && c.terminal(c.stdout)}
 	ask, done, err := c.asker(f)
 	if err != nil {
@@ -96,7 +105,7 @@ func (c *call) lookup(f *lookupFlags) error {
 	} else {
 		defer done()
 	}
-	if err := p.all(ask, queries); err != nil {
+	if err := p.all(ask, c.args); err != nil {
 		return err
 	}
 	return p.end()
@@ -111,6 +120,9 @@ func (c *call) checkLookup(f *lookupFlags) error {
 	}
 	if err := known("class", f.class, directory.IncidentClasses); err != nil {
 		return usage(c.cmd, "%v", err)
+	}
+	if err := c.checkBatch(f); err != nil {
+		return err
 	}
 	if len(c.args) == 0 && f.batch == "" {
 		return usage(c.cmd, "QUERY: missing; want an address, domain, AS number, country, team or fingerprint, or --batch")
@@ -135,57 +147,13 @@ func known(field, word string, vocabulary []string) error {
 	return fmt.Errorf("%s: %w", field, bad(word, "not a word of this vocabulary", want))
 }
 
-// queries yields what is asked: the arguments, or the lines of a batch.
-func (c *call) queries(f *lookupFlags) (iter.Seq2[string, error], func(), error) {
-	nothing := func() {}
-	if f.batch == "" || f.batch == "-" && len(c.args) > 0 {
-		return func(yield func(string, error) bool) {
-			for _, q := range c.args {
-				if !yield(q, nil) {
-					return
-				}
-			}
-		}, nothing, nil
-	}
-	if len(c.args) > 0 {
-		return nil, nothing, usage(c.cmd, "batch: queries from a file and arguments at once; want one of them")
-	}
-	in, err := c.input(f.batch)
-	if err != nil {
-		return nil, nothing, usage(c.cmd, "batch: %v", err)
-	}
-	return lines(in), func() { in.Close() }, nil //nolint:errcheck // it was only read
-}
-
-// lines yields the lines that are not empty.
-func lines(r io.Reader) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		s := bufio.NewScanner(r)
-		for s.Scan() {
-			if line := strings.TrimSpace(s.Text()); line != "" && !yield(line, nil) {
-				return
-			}
-		}
-		if err := s.Err(); err != nil {
-			yield("", fmt.Errorf("batch: %w", err))
-		}
-	}
-}
-
 // asker opens what the flags name.
 func (c *call) asker(f *lookupFlags) (asker, func(), error) {
 	if f.server != "" {
 		s, err := c.newRemote(f)
 		return s.ask, func() {}, err
 	}
-	// A database that some file or variable names does not win over --server.
-	var x *directory.Index
-	err := c.withStore(func(db *store.DB) error {
-		return db.View(c.ctx, func(r directory.Reader) (err error) {
-			x, err = directory.LoadIndex(r, directory.IndexOptions{LastResort: c.cfg.LastResort, Policy: c.cfg.Policy})
-			return err
-		})
-	}, store.MustExist)
+	x, err := c.loadIndex()
 	ask := directory.Ask{Viewer: c.operator(), Use: f.use, Class: f.class, Now: c.now()}
 	return func(_ context.Context, queries []directory.Query) ([]json.RawMessage, error) {
 		answers := make([]json.RawMessage, len(queries))
@@ -201,31 +169,35 @@ func (c *call) asker(f *lookupFlags) (asker, func(), error) {
 	}, func() {}, err
 }
 
+// loadIndex reads the database. One that some file or variable names does not
+// win over --server.
+func (c *call) loadIndex() (x *directory.Index, err error) {
+	err = c.withStore(func(db *store.DB) error {
+		return db.View(c.ctx, func(r directory.Reader) (err error) {
+			x, err = directory.LoadIndex(r, directory.IndexOptions{LastResort: c.cfg.LastResort, Policy: c.cfg.Policy})
+			return err
+		})
+	}, store.MustExist)
+	return x, err
+}
+
 // lookupPrinter prints answers and keeps the worst exit status.
 type lookupPrinter struct {
 	*call
-	flags  *lookupFlags
-	text   bool
-	worst  int
-	told   bool // that nothing can be asked
-	groups recipients
+	flags *lookupFlags
+	text  bool
+	worst int
+	told  bool // that nothing can be asked
 }
 
 // all asks in chunks.
-func (p *lookupPrinter) all(ask asker, queries iter.Seq2[string, error]) error {
-	chunk := make([]string, 0, lookupChunk)
-	for q, err := range queries {
-		if err != nil {
+func (p *lookupPrinter) all(ask asker, queries []string) error {
+	for chunk := range slices.Chunk(queries, lookupChunk) {
+		if err := p.chunk(ask, chunk); err != nil {
 			return err
 		}
-		if chunk = append(chunk, q); len(chunk) == lookupChunk {
-			if err := p.chunk(ask, chunk); err != nil {
-				return err
-			}
-			chunk = chunk[:0]
-		}
 	}
-	return p.chunk(ask, chunk)
+	return nil
 }
 
 // chunk asks the queries that can be read and prints all in their order.
@@ -297,21 +269,17 @@ func (p *lookupPrinter) answer(raw json.RawMessage) error {
 	if a.Status != string(directory.StatusMatch) {
 		p.worst = max(p.worst, exitFailed)
 	}
-	switch {
-	case !p.text:
+	if !p.text {
 		_, err := p.stdout.Write(append(raw[:len(raw):len(raw)], '\n'))
 		return err
-	case p.flags.batch != "":
-		p.groups.add(&a)
-		return nil
 	}
 	return p.ladder(&a)
 }
 
-// end prints what was held back, and returns the exit status as an error.
+// end returns the exit status as an error.
 func (p *lookupPrinter) end() error {
-	if err := p.groups.print(p.stdout); err != nil || p.worst == exitOK {
-		return err
+	if p.worst == exitOK {
+		return nil
 	}
 	return &exitError{code: p.worst}
 }

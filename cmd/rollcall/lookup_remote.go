@@ -17,6 +17,7 @@ import (
 
 // remote is a server that is asked over HTTP.
 type remote struct {
+	token      string // of a batch, which is sent beside the client
 	base       *url.URL
 	use, class string
 	client     *apiclient.ClientWithResponses
@@ -32,7 +33,7 @@ func (c *call) newRemote(f *lookupFlags) (*remote, error) {
 		return nil, usage(c.cmd, "server: %v", bad(f.server, "not the URL of a server", want))
 	}
 	base, err := url.Parse(f.server)
-	return &remote{base: base, use: f.use, class: f.class, client: known}, err
+	return &remote{base: base, token: c.tokenFor(f), use: f.use, class: f.class, client: known}, err
 }
 
 // ask asks one query by GET and several by POST.
@@ -50,7 +51,7 @@ func (r *remote) ask(ctx context.Context, queries []directory.Query) ([]json.Raw
 	for _, q := range queries {
 		in.Queries = append(in.Queries, q.Text)
 	}
-	answer, err := r.client.LookupBatchWithResponse(ctx, in)
+	answer, err := r.client.LookupBatchWithResponse(ctx, nil, in)
 	if err != nil {
 		return nil, r.unreachable(err)
 	}

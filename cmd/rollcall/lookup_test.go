@@ -65,31 +65,32 @@ func TestColourOnlyOnATerminal(t *testing.T) {
 	}
 }
 
-// TestRecipient groups by the first rank that can be reached, and never joins
-// undecided teams into one.
-func TestRecipient(t *testing.T) {
-	candidate := func(rank int, name, value string) api.Candidate {
-		c := api.Candidate{Team: api.TeamRef{ID: name, Name: name}, Rank: rank}
+// TestGroupText names the recipients of a group, and never joins undecided
+// teams into one.
+func TestGroupText(t *testing.T) {
+	to := func(name, value string) api.BatchRecipient {
+		r := api.BatchRecipient{Team: api.TeamRef{ID: name, Name: name}}
 		if value != "" {
-			c.Contact = &api.AnswerContact{Value: value}
+			r.Contact = &api.AnswerContact{Value: value}
 		}
-		return c
+		return r
 	}
 	tests := []struct {
 		name   string
 		status directory.Status
-		list   []api.Candidate
+		list   []api.BatchRecipient
 		want   string
 	}{
-		{"the first rank", directory.StatusMatch, []api.Candidate{candidate(1, "A", "a@example.org"), candidate(2, "B", "b@example.org")}, "a@example.org (A)"},
-		{"a rank without a contact is passed over", directory.StatusMatch, []api.Candidate{candidate(1, "A", ""), candidate(2, "B", "b@example.org")}, "b@example.org (B)"},
-		{"undecided teams stay apart", directory.StatusAmbiguous, []api.Candidate{candidate(1, "A", "a@example.org"), candidate(1, "B", "b@example.org"), candidate(2, "C", "c@example.org")}, "undecided: a@example.org (A) or b@example.org (B)"},
+		{"one", directory.StatusMatch, []api.BatchRecipient{to("A", "a@example.org")}, "a@example.org (A)"},
+		{"one whose contact is not shown", directory.StatusMatch, []api.BatchRecipient{to("A", "")}, "no contact shown (A)"},
+		{"undecided teams stay apart", directory.StatusAmbiguous, []api.BatchRecipient{to("A", "a@example.org"), to("B", "b@example.org")}, "undecided: a@example.org (A) or b@example.org (B)"},
 		{"nobody", directory.StatusNone, nil, "nobody is known"},
+		{"unread", directory.StatusUnavailable, nil, "could not be read"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := recipient(&api.Answer{Status: string(tt.status), Candidates: tt.list}); got != tt.want {
-				t.Errorf("recipient = %q, want %q", got, tt.want)
+			if got := recipientsText(&api.BatchGroup{Status: string(tt.status), Recipients: tt.list}); got != tt.want {
+				t.Errorf("recipients = %q, want %q", got, tt.want)
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -197,55 +196,4 @@ func plain(s string) string {
 		}
 		return r
 	}, s)
-}
-
-// recipients groups the queries of a batch by whom to tell.
-type recipients struct {
-	order []string
-	by    map[string][]string
-}
-
-func (r *recipients) add(a *api.Answer) {
-	to := recipient(a)
-	if r.by == nil {
-		r.by = map[string][]string{}
-	}
-	if _, ok := r.by[to]; !ok {
-		r.order = append(r.order, to)
-	}
-	r.by[to] = append(r.by[to], a.Query)
-}
-
-// recipient names whom an answer says to tell.
-func recipient(a *api.Answer) string {
-	var names []string
-	rank := 0
-	for _, c := range a.Candidates {
-		if c.Contact == nil || rank != 0 && c.Rank != rank {
-			continue
-		}
-		rank = c.Rank
-		if name := fmt.Sprintf("%s (%s)", c.Contact.Value, c.Team.Name); !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	switch {
-	case len(names) == 0:
-		return "nobody is known"
-	case a.Status == string(directory.StatusAmbiguous):
-		return "undecided: " + strings.Join(names, " or ")
-	}
-	return names[0]
-}
-
-func (r *recipients) print(out io.Writer) error {
-	var b strings.Builder
-	for _, to := range r.order {
-		fmt.Fprintf(&b, "%s: %d\n", plain(to), len(r.by[to]))
-		for _, q := range r.by[to] {
-			fmt.Fprintf(&b, "  %s\n", plain(q))
-		}
-	}
-	_, err := io.WriteString(out, b.String())
-	return err
 }

@@ -11,7 +11,7 @@ import (
 // values are those of [directory.Codes].
 func Codes() []directory.CodeInfo {
 	all := slices.Concat(readCodes, csirtCodes, referenceCodes, rirCodes,
-		wireCodes, rollcallCodes, documentCodes, keyringCodes, teamCodes, csvCodes)
+		wireCodes, rollcallCodes, documentCodes, keyringCodes, teamCodes, csvCodes, indicatorCodes)
 	slices.SortFunc(all, func(a, b directory.CodeInfo) int { return cmp.Compare(a.Code, b.Code) })
 	return all
 }

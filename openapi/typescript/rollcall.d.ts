@@ -159,9 +159,49 @@ export interface paths {
         put?: never;
         /**
          * Find whom to contact about many things
-         * @description Up to 1,000 queries of any kind. Names are matched exactly where there are more than ten queries. All of them are answered, or none: a query that can't be read refuses the request and is named by its pointer.
+         * @description Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. What can't be read is told in its place, and the rest is answered; only up to 1,000 queries in JSON, answered in JSON and not grouped, are answered all or none. An answer that was interrupted lacks its end: the last record of NDJSON and CSV, the last bracket of JSON, and the connection is cut. Names are matched exactly where there are more than ten queries.
          */
         post: operations["lookup-batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/matches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List teams that may be one
+         * @description Compared as they are now: matches are not stored. Pairs that were decided to be different are left out until they have something new in common. For operators; a secretariat gets matches of members of its forum, for which nothing counts that it may not see.
+         */
+        get: operations["list-matches"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/matches/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide about two teams
+         * @description Both teams must be at the revision that the verdict names: of two people who decide at once one wins, and the other gets a 412 or 409. A merge keeps what every source says; see unmerge-team. For operators.
+         */
+        post: operations["decide-match"];
         delete?: never;
         options?: never;
         head?: never;
@@ -732,6 +772,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/teams/{id}/unmerge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undo a merge
+         * @description The team of the path, which became part of another, is on its own again as it was before; If-Match is about the team that it is part of. What was edited since stays with that team; what sources imported since goes back with their layers. The two are decided to be different. A merge that can't be undone is a 409 that says why. For operators.
+         */
+        post: operations["unmerge-team"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -807,14 +867,22 @@ export interface components {
         Answer: {
             /** @description Teams to contact, best first; those of one rank are undecided */
             candidates: components["schemas"]["Candidate"][];
+            /** @description In a batch: why this query can't be read; its status is unavailable */
+            error?: components["schemas"]["ProblemItem"];
             /** @description A step could not be asked, as the trace says */
             incomplete?: boolean;
             /**
-             * @description What the query was taken for
+             * @description What the query was taken for; empty for one of a batch that can't be read
              * @example ip
              * @enum {string}
              */
-            kind: "ip" | "cidr" | "asn" | "domain" | "url" | "email" | "country" | "fingerprint" | "team";
+            kind: "ip" | "cidr" | "asn" | "domain" | "url" | "email" | "country" | "fingerprint" | "team" | "";
+            /**
+             * Format: int64
+             * @description In a batch that has lines: the one that the query is on, from 1
+             * @example 1
+             */
+            line?: number;
             /**
              * @description The query as it was asked
              * @example 192.0.2.17
@@ -871,8 +939,12 @@ export interface components {
             value: string;
         };
         Answers: {
-            /** @description One for each query, in the order of the queries */
+            /** @description One for each query, in the order of the queries; none where they are grouped */
             answers: components["schemas"]["Answer"][];
+            /** @description With group=recipient: one for each recipient */
+            groups?: components["schemas"]["BatchGroup"][];
+            /** @description What it came to, behind the answers */
+            summary: components["schemas"]["BatchSummary"];
         };
         AuditEntry: {
             /**
@@ -920,6 +992,131 @@ export interface components {
              * @example 790
              */
             next?: number;
+        };
+        BatchGroup: {
+            /**
+             * Format: int64
+             * @description How many indicators are in this group, or in this part of it
+             * @example 2
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description Number of the group, in the order in which the groups appeared
+             * @example 1
+             */
+            group: number;
+            /**
+             * @description As they were asked, in their order; one that was asked twice is there twice
+             * @example [
+             *       "192.0.2.17",
+             *       "192.0.2.18"
+             *     ]
+             */
+            indicators: string[];
+            /**
+             * Format: int64
+             * @description Only where a group comes in several parts, because the batch is too large to be held at once: the number of the part
+             * @example 1
+             */
+            part?: number;
+            /** @description What could not be read */
+            problems?: components["schemas"]["BatchProblem"][];
+            /** @description Whom to tell */
+            recipients: components["schemas"]["BatchRecipient"][];
+            /**
+             * @description match: one recipient; ambiguous: several, and nothing that decides between them; none: nobody is known; unavailable: what could not be read
+             * @example match
+             * @enum {string}
+             */
+            status: "match" | "none" | "ambiguous" | "unavailable";
+        };
+        BatchProblem: {
+            /** @description Why it can't be read */
+            error: components["schemas"]["ProblemItem"];
+            /**
+             * Format: int64
+             * @description Line of the input, from 1; in JSON the number of the query
+             * @example 3
+             */
+            line: number;
+            /**
+             * @description What stands there, shortened
+             * @example 192.0.2.256
+             */
+            query: string;
+        };
+        BatchRecipient: {
+            /** @description The contact for the asked use; null where none can be shown */
+            contact: components["schemas"]["AnswerContact"] | null;
+            /** @description What was proven about the contact; null without a contact */
+            evidence: components["schemas"]["Evidence"] | null;
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+            /** @description A better contact exists that the viewer may not see */
+            withheld?: boolean;
+        };
+        BatchSummary: {
+            /**
+             * Format: int64
+             * @description Several teams, and nothing that decides between them
+             * @example 0
+             */
+            ambiguous: number;
+            /**
+             * Format: int64
+             * @description Indicators answered, those that could not be read among them
+             * @example 2
+             */
+            count: number;
+            /**
+             * @description The answer is complete; false: it was interrupted, and error says why
+             * @example true
+             */
+            end: boolean;
+            /** @description Why the answer was interrupted */
+            error?: components["schemas"]["ProblemItem"];
+            /**
+             * @description Names that are not known were not answered with those that look like them, as is done for up to ten queries
+             * @example true
+             */
+            exact?: boolean;
+            /**
+             * Format: int64
+             * @description How many groups there are
+             * @example 1
+             */
+            groups?: number;
+            /**
+             * Format: int64
+             * @description Answers of which a step could not be asked
+             * @example 1
+             */
+            incomplete?: number;
+            /**
+             * Format: int64
+             * @description How many of each status
+             * @example 2
+             */
+            match: number;
+            /**
+             * Format: int64
+             * @description Nobody is known
+             * @example 0
+             */
+            none: number;
+            /**
+             * Format: int64
+             * @description The change that the directory had reached for all of the batch
+             * @example 812
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description Could not be read
+             * @example 0
+             */
+            unavailable: number;
         };
         Candidate: {
             /**
@@ -1481,6 +1678,187 @@ export interface components {
             /** @description TLP 2.0 label; absent is clear */
             visibility?: ("clear" | "green" | "amber" | "amber+strict" | "red") | null;
         };
+        Match: {
+            /** @description What was decided before the two had something new in common */
+            decision?: components["schemas"]["MatchDecision"];
+            /**
+             * @description How alike they are at best: the same UUID or key, the same address, number or name, or less
+             * @example contact
+             * @enum {string}
+             */
+            exactness: "identity" | "contact" | "near";
+            /** @description The one that had better stay: that which people entered, else that which more sources know, else the older */
+            keep: components["schemas"]["MatchTeam"];
+            /** @description The one that would become part of it */
+            other: components["schemas"]["MatchTeam"];
+            /** @description What speaks for it and what against it */
+            reasons: components["schemas"]["MatchReason"][];
+            /**
+             * Format: double
+             * @description How likely it is that the two are one
+             * @example 0.88
+             */
+            score: number;
+        };
+        MatchConflict: {
+            /**
+             * @description Name of the field
+             * @example host
+             */
+            field: string;
+            /**
+             * @description What the other one had entered; it is kept below
+             * @example Example College
+             */
+            hidden: string;
+            /**
+             * @description What the team that stays entered, and what is shown
+             * @example Example University
+             */
+            shown: string;
+        };
+        MatchDecided: {
+            /** @description What people had entered in both, each in its own way */
+            conflicts?: components["schemas"]["MatchConflict"][];
+            /** @description The team that stays, as it is now */
+            team: components["schemas"]["Team"];
+            /**
+             * @description The verdict
+             * @example same
+             * @enum {string}
+             */
+            verdict: "same" | "different" | "open";
+        };
+        MatchDecision: {
+            /**
+             * Format: date-time
+             * @description When
+             */
+            at: string;
+            /**
+             * @description Who decided
+             * @example token:rct_4f2a9c1b
+             */
+            by: string;
+            /**
+             * @description What the two had in common then
+             * @example [
+             *       "domain example.org"
+             *     ]
+             */
+            facts: string[];
+            /**
+             * @description Why, in words
+             * @example two teams of one host
+             */
+            reason?: string;
+        };
+        MatchPage: {
+            /** @description The likeliest first */
+            matches: components["schemas"]["Match"][];
+            /**
+             * @description What to send as after for the next page; absent on the last
+             * @example 88.5694da62-6314-4565-9c4d-1298538826be.6694da62-6314-4565-9c4d-1298538826be
+             */
+            next?: string;
+            /**
+             * Format: int64
+             * @description Number of the last change that was taken into account
+             * @example 812
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description How many there are on all pages
+             * @example 1
+             */
+            total: number;
+        };
+        MatchReason: {
+            /**
+             * @description What the two have in common, or, from country on, in what they differ
+             * @example mailbox
+             * @enum {string}
+             */
+            kind: "uuid" | "key" | "mailbox" | "phone" | "network" | "domain" | "name" | "near-name" | "initials" | "country" | "role" | "own-entries" | "source" | "uuids";
+            /**
+             * @description The thing itself
+             * @example csirt@example.org
+             */
+            value?: string;
+            /**
+             * Format: double
+             * @description How much it counts; below 0 it speaks against
+             * @example 0.75
+             */
+            weight: number;
+        };
+        MatchSide: {
+            /**
+             * Format: int64
+             * @description The revision that was looked at; if the team has moved on, nothing is written
+             * @example 7
+             */
+            revision: number;
+            /**
+             * @description Handle or id of the team
+             * @example example-csirt
+             */
+            team: string;
+        };
+        MatchTeam: {
+            /**
+             * @description ISO 3166-1 alpha-2 code
+             * @example AT
+             */
+            country?: string;
+            /**
+             * @description Unique short name
+             * @example example-csirt
+             */
+            handle: string;
+            /**
+             * Format: uuid
+             * @description Id of the team
+             * @example 5694da62-6314-4565-9c4d-1298538826be
+             */
+            id: string;
+            /**
+             * @description Name to show
+             * @example EXAMPLE-CSIRT
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description The revision that was compared, for a verdict
+             * @example 7
+             */
+            revision: number;
+            /**
+             * @description Who says something about the team; team is what people entered here
+             * @example [
+             *       "first"
+             *     ]
+             */
+            sources: string[];
+        };
+        MatchVerdict: {
+            /** @description The team that stays */
+            keep: components["schemas"]["MatchSide"];
+            /** @description The other one */
+            other: components["schemas"]["MatchSide"];
+            /**
+             * @description Why, in words, for those who come after
+             * @example both are the team of Example University
+             */
+            reason?: string;
+            /**
+             * @description same: other becomes part of keep; different: they are proposed no more; open: what was decided no longer holds
+             * @example same
+             * @enum {string}
+             */
+            verdict: "same" | "different" | "open";
+        };
         Maturity: {
             /**
              * Format: date
@@ -2011,6 +2389,25 @@ export interface components {
              */
             title: string;
         };
+        Raw: {
+            /**
+             * @description The field that it would belong to
+             * @example hours
+             */
+            field: string;
+            /** @description Where it comes from */
+            readonly origin?: components["schemas"]["Origin"];
+            /**
+             * @description What the source says
+             * @example 8 a.m. to 5 p.m.
+             */
+            text: string;
+            /**
+             * @description TLP 2.0 label; absent is clear
+             * @enum {string}
+             */
+            visibility?: "clear" | "green" | "amber" | "amber+strict" | "red";
+        };
         Readiness: {
             /**
              * @description What was checked
@@ -2374,6 +2771,8 @@ export interface components {
             };
             /** @description RFC 2350 text by section and language */
             prose?: components["schemas"]["Section"][];
+            /** @description What sources say in their own words where no field could take it */
+            readonly raw?: components["schemas"]["Raw"][];
             /** @description What on the Internet the team is responsible for */
             resources?: components["schemas"]["Resource"][];
             /**
@@ -2691,6 +3090,12 @@ export interface components {
         TokenList: {
             /** @description Newest first */
             tokens: components["schemas"]["Token"][];
+        };
+        UnmergedTeams: {
+            /** @description The team that it was part of */
+            from: components["schemas"]["Team"];
+            /** @description The team that is on its own again */
+            team: components["schemas"]["Team"];
         };
         UserID: {
             /** @description Address part */
@@ -3223,7 +3628,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description Name of the format: vcard (vCard 4.0, one card for each team, for address books); jscontact (JSContact cards (RFC 9553), an array of one for each team); stix (STIX 2.1 bundle of identities, with TLP 2.0 markings); keyring (OpenPGP keys in ASCII armour, each once); keyring-binary (OpenPGP keys as packets, each once) */
+                /** @description Name of the format: ti (JSON in the shape of the Trusted Introducer's teams.json); first (JSON in the shape of the FIRST API v1); cerebrate (JSON in the shape of Cerebrate's organisations/index, for MISP); csv (a spreadsheet, one row for each team); vcard (vCard 4.0, one card for each team, for address books); jscontact (JSContact cards (RFC 9553), an array of one for each team); stix (STIX 2.1 bundle of identities, with TLP 2.0 markings); keyring (OpenPGP keys in ASCII armour, each once); keyring-binary (OpenPGP keys as packets, each once) */
                 format: string;
             };
             cookie?: never;
@@ -3415,6 +3820,11 @@ export interface operations {
                      *     }
                      */
                     "application/stix+json": unknown;
+                    /**
+                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,withheld
+                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",
+                     */
+                    "text/csv": string;
                     /**
                      * @example BEGIN:VCARD
                      *     VERSION:4.0
@@ -3618,7 +4028,18 @@ export interface operations {
     };
     "lookup-batch": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description What the contacts are for; absent is abuse, then general */
+                use?: "general" | "abuse" | "vulnerability" | "emergency" | "representative";
+                /** @description RSIT incident class */
+                class?: "abusive-content" | "malicious-code" | "information-gathering" | "intrusion-attempts" | "intrusions" | "availability" | "information-content-security" | "fraud" | "vulnerable" | "other" | "test";
+                /** @description recipient: one record for each recipient, with all indicators to tell it about, instead of one for each indicator */
+                group?: "recipient";
+                /** @description CSV: the column of the indicators; NDJSON: the member of the objects. Absent is the first usual name, such as query, ip, domain, url, email or asn */
+                column?: string;
+                /** @description text/plain: the body is free text, such as a log, and everything in it that can be looked up is */
+                extract?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3635,6 +4056,21 @@ export interface operations {
                  *     }
                  */
                 "application/json": components["schemas"]["Queries"];
+                /**
+                 * @example "192.0.2.17"
+                 *     {"ip":"192.0.2.18"}
+                 */
+                "application/x-ndjson": string;
+                /**
+                 * @example ip,seen
+                 *     192.0.2.17,2026-11-21
+                 */
+                "text/csv": string;
+                /**
+                 * @example 192.0.2.17
+                 *     example.org
+                 */
+                "text/plain": string;
             };
         };
         responses: {
@@ -3702,10 +4138,67 @@ export interface operations {
                      *           ],
                      *           "seq": 812
                      *         }
-                     *       ]
+                     *       ],
+                     *       "groups": [
+                     *         {
+                     *           "group": 1,
+                     *           "status": "match",
+                     *           "recipients": [
+                     *             {
+                     *               "team": {
+                     *                 "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *                 "handle": "example-csirt",
+                     *                 "name": "EXAMPLE-CSIRT"
+                     *               },
+                     *               "contact": {
+                     *                 "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *                 "channel": "email",
+                     *                 "value": "csirt@example.org",
+                     *                 "uses": [
+                     *                   "general",
+                     *                   "abuse"
+                     *                 ]
+                     *               },
+                     *               "evidence": {
+                     *                 "level": 2,
+                     *                 "level_name": "answered",
+                     *                 "state": "verified",
+                     *                 "at": "2026-11-21T20:00:00Z",
+                     *                 "method": "phone",
+                     *                 "by": "token:rct_4f2a9c1b",
+                     *                 "valid_until": "2027-05-21T20:00:00Z"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "count": 1,
+                     *           "indicators": [
+                     *             "192.0.2.17"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "summary": {
+                     *         "end": true,
+                     *         "count": 1,
+                     *         "match": 1,
+                     *         "none": 0,
+                     *         "ambiguous": 0,
+                     *         "unavailable": 0,
+                     *         "seq": 812
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["Answers"];
+                    /**
+                     * @example {"query":"192.0.2.17","kind":"ip",…}
+                     *     {"end":true,"count":1,…}
+                     */
+                    "application/x-ndjson": string;
+                    /**
+                     * @example line,status,query,…
+                     *     2,match,192.0.2.17,…
+                     *     1,end,,…
+                     */
+                    "text/csv": string;
                 };
             };
             /** @description Bad Request */
@@ -3746,6 +4239,337 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-matches": {
+        parameters: {
+            query?: {
+                /** @description Only matches of the team with this handle or id */
+                team?: string;
+                /** @description Only where this source knows one of the two; team is what people entered */
+                source?: string;
+                /** @description Only matches at least as likely */
+                min_score?: number;
+                /** @description The next of the page before */
+                after?: string;
+                /** @description Matches on a page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Link?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "matches": [
+                     *         {
+                     *           "keep": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT",
+                     *             "country": "AT",
+                     *             "revision": 7,
+                     *             "sources": [
+                     *               "team",
+                     *               "first"
+                     *             ]
+                     *           },
+                     *           "other": {
+                     *             "id": "6694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-cert",
+                     *             "name": "Example CERT",
+                     *             "country": "AT",
+                     *             "revision": 3,
+                     *             "sources": [
+                     *               "ti"
+                     *             ]
+                     *           },
+                     *           "score": 0.75,
+                     *           "exactness": "contact",
+                     *           "reasons": [
+                     *             {
+                     *               "kind": "mailbox",
+                     *               "value": "csirt@example.org",
+                     *               "weight": 0.75
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "total": 1,
+                     *       "seq": 812
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MatchPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "decide-match": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "verdict": "same",
+                 *       "keep": {
+                 *         "team": "example-csirt",
+                 *         "revision": 7
+                 *       },
+                 *       "other": {
+                 *         "team": "example-cert",
+                 *         "revision": 3
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["MatchVerdict"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "verdict": "same",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT",
+                     *         "revision": 7,
+                     *         "seq": 812,
+                     *         "created": "2025-11-21T20:00:00Z",
+                     *         "updated": "2026-11-21T20:00:00Z",
+                     *         "names": {
+                     *           "short": "EXAMPLE-CSIRT",
+                     *           "full": "Example Computer Security Incident Response Team"
+                     *         },
+                     *         "kinds": [
+                     *           "csirt"
+                     *         ],
+                     *         "host": "Example University",
+                     *         "country": "AT",
+                     *         "zone": "Europe/Vienna",
+                     *         "resources": [
+                     *           {
+                     *             "type": "prefix",
+                     *             "value": "192.0.2.0/24"
+                     *           },
+                     *           {
+                     *             "type": "domain",
+                     *             "value": "example.org"
+                     *           }
+                     *         ],
+                     *         "contacts": [
+                     *           {
+                     *             "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *             "revision": 1,
+                     *             "channel": "email",
+                     *             "value": "csirt@example.org",
+                     *             "uses": [
+                     *               "general",
+                     *               "abuse"
+                     *             ],
+                     *             "evidence": {
+                     *               "level": 2,
+                     *               "level_name": "answered",
+                     *               "state": "verified",
+                     *               "at": "2026-11-21T20:00:00Z",
+                     *               "method": "phone",
+                     *               "by": "token:rct_4f2a9c1b",
+                     *               "valid_until": "2027-05-21T20:00:00Z"
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MatchDecided"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7368,7 +8192,7 @@ export interface operations {
             path: {
                 /** @description Handle or id of the team */
                 id: string;
-                /** @description Name of the format: vcard (vCard 4.0, one card for each team, for address books); jscontact (JSContact cards (RFC 9553), an array of one for each team); stix (STIX 2.1 bundle of identities, with TLP 2.0 markings); keyring (OpenPGP keys in ASCII armour, each once); keyring-binary (OpenPGP keys as packets, each once) */
+                /** @description Name of the format: ti (JSON in the shape of the Trusted Introducer's teams.json); first (JSON in the shape of the FIRST API v1); cerebrate (JSON in the shape of Cerebrate's organisations/index, for MISP); csv (a spreadsheet, one row for each team); vcard (vCard 4.0, one card for each team, for address books); jscontact (JSContact cards (RFC 9553), an array of one for each team); stix (STIX 2.1 bundle of identities, with TLP 2.0 markings); keyring (OpenPGP keys in ASCII armour, each once); keyring-binary (OpenPGP keys as packets, each once) */
                 format: string;
             };
             cookie?: never;
@@ -7561,6 +8385,11 @@ export interface operations {
                      *     }
                      */
                     "application/stix+json": unknown;
+                    /**
+                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,withheld
+                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",
+                     */
+                    "text/csv": string;
                     /**
                      * @example BEGIN:VCARD
                      *     VERSION:4.0
@@ -10391,6 +11220,229 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "unmerge-team": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of the revision that the change is based on, or *; without it the answer is 428 */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT",
+                     *         "revision": 7,
+                     *         "seq": 812,
+                     *         "created": "2025-11-21T20:00:00Z",
+                     *         "updated": "2026-11-21T20:00:00Z",
+                     *         "names": {
+                     *           "short": "EXAMPLE-CSIRT",
+                     *           "full": "Example Computer Security Incident Response Team"
+                     *         },
+                     *         "kinds": [
+                     *           "csirt"
+                     *         ],
+                     *         "host": "Example University",
+                     *         "country": "AT",
+                     *         "zone": "Europe/Vienna",
+                     *         "resources": [
+                     *           {
+                     *             "type": "prefix",
+                     *             "value": "192.0.2.0/24"
+                     *           },
+                     *           {
+                     *             "type": "domain",
+                     *             "value": "example.org"
+                     *           }
+                     *         ],
+                     *         "contacts": [
+                     *           {
+                     *             "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *             "revision": 1,
+                     *             "channel": "email",
+                     *             "value": "csirt@example.org",
+                     *             "uses": [
+                     *               "general",
+                     *               "abuse"
+                     *             ],
+                     *             "evidence": {
+                     *               "level": 2,
+                     *               "level_name": "answered",
+                     *               "state": "verified",
+                     *               "at": "2026-11-21T20:00:00Z",
+                     *               "method": "phone",
+                     *               "by": "token:rct_4f2a9c1b",
+                     *               "valid_until": "2027-05-21T20:00:00Z"
+                     *             }
+                     *           }
+                     *         ]
+                     *       },
+                     *       "from": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT",
+                     *         "revision": 7,
+                     *         "seq": 812,
+                     *         "created": "2025-11-21T20:00:00Z",
+                     *         "updated": "2026-11-21T20:00:00Z",
+                     *         "names": {
+                     *           "short": "EXAMPLE-CSIRT",
+                     *           "full": "Example Computer Security Incident Response Team"
+                     *         },
+                     *         "kinds": [
+                     *           "csirt"
+                     *         ],
+                     *         "host": "Example University",
+                     *         "country": "AT",
+                     *         "zone": "Europe/Vienna",
+                     *         "resources": [
+                     *           {
+                     *             "type": "prefix",
+                     *             "value": "192.0.2.0/24"
+                     *           },
+                     *           {
+                     *             "type": "domain",
+                     *             "value": "example.org"
+                     *           }
+                     *         ],
+                     *         "contacts": [
+                     *           {
+                     *             "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *             "revision": 1,
+                     *             "channel": "email",
+                     *             "value": "csirt@example.org",
+                     *             "uses": [
+                     *               "general",
+                     *               "abuse"
+                     *             ],
+                     *             "evidence": {
+                     *               "level": 2,
+                     *               "level_name": "answered",
+                     *               "state": "verified",
+                     *               "at": "2026-11-21T20:00:00Z",
+                     *               "method": "phone",
+                     *               "by": "token:rct_4f2a9c1b",
+                     *               "valid_until": "2027-05-21T20:00:00Z"
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UnmergedTeams"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Required */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -10,6 +10,7 @@ import (
 // entry is a team in the index, with what can be worked out once.
 type entry struct {
 	team     *Team
+	names    []string          // handle and names, folded, each once
 	evidence [][]Evidence      // per contact: what speaks of its present revision
 	orders   [uses][]preferred // per use asked for: all contacts, best first
 	inForce  []dayRange        // per designation
@@ -46,7 +47,7 @@ func useNumber(use Word) int {
 }
 
 func newEntry(t Team) *entry {
-	e := &entry{team: &t}
+	e := &entry{team: &t, names: foldedNames(&t)}
 	n := min(len(t.Contacts), 1<<16-1)
 	e.evidence = make([][]Evidence, n)
 	for i := range n {

@@ -68,7 +68,7 @@ func (e *indexEdit) put(r *Record) {
 	live := r.Deleted.IsZero() && r.MergedInto == ""
 	var next *entry
 	if live {
-		next = newEntry(r.Team())
+		next = newEntry(r.Team(), e.x.options.Policy)
 	}
 	e.swap(old, next)
 	e.orders.put(old, next, e.inPlace)

@@ -37,8 +37,9 @@ func (z zone) tier() tier  { return tier(z >> 3) }
 func (z zone) rank() uint8 { return uint8(z & 7) }
 
 // lexicon is every word of some documents with where it is. It is immutable
-// and holds no pointers but six, however many words there are.
+// and holds no pointers but these, however many words there are.
 type lexicon struct {
+	heads     []uint32  // the first four bytes of each word, by which most searches end
 	text      string    // the words, sorted, one after the other
 	textEnds  []uint32  // of each word
 	postEnds  []uint32  // of each word in posts
@@ -58,15 +59,45 @@ func endBefore(ends []uint32, i int) uint32 {
 
 func (l *lexicon) word(i int) string { return l.text[endBefore(l.textEnds, i):l.textEnds[i]] }
 
-// at returns the place of a word, or that where it would be.
-func (l *lexicon) at(word string) (int, bool) {
-	i := sort.Search(l.size(), func(i int) bool { return l.word(i) >= word })
-	return i, i < l.size() && l.word(i) == word
+// headOf returns the first four bytes of a word as a number that sorts as the
+// words do; what is missing is filled with fill.
+func headOf(word string, fill byte) uint32 {
+	b := [4]byte{fill, fill, fill, fill}
+	copy(b[:], word)
+	return binary.BigEndian.Uint32(b[:])
 }
 
-// behind returns the first place from i on whose word does not begin with prefix.
+// run returns the places of the words whose first bytes lie between two numbers.
+func (l *lexicon) run(low, high uint32) (from, to int) {
+	from, _ = slices.BinarySearch(l.heads, low)
+	if low == high {
+		for to = from; to < len(l.heads) && l.heads[to] == low; to++ {
+		}
+		return from, to
+	}
+	to = from + sort.Search(len(l.heads)-from, func(i int) bool { return l.heads[from+i] > high })
+	return from, to
+}
+
+// at returns the place of a word, or that where it would be.
+func (l *lexicon) at(word string) (int, bool) {
+	head := headOf(word, 0)
+	from, to := l.run(head, head)
+	i := from + sort.Search(to-from, func(i int) bool { return l.word(from+i) >= word })
+	return i, i < to && l.word(i) == word
+}
+
+// behind returns the first place from i on whose word does not begin with
+// prefix; i is that of prefix, or the one after it.
 func (l *lexicon) behind(i int, prefix string) int {
-	return i + sort.Search(l.size()-i, func(n int) bool { return !strings.HasPrefix(l.word(i+n), prefix) })
+	if len(prefix) < 4 {
+		_, to := l.run(headOf(prefix, 0), headOf(prefix, 0xff))
+		return max(i, to)
+	}
+	for i < l.size() && strings.HasPrefix(l.word(i), prefix) {
+		i++
+	}
+	return i
 }
 
 // postings returns those of the words from i to before j.
@@ -113,7 +144,7 @@ type lexiconWriter struct {
 func (w *lexiconWriter) reset() {
 	w.text = w.text[:0]
 	l := &w.l
-	l.textEnds, l.postEnds, l.placeEnds = l.textEnds[:0], l.postEnds[:0], l.placeEnds[:0]
+	l.heads, l.textEnds, l.postEnds, l.placeEnds = l.heads[:0], l.textEnds[:0], l.postEnds[:0], l.placeEnds[:0]
 	l.posts, l.places = l.posts[:0], l.places[:0]
 }
 
@@ -124,6 +155,7 @@ func (w *lexiconWriter) end(word string) {
 		return
 	}
 	w.text = append(w.text, word...)
+	l.heads = append(l.heads, headOf(word, 0))
 	l.textEnds = append(l.textEnds, uint32(len(w.text)))
 	l.postEnds = append(l.postEnds, uint32(len(l.posts)))
 	l.placeEnds = append(l.placeEnds, uint32(len(l.places)))
@@ -138,7 +170,7 @@ func (w *lexiconWriter) add(p posting, places []byte) {
 func (w *lexiconWriter) lexicon() *lexicon {
 	l := &w.l
 	return &lexicon{
-		text: string(w.text), textEnds: exact(l.textEnds), postEnds: exact(l.postEnds), placeEnds: exact(l.placeEnds),
+		heads: exact(l.heads), text: string(w.text), textEnds: exact(l.textEnds), postEnds: exact(l.postEnds), placeEnds: exact(l.placeEnds),
 		posts: exact(l.posts), places: exact(l.places),
 	}
 }

@@ -26,17 +26,19 @@ type searchBlock struct {
 	docs  []searchDoc // by number; those of teams that went are empty
 	names *lexicon
 	text  *lexicon // everything but the names
+
+	nameText []byte // the folded names of all, one after the other
+	nameEnds []uint32
+	moments  []moment // of all contacts
 }
 
 // searchDoc is a team as a document.
 type searchDoc struct {
 	*entry
-	names uint16           // words in its names
+	searchFacts
+	words uint16           // words in its names
 	prose [tlpSteps]uint32 // words in its prose, by the rank of the label
 }
-
-// tlpSteps is how many ranks labels have.
-const tlpSteps = 5
 
 func (x *searchIndex) block(id TeamID) int {
 	return int(maphash.String(x.seed, string(id)) % searchBlocks)
@@ -145,6 +147,7 @@ func (m *blockMaker) next(b *searchBlock, changes []searchChange) *searchBlock {
 	if !slices.ContainsFunc(fresh.docs, func(d searchDoc) bool { return d.entry != nil }) {
 		return nil
 	}
+	fresh.flatten()
 	return &fresh
 }
 
@@ -192,7 +195,7 @@ func (m *blockMaker) add(d *searchDoc, doc uint16) {
 		for w := range strings.SplitSeq(name, " ") {
 			m.names.add(doc, zoneOf(tierName, Clear), place, cutWord([]byte(w)))
 			place++
-			d.names++
+			d.words++
 		}
 		place++ // the end of one name and the beginning of the next are no phrase
 	}

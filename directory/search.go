@@ -1,12 +1,10 @@
 package directory
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"math"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -72,13 +70,22 @@ type SearchCursor struct {
 type found struct {
 	entry  *entry // nil in a cursor
 	handle Handle
+	begin  uint64 // of handle
 	fit    uint8
 	score  float64
 }
 
 // before reports whether a comes before b in a result.
 func (a *found) before(b *found) bool {
-	return cmp.Or(cmp.Compare(a.fit, b.fit), cmp.Compare(b.score, a.score), cmp.Compare(a.handle, b.handle)) < 0
+	switch {
+	case a.fit != b.fit:
+		return a.fit < b.fit
+	case a.score != b.score:
+		return a.score > b.score
+	case a.begin != b.begin:
+		return a.begin < b.begin
+	}
+	return a.handle < b.handle
 }
 
 // String returns the cursor in the form that [ParseSearchCursor] reads.
@@ -98,7 +105,8 @@ func ParseSearchCursor(s string) (SearchCursor, error) {
 	}
 	b, err := base64.RawURLEncoding.DecodeString(s)
 	if err == nil && len(b) > 9 {
-		c := SearchCursor{true, found{fit: b[0], score: math.Float64frombits(binary.BigEndian.Uint64(b[1:9])), handle: Handle(b[9:])}}
+		h := Handle(b[9:])
+		c := SearchCursor{true, found{fit: b[0], score: math.Float64frombits(binary.BigEndian.Uint64(b[1:9])), handle: h, begin: beginOf(h)}}
 		_, err = ParseHandle(string(c.hit.handle))
 		if err == nil && c.hit.fit <= fitNear && c.hit.score > 0 && c.hit.score <= 1 && c.String() == s {
 			return c, nil
@@ -124,6 +132,8 @@ func (x *Index) Search(q SearchQuery, ask SearchAsk) (SearchResult, error) {
 		limit = 20
 	}
 	s := searching{x: x, q: &q, ask: &ask, best: bestHits{limit: min(limit, maxHits), after: ask.After}}
+	s.always, s.ever = ask.Viewer.reach()
+	s.filter = newFilter(&ask.Filter, ask.Now)
 	if len(q.items) > 0 && x.search != nil {
 		for _, b := range x.search.blocks {
 			if b != nil {
@@ -182,6 +192,9 @@ type searching struct {
 	best  bestHits
 	named bool // a hit has all words in its names
 
+	always, ever uint8 // labels that the viewer sees of every team, and of some; see reach
+
+	filter filter
 	b      *searchBlock
 	docs   []docState // of b, by number
 	spots  [2][]uint64
@@ -203,12 +216,12 @@ func (s *searching) block(b *searchBlock) {
 	s.match(b)
 	for n := range s.docs {
 		d := &s.docs[n]
-		if int(d.got) != len(s.q.items) || !s.takes(b.docs[n].entry) {
+		if int(d.got) != len(s.q.items) || !s.takes(n) {
 			continue
 		}
-		fit, score := s.fit(b.docs[n].entry, d)
+		fit, score := s.fit(n)
 		s.named = s.named || int(d.named) == len(s.q.items)
-		s.best.add(found{b.docs[n].entry, b.docs[n].team.Handle, fit, score})
+		s.add(n, fit, score)
 	}
 }
 
@@ -258,18 +271,26 @@ func (s *searching) tally(list []posting, item, shift uint8) {
 	}
 }
 
-// sees reports whether the viewer sees what is in a zone of a document.
+// sees reports whether the viewer sees what is in a zone of a document. Most
+// viewers see the same labels of all teams.
 func (s *searching) sees(doc uint16, z zone) bool {
+	bit := uint8(1) << z.rank()
+	switch {
+	case s.always&bit != 0:
+		return true
+	case s.ever&bit == 0:
+		return false
+	}
 	d := &s.docs[doc]
 	if d.sees == 0 {
 		d.sees = 1
-		for rank, label := range [tlpSteps]TLP{Clear, Green, Amber, AmberStrict, Red} {
+		for rank, label := range labels {
 			if rank > 0 && s.ask.Viewer.Sees(label, s.b.docs[doc].team) {
 				d.sees |= 1 << rank
 			}
 		}
 	}
-	return d.sees>>z.rank()&1 == 1
+	return d.sees&bit != 0
 }
 
 // phrase counts where words follow one another.
@@ -360,7 +381,7 @@ func (s *searching) weigh(n uint16) float64 {
 	}
 	switch best {
 	case tierName:
-		return form * weightName * (0.85 + 0.15*min(1, float64(len(s.q.items))/float64(doc.names)))
+		return form * weightName * (0.85 + 0.15*min(1, float64(len(s.q.items))/float64(doc.words)))
 	case tierHost:
 		return form * weightHost
 	case tierConstituency:
@@ -383,39 +404,59 @@ func saturated(count, length float64) float64 {
 }
 
 // fit decides how well a team that has all items fits.
-func (s *searching) fit(e *entry, d *docState) (uint8, float64) {
-	share := 0.0
+func (s *searching) fit(n int) (uint8, float64) {
+	d := &s.docs[n]
 	if int(d.named) == len(s.q.items) {
-		for _, name := range e.names {
-			if name == s.q.name {
-				return fitExact, 1
-			}
-			if strings.HasPrefix(name, s.q.name) {
-				share = max(share, float64(len(s.q.name))/float64(len(name)))
-			}
+		switch share := s.b.longestShare(n, s.q.name); {
+		case share == 1:
+			return fitExact, 1
+		case share > 0:
+			return fitPrefix, share
 		}
-	}
-	if share > 0 {
-		return fitPrefix, share
 	}
 	return fitWords, d.score / float64(len(s.q.items))
 }
 
+func (s *searching) add(n int, fit uint8, score float64) {
+	doc := &s.b.docs[n]
+	s.best.add(found{doc.entry, doc.handle, doc.begin, fit, score})
+}
+
+// filter is a [Filter] made ready for facts.
+type filter struct {
+	*Filter
+	sectors, kinds uint32
+	state          uint8
+	now            int64
+	plain          bool // it asks for words outside of the vocabularies, which facts do not know
+}
+
+func newFilter(f *Filter, now time.Time) filter {
+	list := func(w Word) []Word {
+		if w == "" {
+			return nil
+		}
+		return []Word{w}
+	}
+	sectors, knownSector := bitsOf(list(f.Sector), Sectors)
+	kinds, knownKind := bitsOf(list(f.Kind), Kinds)
+	state := slices.Index(states[:], f.State)
+	return filter{f, sectors, kinds, uint8(max(state, 0)), nanoseconds(now), !knownSector || !knownKind || state < 0 && f.State != ""}
+}
+
 // takes reports whether a team passes the filter, as [Filter.Takes] does for
 // the team as the viewer sees it.
-func (s *searching) takes(e *entry) bool {
-	f := &s.ask.Filter
-	if !f.takesFacts(e.team) {
+func (s *searching) takes(n int) bool {
+	f, doc := &s.filter, &s.b.docs[n]
+	switch {
+	case f.plain:
+		t := Redact(doc.team, s.ask.Viewer)
+		return f.Takes(&t, s.x.options.Policy, s.ask.Now)
+	case f.Country != "" && doc.country != f.Country, f.sectors&^doc.sectors != 0, f.kinds&^doc.kinds != 0,
+		f.Forum != "" && !doc.team.inForum(f.Forum):
 		return false
-	}
-	if f.State == "" {
+	case f.State == "":
 		return true
 	}
-	for i := range e.evidence {
-		c := &e.team.Contacts[i]
-		if s.ask.Viewer.Sees(c.Visibility, e.team) && Assess(*c, e.evidence[i], s.x.options.Policy, s.ask.Now).State == f.State {
-			return true
-		}
-	}
-	return false
+	return s.b.state(n, f.state, f.now, func(rank uint8) bool { return s.sees(uint16(n), zone(rank)) })
 }

@@ -119,7 +119,7 @@ func realisticSearches(x *directory.Index) []string {
 	}
 	n := 0
 	for t := range x.Teams() {
-		if n++; n%500 != 0 {
+		if n++; n%2000 != 0 {
 			continue
 		}
 		short := t.Names.Short
@@ -136,37 +136,55 @@ func BenchmarkSearch(b *testing.B) {
 	queries := realisticSearches(x)
 	filters := []directory.Filter{{}, {}, {Country: "AT", Kind: "csirt"}, {}, {}, {State: directory.Verified}}
 	viewers := []directory.Principal{directory.Nobody(), {Role: directory.Operator}}
-	took := map[string]time.Duration{}
+	best := map[string]time.Duration{}
 	var all []time.Duration
-	n := 0
-	one := func(text string) time.Duration {
-		n++
+	for n := 0; b.Loop(); n++ {
+		text := queries[n%len(queries)]
 		begun := time.Now()
 		q, err := directory.ParseSearch(text)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := x.Search(q, directory.SearchAsk{Viewer: viewers[n%2], Filter: filters[n%len(filters)], Now: now}); err != nil {
+		ask := directory.SearchAsk{Viewer: viewers[n%2], Filter: filters[(n+n/len(queries))%len(filters)], Now: now}
+		if _, err := x.Search(q, ask); err != nil {
 			b.Fatal(err)
 		}
-		return time.Since(begun)
-	}
-	for b.Loop() {
-		for range 5 {
-			for _, q := range queries {
-				d := one(q)
-				all, took[q] = append(all, d), max(took[q], d)
-			}
+		took := time.Since(begun)
+		all = append(all, took)
+		key := fmt.Sprintf("%q as %q with %+v", text, ask.Viewer.Role, ask.Filter)
+		if best[key] == 0 || took < best[key] {
+			best[key] = took
 		}
 	}
-	slices.Sort(all)
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	b.ReportMetric(ms(all[len(all)/2]), "p50-ms")
-	b.ReportMetric(ms(all[len(all)*99/100]), "p99-ms")
-	b.ReportMetric(ms(all[len(all)-1]), "max-ms")
-	slowest := slices.SortedFunc(mapKeys(took), func(p, q string) int { return int(took[q] - took[p]) })
-	for _, q := range slowest[:8] {
-		b.Logf("at most %v: %q", took[q], q)
+	report(b, "", all)
+	report(b, "best-", slices.Collect(mapValuesOf(best)))
+	slowest := slices.SortedFunc(mapKeys(best), func(p, q string) int { return int(best[q] - best[p]) })
+	for _, q := range slowest[:min(8, len(slowest))] {
+		b.Logf("%v: %s", best[q], q)
+	}
+}
+
+// report tells the median and the 99th percentile. Other work on the machine
+// makes a search slower and never faster: the best of several rounds of each
+// is what the code takes.
+func report(b *testing.B, what string, took []time.Duration) {
+	b.Helper()
+	slices.Sort(took)
+	for _, at := range []struct {
+		name string
+		n    int
+	}{{"p50-ms", len(took) / 2}, {"p99-ms", len(took) * 99 / 100}, {"max-ms", len(took) - 1}} {
+		b.ReportMetric(float64(took[at.n].Microseconds())/1000, what+at.name)
+	}
+}
+
+func mapValuesOf[K comparable, V any](m map[K]V) func(func(V) bool) {
+	return func(yield func(V) bool) {
+		for _, v := range m {
+			if !yield(v) {
+				return
+			}
+		}
 	}
 }
 
@@ -209,9 +227,7 @@ func BenchmarkSearchApply(b *testing.B) {
 		x = x.Apply(int64(len(all)), []directory.Record{r})
 		all = append(all, time.Since(begun))
 	}
-	slices.Sort(all)
-	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
-	b.ReportMetric(float64(all[len(all)-1].Microseconds())/1000, "max-ms")
+	report(b, "", all)
 }
 
 // BenchmarkLookupUnknownName looks up names that no team has.
@@ -230,8 +246,5 @@ func BenchmarkLookupUnknownName(b *testing.B) {
 		x.Lookup(directory.Query{Kind: directory.KindTeam, Name: names[len(all)%len(names)]}, directory.Ask{Now: now}, &a)
 		all = append(all, time.Since(begun))
 	}
-	slices.Sort(all)
-	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "p50-ms")
-	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
-	b.ReportMetric(float64(all[len(all)-1].Microseconds())/1000, "max-ms")
+	report(b, "", all)
 }

@@ -71,7 +71,7 @@ func (m *matcher) name(t *Team, fit uint8) []Match {
 		name, near := foldName(f.text), 0.0
 		switch {
 		case r != nil:
-			near = r.nearness(name)
+			near = r.nearness(name, signatureOf(name), nearFrom)
 		case strings.HasPrefix(name, m.q.name):
 			near = float64(len(m.q.name)) / float64(len(name))
 		}

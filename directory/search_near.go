@@ -23,21 +23,21 @@ func (s *searching) near() {
 			if len(taken) == nearTeams {
 				return
 			}
-			if !taken[h.entry] && s.takes(h.entry) && !s.hit(h.entry) {
+			if n := s.find(h.entry); !taken[h.entry] && int(s.docs[n].got) < len(s.q.items) && s.takes(n) {
 				taken[h.entry] = true
-				s.best.add(found{h.entry, h.team.Handle, fitNear, like.nearness})
+				s.add(n, fitNear, like.nearness)
 			}
 		}
 	}
 }
 
-// hit reports whether a team has all items of the search.
-func (s *searching) hit(e *entry) bool {
-	b := s.x.search.blocks[s.x.search.block(e.team.ID)]
-	if s.b != b {
+// find looks for the search in the block of a team, and returns the number
+// that the team has there.
+func (s *searching) find(e *entry) int {
+	if b := s.x.search.blocks[s.x.search.block(e.team.ID)]; s.b != b {
 		s.match(b)
 	}
-	return int(s.docs[b.number(e)].got) == len(s.q.items)
+	return s.b.number(e)
 }
 
 // likeName is a name that looks like a search.
@@ -56,14 +56,12 @@ func (n *nearNames) like(folded string) []likeName {
 	least := nearFrom
 	n.shards(0, nearLengths, func(s *nearShard) {
 		for i := range s.signs {
-			if !r.possible(s.signs[i], len(s.names[i]), least) {
+			near := r.nearness(s.names[i], s.signs[i], least)
+			if near < least {
 				continue
 			}
-			name := s.names[i]
-			if like := (likeName{name, r.nearness(name)}); like.nearness >= least {
-				list = append(list, like)
-			}
-			if len(list) >= 4*nearNamesKept {
+			list = append(list, likeName{s.names[i], near})
+			if len(list) >= 8*nearNamesKept {
 				list = mostLike(list)
 				least = list[len(list)-1].nearness
 			}
@@ -99,54 +97,46 @@ func newResemblance(name string) *resemblance {
 
 func pairAt(s string, i int) uint16 { return uint16(s[i-1])<<8 | uint16(s[i]) }
 
-// possible reports whether a name of this signature and length can be near
-// enough. It never denies one that is.
-func (r *resemblance) possible(sign signature, length int, least float64) bool {
-	// Of n pairs in both names together, n*(1-least) at most can be in one only,
-	// if the others are to make that share.
-	differ := float64(r.sign.differs(sign))
+// nearness says how like a name of this signature the two names are, from 0 to
+// 1: by the share of pairs of letters that they have in common (Dice's
+// coefficient), which forgives words that are missing or in another order; by
+// edits, for short names; or by how much of the name the other is, where it is
+// part of it. What is below least can be said to be less.
+func (r *resemblance) nearness(name string, sign signature, least float64) float64 {
+	near, differ := 0.0, r.sign.differs(sign)
+	// Of n pairs in both names together n*(1-least) at most can be in one only.
 	const rounding = 1e-9
-	if differ <= (1-least)*float64(len(r.name)+length-2)+rounding {
-		return true
+	if n := float64(len(r.name) + len(name) - 2); float64(differ) <= (1-least)*n+rounding {
+		near = r.dice(name, int(n/2*least-rounding))
 	}
-	return differ <= float64(4*r.edits) && abs(length-len(r.name)) <= r.edits || r.sign.in(sign)
-}
-
-// nearness says how like the two names are, from 0 to 1: by the share of pairs
-// of letters that they have in common (Dice's coefficient), which forgives
-// words that are missing or in another order; by edits, for short names; or by
-// how much of the name the other is, where it is part of it.
-func (r *resemblance) nearness(name string) float64 {
-	near := r.dice(name)
-	if n := r.d.atMost(r.name, name, r.edits); n <= r.edits {
-		near = max(near, 1-float64(n)/float64(max(len(r.name), len(name))))
+	if d := len(r.name) - len(name); differ <= 4*r.edits && d <= r.edits && -d <= r.edits {
+		if n := r.d.atMost(r.name, name, r.edits); n <= r.edits {
+			near = max(near, 1-float64(n)/float64(max(len(r.name), len(name))))
+		}
 	}
-	if len(name) > len(r.name) && strings.Contains(name, r.name) {
+	if len(name) > len(r.name) && r.sign.in(sign) && strings.Contains(name, r.name) {
 		near = max(near, 0.5+0.5*float64(len(r.name))/float64(len(name)))
 	}
 	return near
 }
 
-func (r *resemblance) dice(name string) float64 {
+// dice gives up where the names can't have more than least pairs in common.
+func (r *resemblance) dice(name string, least int) float64 {
 	r.used = r.used[:0]
-	for i := 1; i < len(name); i++ {
+	spare := len(name) - 1 - least // pairs that may be missing
+	for i := 1; i < len(name) && spare >= 0; i++ {
 		if p := pairAt(name, i); r.pairs[p] > 0 {
 			r.pairs[p]--
 			r.used = append(r.used, p)
+		} else {
+			spare--
 		}
 	}
 	for _, p := range r.used {
 		r.pairs[p]++
 	}
-	if len(r.used) == 0 {
+	if len(r.used) == 0 || spare < 0 {
 		return 0
 	}
 	return 2 * float64(len(r.used)) / float64(len(r.name)+len(name)-2)
-}
-
-func abs(n int) int {
-	if n < 0 {
-		return -n
-	}
-	return n
 }

@@ -111,6 +111,7 @@ func newServer(cfg Config) *Server {
 // register lists every operation.
 func (s *Server) register() {
 	s.registerLookup()
+	s.registerSearch()
 	s.registerTeams()
 	s.registerTeamPut()
 	s.registerTeamHistory()

@@ -46,29 +46,61 @@ type likeName struct {
 	nearness float64
 }
 
-// like returns the names most like a folded one, best first.
+// like returns the names most like a folded one, best first. Nearly all are
+// passed by on the strength of their signatures, without a look at them.
 func (n *nearNames) like(folded string) []likeName {
-	if len(folded) < nearShortest {
+	if n == nil || len(folded) < nearShortest {
 		return nil
 	}
 	var list []likeName
 	r := newResemblance(folded)
 	least := nearFrom
-	n.shards(0, nearLengths, func(s *nearShard) {
-		for i := range s.signs {
-			near := r.nearness(s.names[i], s.signs[i], least)
-			if near < least {
-				continue
+	for length, byLength := range n.byLength {
+		if byLength == nil {
+			continue
+		}
+		for i := range byLength {
+			s := &byLength[i]
+			differ, within := r.bounds(length, least)
+			for k := range s.signs {
+				if r.sign.differs(s.signs[k]) > differ && !(within && r.sign.in(s.signs[k])) {
+					continue
+				}
+				if near := r.nearness(s.names[k], s.signs[k], least); near >= least {
+					list = append(list, likeName{s.names[k], near})
+				}
 			}
-			list = append(list, likeName{s.names[i], near})
-			if len(list) >= 8*nearNamesKept {
+			if len(list) >= 4*nearNamesKept {
 				list = mostLike(list)
 				least = list[len(list)-1].nearness
 			}
 		}
-	})
+	}
 	return mostLike(list)
 }
+
+// bounds returns in how many bits the signature of a name of some length can
+// differ, and whether the name could be near for holding the other whole.
+func (r *resemblance) bounds(length int, least float64) (differ int, within bool) {
+	if length == nearLengths-1 { // and all that are longer
+		return 128, true
+	}
+	pairs, own := float64(length-1), float64(len(r.name)-1)
+	differ = -1
+	if 2*min(pairs, own) >= least*(pairs+own)-rounding { // if one had all that the other has
+		differ = int((1-least)*(pairs+own) + rounding)
+	}
+	if d := length - len(r.name); d <= r.edits && -d <= r.edits {
+		differ = max(differ, 4*r.edits)
+	}
+	return differ, length > len(r.name) && containedNearness(len(r.name), length) >= least
+}
+
+// rounding is what floating point may be off.
+const rounding = 1e-9
+
+// containedNearness is how near a name is of which the other is a part.
+func containedNearness(part, whole int) float64 { return 0.5 + 0.5*float64(part)/float64(whole) }
 
 func mostLike(list []likeName) []likeName {
 	slices.SortFunc(list, func(a, b likeName) int {
@@ -105,7 +137,6 @@ func pairAt(s string, i int) uint16 { return uint16(s[i-1])<<8 | uint16(s[i]) }
 func (r *resemblance) nearness(name string, sign signature, least float64) float64 {
 	near, differ := 0.0, r.sign.differs(sign)
 	// Of n pairs in both names together n*(1-least) at most can be in one only.
-	const rounding = 1e-9
 	if n := float64(len(r.name) + len(name) - 2); float64(differ) <= (1-least)*n+rounding {
 		near = r.dice(name, int(n/2*least-rounding))
 	}
@@ -115,7 +146,7 @@ func (r *resemblance) nearness(name string, sign signature, least float64) float
 		}
 	}
 	if len(name) > len(r.name) && r.sign.in(sign) && strings.Contains(name, r.name) {
-		near = max(near, 0.5+0.5*float64(len(r.name))/float64(len(name)))
+		near = max(near, containedNearness(len(r.name), len(name)))
 	}
 	return near
 }

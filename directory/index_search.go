@@ -107,35 +107,14 @@ type blockMaker struct {
 	fields      []searchField
 }
 
-// next returns b after some changes; nil when no team is left. Numbers of
-// teams that went are given out again.
+// next returns b after some changes; nil when no team is left.
 func (m *blockMaker) next(b *searchBlock, changes []searchChange) *searchBlock {
 	var fresh searchBlock
 	if b != nil {
 		fresh.docs = slices.Clone(b.docs)
 	}
-	gone, added := make([]bool, len(fresh.docs)), []int(nil)
-	free := fresh.free()
-	for _, c := range changes {
-		at := -1
-		if c.old != nil {
-			at = fresh.number(c.old)
-			if c.next != nil && slices.Equal(c.old.names, c.next.names) && m.sameText(c.old.team, c.next.team) {
-				fresh.docs[at].entry = c.next // evidence, a contact: nothing that is searched
-				continue
-			}
-			fresh.docs[at], free = searchDoc{}, append(free, at)
-			if at < len(gone) {
-				gone[at] = true
-			}
-		}
-		if c.next != nil {
-			at, free = fresh.place(free, c.next)
-			added = append(added, at)
-		}
-	}
-	slices.Sort(added)
-	for _, n := range slices.Compact(added) {
+	gone, added := m.change(&fresh, changes)
+	for _, n := range added {
 		if fresh.docs[n].entry != nil {
 			m.add(&fresh.docs[n], uint16(n))
 		}
@@ -149,6 +128,34 @@ func (m *blockMaker) next(b *searchBlock, changes []searchChange) *searchBlock {
 	}
 	fresh.flatten()
 	return &fresh
+}
+
+// change puts the teams after the changes into the documents of b. It returns
+// which numbers no longer say what they said, and those of which the words are
+// to be read, in order. Numbers of teams that went are given out again.
+func (m *blockMaker) change(b *searchBlock, changes []searchChange) (gone []bool, added []int) {
+	gone = make([]bool, len(b.docs))
+	free := b.free()
+	for _, c := range changes {
+		at := -1
+		if c.old != nil {
+			at = b.number(c.old)
+			if c.next != nil && slices.Equal(c.old.names, c.next.names) && m.sameText(c.old.team, c.next.team) {
+				b.docs[at].entry = c.next // evidence, a contact: nothing that is searched
+				continue
+			}
+			b.docs[at], free = searchDoc{}, append(free, at)
+			if at < len(gone) {
+				gone[at] = true
+			}
+		}
+		if c.next != nil {
+			at, free = b.place(free, c.next)
+			added = append(added, at)
+		}
+	}
+	slices.Sort(added)
+	return gone, slices.Compact(added)
 }
 
 // free returns the numbers that no team has.

@@ -2,12 +2,14 @@ package directory
 
 import (
 	"cmp"
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 )
 
 const (
-	nearFrom      = 0.5 // how like the search a name must be to be a candidate
+	nearFrom      = 0.6 // how like the search a name must be to be a candidate
 	nearTeams     = 20  // candidates of one search
 	nearNamesKept = 64  // names that are looked at for them: some teams have several, a filter takes others
 	nearShortest  = 3   // bytes below which nothing looks like anything
@@ -61,9 +63,9 @@ func (n *nearNames) like(folded string) []likeName {
 		}
 		for i := range byLength {
 			s := &byLength[i]
-			differ, within := r.bounds(length, least)
+			b := r.bounds(length, least)
 			for k := range s.signs {
-				if r.sign.differs(s.signs[k]) > differ && !(within && r.sign.in(s.signs[k])) {
+				if !b.admit(r.sign, s.signs[k]) {
 					continue
 				}
 				if near := r.nearness(s.names[k], s.signs[k], least); near >= least {
@@ -79,21 +81,32 @@ func (n *nearNames) like(folded string) []likeName {
 	return mostLike(list)
 }
 
-// bounds returns in how many bits the signature of a name of some length can
-// differ, and whether the name could be near for holding the other whole.
-func (r *resemblance) bounds(length int, least float64) (differ int, within bool) {
+// nearBounds is what the signatures of names of one length must keep to, for
+// the names to be near. They never shut out one that is.
+type nearBounds struct {
+	missing, extra int  // bits that only the one asked for has, and only the name
+	differ         int  // or both together, for names that a few edits make of each other
+	within         bool // or the name may hold the other whole
+}
+
+func (r *resemblance) bounds(length int, least float64) nearBounds {
 	if length == nearLengths-1 { // and all that are longer
-		return 128, true
+		return nearBounds{128, 128, 128, true}
 	}
-	pairs, own := float64(length-1), float64(len(r.name)-1)
-	differ = -1
-	if 2*min(pairs, own) >= least*(pairs+own)-rounding { // if one had all that the other has
-		differ = int((1-least)*(pairs+own) + rounding)
-	}
+	b := nearBounds{differ: -1, within: length > len(r.name) && containedNearness(len(r.name), length) >= least}
+	pairs, own := length-1, len(r.name)-1
+	shared := least*float64(pairs+own)/2 - rounding // so many pairs must be in both
+	b.missing, b.extra = int(math.Floor(float64(own)-shared)), int(math.Floor(float64(pairs)-shared))
 	if d := length - len(r.name); d <= r.edits && -d <= r.edits {
-		differ = max(differ, 4*r.edits)
+		b.differ = 4 * r.edits
 	}
-	return differ, length > len(r.name) && containedNearness(len(r.name), length) >= least
+	return b
+}
+
+func (b *nearBounds) admit(asked, name signature) bool {
+	missing := bits.OnesCount64(asked[0]&^name[0]) + bits.OnesCount64(asked[1]&^name[1])
+	extra := bits.OnesCount64(name[0]&^asked[0]) + bits.OnesCount64(name[1]&^asked[1])
+	return missing <= b.missing && extra <= b.extra || missing+extra <= b.differ || b.within && missing == 0
 }
 
 // rounding is what floating point may be off.

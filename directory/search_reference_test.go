@@ -216,7 +216,7 @@ func plainNear(teams []directory.Team, name string, found map[directory.TeamID]b
 		for _, n := range plainTextOf(&teams[i]).names {
 			best = max(best, plainNearness(name, n))
 		}
-		if best >= 0.5 && len(name) >= 3 && !found[teams[i].ID] && takes(&teams[i]) {
+		if best >= 0.6 && len(name) >= 3 && !found[teams[i].ID] && takes(&teams[i]) {
 			hits = append(hits, plainHit{3, string(teams[i].Handle), best})
 		}
 	}

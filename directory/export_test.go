@@ -47,7 +47,7 @@ func NearNames(x *Index, folded string) (list []string) {
 
 // StateAt is the state of a contact as filters know it.
 func StateAt(c *Contact, items []Evidence, policy Policy, now time.Time) State {
-	b := searchBlock{docs: []searchDoc{{facts: facts{}}}, moments: momentsOf(c, items, policy)}
+	b := searchBlock{docs: []searchDoc{{}}, moments: momentsOf(c, items, policy)}
 	b.docs[0].states = uint32(len(b.moments))
 	for i, s := range states {
 		if b.state(0, uint8(i), nanoseconds(now), func(uint8) bool { return true }) {

@@ -1,11 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-csirt/rollcall/api"
+	apiclient "github.com/rollcall-csirt/rollcall/api/client"
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/store"
 )
@@ -175,14 +175,14 @@ func (c *call) searchServer(f *searchFlags) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := url.Values{"q": {strings.Join(c.args, " ")}, "limit": {strconv.Itoa(f.limit)}}
-	for name, value := range map[string]string{"country": f.country, "sector": f.sector, "kind": f.kind, "forum": f.forum, "state": f.state, "after": f.after} {
-		if value != "" {
-			v.Set(name, value)
-		}
+	answer, err := server.client.SearchWithResponse(c.ctx, &apiclient.SearchParams{
+		Q: strings.Join(c.args, " "), Country: f.country, Sector: apiclient.SearchParamsSector(f.sector), Kind: apiclient.SearchParamsKind(f.kind),
+		Forum: f.forum, State: apiclient.SearchParamsState(f.state), Limit: int64(f.limit), After: f.after,
+	})
+	if err != nil {
+		return nil, server.unreachable(err)
 	}
-	body, err := server.do(c.ctx, http.MethodGet, "/v1/search?"+v.Encode(), nil)
-	return json.RawMessage(strings.TrimSpace(string(body))), err
+	return bytes.TrimSpace(answer.Body), server.check(answer.HTTPResponse, answer.Body)
 }
 
 // printHits prints a page for people.

@@ -93,7 +93,10 @@ func (n *nearNames) containing(found []nearName, folded string, edits int) []nea
 	for l := lengthAt(len(folded) + edits + 1); l < nearLengths && len(found) < maxNear; l++ {
 		n.shards(l, l, func(s *nearShard) {
 			for i := range s.signs {
-				if name := s.names[i]; sign.in(s.signs[i]) && len(name) > len(folded)+edits && strings.Contains(name, folded) {
+				if !sign.in(s.signs[i]) { // before anything of the name is read
+					continue
+				}
+				if name := s.names[i]; len(name) > len(folded)+edits && strings.Contains(name, folded) {
 					found = append(found, nearName{name, edits + 1 + len(name) - len(folded)})
 				}
 			}

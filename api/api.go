@@ -119,6 +119,7 @@ func newServer(cfg Config) *Server {
 func (s *Server) register() {
 	s.registerLookup()
 	s.registerLookupBatch()
+	s.registerSearch()
 	s.registerTeams()
 	s.registerTeamPut()
 	s.registerTeamHistory()

@@ -2,8 +2,10 @@ package directory
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"net/netip"
+	"time"
 )
 
 // LookupReference is the bare longest-prefix match, for benchmarks and for
@@ -34,3 +36,27 @@ func LookupOrigin(t *ReferenceTable, a netip.Addr) (ASN, bool) {
 
 // HasDirect reports which of the tables for single addresses t has.
 func HasDirect(t *ReferenceTable) (small, large bool) { return t.small != nil, t.large != nil }
+
+// NearNames is the search for names like a folded one, as "distance name".
+func NearNames(x *Index, folded string) (list []string) {
+	for _, n := range x.lookalikes(folded) {
+		list = append(list, fmt.Sprintf("%03d %s", n.distance, n.name))
+	}
+	return list
+}
+
+// StateAt is the state of a contact as filters know it.
+func StateAt(c *Contact, items []Evidence, policy Policy, now time.Time) State {
+	b := searchBlock{docs: []searchDoc{{}}, moments: momentsOf(c, items, policy)}
+	b.docs[0].states = uint32(len(b.moments))
+	for i, s := range states {
+		if b.state(0, uint8(i), nanoseconds(now), func(uint8) bool { return true }) {
+			return s
+		}
+	}
+	return ""
+}
+
+// Words are the words of a text as they are searched; FoldName folds a name.
+func Words(text string) []string  { return wordsOf(text) }
+func FoldName(text string) string { return foldName(text) }

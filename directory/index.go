@@ -20,6 +20,9 @@ type Index struct {
 	handles shardMap[Handle, TeamID]   // of both
 	names   shardMap[string, []holder] // folded names and handles of live teams
 
+	near   *nearNames   // the folded names again, by what they look like
+	search *searchIndex // their words, and those of all other text; nil while there is none
+
 	prefixes     *bart.Table[[]holder]
 	asns         shardMap[ASN, []holder]
 	domains      shardMap[Domain, []holder]
@@ -64,7 +67,7 @@ type IndexOptions struct {
 func BuildIndex(o IndexOptions, head Head, records iter.Seq[Record], references ...*ReferenceTable) *Index {
 	x := &Index{options: o, epoch: head.Epoch, prefixes: new(bart.Table[[]holder])}
 	e := x.edit()
-	e.inPlace = true
+	e.inPlace, e.near.inPlace = true, true
 	for r := range records {
 		e.put(&r)
 	}

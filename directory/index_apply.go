@@ -23,12 +23,15 @@ type indexEdit struct {
 	orders       *ordersEdit
 	ownCountries bool // countries belongs to this edit
 	ownNations   bool
+	search       searchEdit
+	near         nearEdit
 }
 
 func (x *Index) edit() *indexEdit {
 	return &indexEdit{
 		x: *x, teams: editShards(x.teams), merged: editShards(x.merged), deleted: editShards(x.deleted), handles: editShards(x.handles), names: editShards(x.names),
 		orders: x.orders.edit(), asns: editShards(x.asns), domains: editShards(x.domains), mailboxes: editShards(x.mailboxes), fingerprints: editShards(x.fingerprints),
+		search: editSearch(x.search), near: editNear(x.near),
 	}
 }
 
@@ -38,6 +41,7 @@ func (e *indexEdit) finish(seq int64) *Index {
 	x.teams, x.merged, x.deleted, x.handles, x.names = e.teams.m, e.merged.m, e.deleted.m, e.handles.m, e.names.m
 	x.asns, x.domains, x.mailboxes, x.fingerprints = e.asns.m, e.domains.m, e.mailboxes.m, e.fingerprints.m
 	x.orders = e.orders.done(e.inPlace, &x.teams)
+	x.search, x.near = e.search.finish(), e.near.n
 	x.last = nil
 	if h := x.options.LastResort; h != "" {
 		if id, ok := x.handles.get(h); ok {
@@ -64,7 +68,7 @@ func (e *indexEdit) put(r *Record) {
 	live := r.Deleted.IsZero() && r.MergedInto == ""
 	var next *entry
 	if live {
-		next = newEntry(r.Team())
+		next = newEntry(r.Team(), e.x.options.Policy)
 	}
 	e.swap(old, next)
 	e.orders.put(old, next, e.inPlace)
@@ -111,18 +115,42 @@ func (e *indexEdit) lives(id TeamID) bool {
 	return ok
 }
 
+// nameEdit is the map of names, with which the table of what looks like them goes.
+type nameEdit struct {
+	*shardEdit[string, []holder]
+	near *nearEdit
+}
+
+func (n nameEdit) set(name string, list []holder) {
+	if _, ok := n.get(name); !ok {
+		n.near.add(name)
+	}
+	n.shardEdit.set(name, list)
+}
+
+func (n nameEdit) delete(name string) {
+	n.near.remove(name)
+	n.shardEdit.delete(name)
+}
+
+func (e *indexEdit) swapNames(old, next *entry) {
+	swapKeys(nameEdit{e.names, &e.near}, false, old, next, func(t *Team, yield func(string, uint32)) {
+		team := old
+		if next != nil && next.team == t {
+			team = next
+		}
+		for _, name := range team.names {
+			yield(name, 0)
+		}
+	})
+}
+
 // swap replaces old by next in every list; either may be nil. A key that both
 // have is touched once.
 func (e *indexEdit) swap(old, next *entry) {
 	e.swapResources(old, next)
-	swapKeys(e.names, false, old, next, func(t *Team, yield func(string, uint32)) {
-		yield(foldName(string(t.Handle)), 0)
-		for _, n := range slices.Concat([]string{t.Names.Short, t.Names.Full}, t.Names.Former, t.Names.Other) {
-			if f := foldName(n); f != "" {
-				yield(f, 0)
-			}
-		}
-	})
+	e.swapNames(old, next)
+	e.search.swap(old, next)
 	swapKeys(e.mailboxes, false, old, next, func(t *Team, yield func(string, uint32)) {
 		for i := range t.Contacts {
 			if c := &t.Contacts[i]; c.Channel == "email" {

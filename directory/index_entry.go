@@ -10,8 +10,10 @@ import (
 // entry is a team in the index, with what can be worked out once.
 type entry struct {
 	team     *Team
+	names    []string          // handle and names, folded, each once
 	evidence [][]Evidence      // per contact: what speaks of its present revision
 	orders   [uses][]preferred // per use asked for: all contacts, best first
+	moments  [][]moment        // per contact: its states in the course of time
 	inForce  []dayRange        // per designation
 }
 
@@ -45,12 +47,13 @@ func useNumber(use Word) int {
 	return 0
 }
 
-func newEntry(t Team) *entry {
-	e := &entry{team: &t}
+func newEntry(t Team, policy Policy) *entry {
+	e := &entry{team: &t, names: foldedNames(&t)}
 	n := min(len(t.Contacts), 1<<16-1)
-	e.evidence = make([][]Evidence, n)
+	e.evidence, e.moments = make([][]Evidence, n), make([][]moment, n)
 	for i := range n {
 		e.evidence[i] = evidenceFor(&t.Contacts[i], t.Evidence)
+		e.moments[i] = momentsOf(&t.Contacts[i], e.evidence[i], policy)
 	}
 	for i := range t.Designations {
 		e.inForce = append(e.inForce, daysOf(&t.Designations[i]))

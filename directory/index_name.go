@@ -61,35 +61,33 @@ const maxNear = 10
 
 // nearName is a name that looks like the one asked for.
 type nearName struct {
-	holders  []holder
 	name     string
 	distance int // edits; those that only contain the name come after
 }
 
-// near returns the names closest to a folded one that none equals: those with
-// one edit (two from six characters on), then those that contain it whole. It
-// reads every name of the directory.
-func (x *Index) near(folded string) []nearName {
-	var found []nearName
-	allowed := 1
-	if len(folded) >= 6 {
-		allowed = 2
-	}
+// lookalikes returns the names closest to a folded one that none equals: those with
+// one edit (two from six characters on), then those that contain it whole.
+func (x *Index) lookalikes(folded string) []nearName {
+	allowed := editsFor(folded)
 	var d editDistance
-	for name, list := range x.names.all() {
-		n := d.atMost(folded, name, allowed)
-		if n > allowed {
-			if len(folded) < 3 || !strings.Contains(name, folded) {
-				continue
-			}
-			n = allowed + 1 + len(name) - len(folded)
+	found := x.near.within(folded, allowed, func(name string, found []nearName) []nearName {
+		if n := d.atMost(folded, name, allowed); n <= allowed {
+			found = append(found, nearName{name, n})
 		}
-		found = append(found, nearName{list, name, n})
-		if len(found) >= 64*maxNear { // a short word that half the names contain
-			found = closest(found)
-		}
+		return found
+	})
+	if len(folded) >= 3 && len(found) < maxNear {
+		found = x.near.containing(found, folded, allowed)
 	}
 	return closest(found)
+}
+
+// editsFor is how many slips a name of this length is forgiven.
+func editsFor(folded string) int {
+	if len(folded) >= 6 {
+		return 2
+	}
+	return 1
 }
 
 func closest(found []nearName) []nearName {

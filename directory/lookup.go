@@ -327,7 +327,7 @@ func (c *climb) team(name string) {
 	s := Subject{Text: name}
 	var near []nearName
 	if !c.ask.Exact {
-		near = c.x.near(foldName(name))
+		near = c.x.lookalikes(foldName(name))
 	}
 	if len(near) == 0 {
 		c.trace(Step{Rung: RungTeam, Result: StepNone, Subject: s, Exact: c.ask.Exact})
@@ -336,7 +336,8 @@ func (c *climb) team(name string) {
 	c.trace(Step{Rung: RungTeam, Result: StepNear, Subject: s, Count: len(near)})
 	c.rank++
 	for _, n := range near {
-		for _, h := range n.holders {
+		holders, _ := c.x.names.get(n.name)
+		for _, h := range holders {
 			if len(c.a.Candidates) < maxNear {
 				c.nearCandidate(h, n.name)
 			}

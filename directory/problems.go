@@ -13,7 +13,7 @@ type CodeInfo struct {
 
 // Codes returns every problem code of this package, sorted.
 func Codes() []CodeInfo {
-	all := slices.Concat(valueCodes, queryCodes, recordCodes, keyCodes, doorCodes)
+	all := slices.Concat(valueCodes, queryCodes, searchCodes, recordCodes, keyCodes, doorCodes)
 	slices.SortFunc(all, func(a, b CodeInfo) int { return compare(a.Code, b.Code) })
 	return all
 }

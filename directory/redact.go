@@ -26,6 +26,25 @@ func (p *Principal) Sees(label TLP, t *Team) bool {
 	return false
 }
 
+// reach returns the labels that p sees of every team, and those that it sees
+// of some team: a bit each, by rank. It asks [Principal.Sees] about a team
+// that p has nothing to do with, and about one that is as near to p as any.
+func (p *Principal) reach() (always, ever uint8) {
+	stranger, own := Team{ID: p.Team + "-"}, Team{ID: p.Team}
+	for _, f := range append([]string{p.Forum}, p.Forums...) {
+		own.Memberships = append(own.Memberships, Membership{Forum: f})
+	}
+	for rank, label := range labels {
+		if p.Sees(label, &stranger) {
+			always |= 1 << rank
+		}
+		if p.Sees(label, &own) {
+			ever |= 1 << rank
+		}
+	}
+	return always, ever
+}
+
 // inForum reports whether the team is a present member of forum.
 func (t *Team) inForum(forum string) bool {
 	if forum == "" {

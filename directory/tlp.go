@@ -16,6 +16,11 @@ const (
 	Red         TLP = "red"          // the team and the operator
 )
 
+// tlpSteps is how many ranks labels have; labels has one label of each.
+const tlpSteps = 5
+
+var labels = [tlpSteps]TLP{Clear, Green, Amber, AmberStrict, Red}
+
 // ParseTLP parses a label in any case, with or without "TLP:". The label WHITE
 // of TLP 1.0 is read as CLEAR.
 func ParseTLP(s string) (TLP, error) {

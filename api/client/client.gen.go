@@ -605,6 +605,14 @@ const (
 	ResourcePatchVisibilityRed         ResourcePatchVisibility = "red"
 )
 
+// Defines values for SearchHitExactness.
+const (
+	SearchHitExactnessExact  SearchHitExactness = "exact"
+	SearchHitExactnessNear   SearchHitExactness = "near"
+	SearchHitExactnessPrefix SearchHitExactness = "prefix"
+	SearchHitExactnessWords  SearchHitExactness = "words"
+)
+
 // Defines values for SectionVisibility.
 const (
 	SectionVisibilityAmber       SectionVisibility = "amber"
@@ -946,6 +954,57 @@ const (
 	PutReferenceParamsKindAsnCountry    PutReferenceParamsKind = "asn-country"
 	PutReferenceParamsKindPrefixAsn     PutReferenceParamsKind = "prefix-asn"
 	PutReferenceParamsKindPrefixCountry PutReferenceParamsKind = "prefix-country"
+)
+
+// Defines values for SearchParamsSector.
+const (
+	SearchParamsSectorBanking               SearchParamsSector = "banking"
+	SearchParamsSectorChemical              SearchParamsSector = "chemical"
+	SearchParamsSectorCourier               SearchParamsSector = "courier"
+	SearchParamsSectorDigitalInfrastructure SearchParamsSector = "digital-infrastructure"
+	SearchParamsSectorDigitalProviders      SearchParamsSector = "digital-providers"
+	SearchParamsSectorDrinkingWater         SearchParamsSector = "drinking-water"
+	SearchParamsSectorEnergy                SearchParamsSector = "energy"
+	SearchParamsSectorFinancial             SearchParamsSector = "financial"
+	SearchParamsSectorFood                  SearchParamsSector = "food"
+	SearchParamsSectorHealth                SearchParamsSector = "health"
+	SearchParamsSectorIctServices           SearchParamsSector = "ict-services"
+	SearchParamsSectorManufacturing         SearchParamsSector = "manufacturing"
+	SearchParamsSectorPublicAdministration  SearchParamsSector = "public-administration"
+	SearchParamsSectorResearch              SearchParamsSector = "research"
+	SearchParamsSectorSpace                 SearchParamsSector = "space"
+	SearchParamsSectorTransport             SearchParamsSector = "transport"
+	SearchParamsSectorWasteManagement       SearchParamsSector = "waste-management"
+	SearchParamsSectorWasteWater            SearchParamsSector = "waste-water"
+)
+
+// Defines values for SearchParamsKind.
+const (
+	SearchParamsKindCommercial             SearchParamsKind = "commercial"
+	SearchParamsKindCoordination           SearchParamsKind = "coordination"
+	SearchParamsKindCsirt                  SearchParamsKind = "csirt"
+	SearchParamsKindEnterprise             SearchParamsKind = "enterprise"
+	SearchParamsKindGovernment             SearchParamsKind = "government"
+	SearchParamsKindIsac                   SearchParamsKind = "isac"
+	SearchParamsKindMilitary               SearchParamsKind = "military"
+	SearchParamsKindNational               SearchParamsKind = "national"
+	SearchParamsKindNationalResponsibility SearchParamsKind = "national-responsibility"
+	SearchParamsKindNren                   SearchParamsKind = "nren"
+	SearchParamsKindPirt                   SearchParamsKind = "pirt"
+	SearchParamsKindPsirt                  SearchParamsKind = "psirt"
+	SearchParamsKindPubliclyFunded         SearchParamsKind = "publicly-funded"
+	SearchParamsKindSector                 SearchParamsKind = "sector"
+	SearchParamsKindSoc                    SearchParamsKind = "soc"
+)
+
+// Defines values for SearchParamsState.
+const (
+	SearchParamsStateDisputed   SearchParamsState = "disputed"
+	SearchParamsStateDue        SearchParamsState = "due"
+	SearchParamsStateFailed     SearchParamsState = "failed"
+	SearchParamsStateOverdue    SearchParamsState = "overdue"
+	SearchParamsStateUnverified SearchParamsState = "unverified"
+	SearchParamsStateVerified   SearchParamsState = "verified"
 )
 
 // Defines values for ListTeamsParamsSort.
@@ -2928,6 +2987,80 @@ type RowNote struct {
 	Want string `json:"want,omitempty,omitzero"`
 }
 
+// SearchAnswer defines model for SearchAnswer.
+type SearchAnswer struct {
+	// Hits By exactness, then score, then handle
+	Hits []SearchHit `json:"hits"`
+
+	// Next What to send as after for the next page; absent on the last
+	//
+	// Examples: Aj_wAAAAAAAAZXhhbXBsZS1jc2lydA
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Query The search as it was asked
+	//
+	// Examples: cert bund
+	Query string `json:"query"`
+
+	// Seq The change that the directory had reached
+	//
+	// Examples: 812
+	Seq int64 `json:"seq"`
+
+	// Total Hits on all pages
+	//
+	// Examples: 1
+	Total int64 `json:"total"`
+}
+
+// SearchHit defines model for SearchHit.
+type SearchHit struct {
+	// Country ISO 3166-1 alpha-2 code, or EU or XK
+	//
+	// Examples: AT
+	Country string `json:"country,omitempty,omitzero"`
+
+	// Exactness exact: the search is a name or the handle; prefix: a name begins with it; words: all words are there; near: a name only looks like it, never to be taken without asking
+	//
+	// Examples: words
+	Exactness SearchHitExactness `json:"exactness"`
+
+	// Host Host organisation
+	//
+	// Examples: Example University
+	Host string `json:"host,omitempty,omitzero"`
+
+	// Matches Where it was found, the most telling text first; four at most
+	Matches []SearchMatch `json:"matches"`
+
+	// Score How well the team fits; compares hits of one exactness
+	//
+	// Examples: 0.925
+	Score float64 `json:"score"`
+	Team  TeamRef `json:"team"`
+}
+
+// SearchHitExactness exact: the search is a name or the handle; prefix: a name begins with it; words: all words are there; near: a name only looks like it, never to be taken without asking
+//
+// Examples: words
+type SearchHitExactness string
+
+// SearchMatch defines model for SearchMatch.
+type SearchMatch struct {
+	// Field JSON pointer (RFC 6901) into the team as the viewer sees it
+	//
+	// Examples: /names/short
+	Field string `json:"field"`
+
+	// Marks What was found in text: from which character to before which, counted in code points from 0; none where a name is only near
+	Marks []*[]int64 `json:"marks"`
+
+	// Text The text, or an excerpt of it, on one line
+	//
+	// Examples: EXAMPLE-CSIRT
+	Text string `json:"text"`
+}
+
 // Section defines model for Section.
 type Section struct {
 	// Language BCP 47 tag; absent is en
@@ -3702,6 +3835,42 @@ type PutReferenceParamsFormat string
 // PutReferenceParamsKind defines parameters for PutReference.
 type PutReferenceParamsKind string
 
+// SearchParams defines parameters for Search.
+type SearchParams struct {
+	// Q Words, of which all must be found, and phrases in quotation marks; a word finds those that begin with it. At most 300 characters and 16 words
+	Q string `form:"q" json:"q"`
+
+	// Country Only teams of this country: ISO 3166-1 alpha-2, EU or XK
+	Country string `form:"country,omitempty" json:"country,omitempty,omitzero"`
+
+	// Sector Only teams with this NIS2 sector in their constituency
+	Sector SearchParamsSector `form:"sector,omitempty" json:"sector,omitempty,omitzero"`
+
+	// Kind Only teams of this kind
+	Kind SearchParamsKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
+	// Forum Only present members of the forum with this handle
+	Forum string `form:"forum,omitempty" json:"forum,omitempty,omitzero"`
+
+	// State Only teams with a contact whose proof is in this state
+	State SearchParamsState `form:"state,omitempty" json:"state,omitempty,omitzero"`
+
+	// Limit Hits on a page
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// After The next of the page before
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+}
+
+// SearchParamsSector defines parameters for Search.
+type SearchParamsSector string
+
+// SearchParamsKind defines parameters for Search.
+type SearchParamsKind string
+
+// SearchParamsState defines parameters for Search.
+type SearchParamsState string
+
 // SnapshotParams defines parameters for Snapshot.
 type SnapshotParams struct {
 	// IfNoneMatch ETag of a snapshot that is there already; when it is still true, the answer is 304
@@ -4266,6 +4435,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
 	PutReferenceWithTextBody(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, body PutReferenceTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Search Search teams by words
+	//
+	// In handles, names, host organisations, constituency, domains and RFC 2350 prose, as far as the viewer may see them; accents and case are no matter. A name counts more than the host organisation, that more than the constituency, and that more than prose. Where no name fits, teams whose names look like the search follow as near: candidates, of which none is chosen.
+	//
+	// Corresponds with GET /v1/search (the `Search` operationId).
+	Search(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Snapshot Take a snapshot of all teams
 	//
@@ -5257,6 +5433,23 @@ func (c *Client) PutReferenceWithBody(ctx context.Context, kind PutReferencePara
 // Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
 func (c *Client) PutReferenceWithTextBody(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, body PutReferenceTextRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutReferenceRequestWithTextBody(c.Server, kind, source, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Search Search teams by words
+//
+// In handles, names, host organisations, constituency, domains and RFC 2350 prose, as far as the viewer may see them; accents and case are no matter. A name counts more than the host organisation, that more than the constituency, and that more than prose. Where no name fits, teams whose names look like the search follow as near: candidates, of which none is chosen.
+//
+// Corresponds with GET /v1/search (the `Search` operationId).
+func (c *Client) Search(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSearchRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -7593,6 +7786,112 @@ func NewPutReferenceRequestWithBody(server string, kind PutReferenceParamsKind, 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewSearchRequest constructs an http.Request for the Search method
+func NewSearchRequest(server string, params *SearchParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/search")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "country", params.Country, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sector", params.Sector, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "forum", params.Forum, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -10498,6 +10797,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/reference/{kind}/{source} (the `PutReference` operationId).
 	PutReferenceWithTextBodyWithResponse(ctx context.Context, kind PutReferenceParamsKind, source string, params *PutReferenceParams, body PutReferenceTextRequestBody, reqEditors ...RequestEditorFn) (*PutReferenceResponse, error)
 
+	// SearchWithResponse Search teams by words
+	//
+	// In handles, names, host organisations, constituency, domains and RFC 2350 prose, as far as the viewer may see them; accents and case are no matter. A name counts more than the host organisation, that more than the constituency, and that more than prose. Where no name fits, teams whose names look like the search follow as near: candidates, of which none is chosen.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/search (the `Search` operationId).
+	SearchWithResponse(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*SearchResponse, error)
+
 	// SnapshotWithResponse Take a snapshot of all teams
 	//
 	// NDJSON: first a line with the number of the last change, then all teams as the viewer may see them in the order of their ids, then those that were merged or deleted, and at last a line with their numbers and the SHA-256 of all lines between the first and the last; without it the snapshot is cut off. It is one moment: changes after its number complete it. Compressed with gzip where Accept-Encoding says so.
@@ -11992,6 +12300,53 @@ func (r PutReferenceResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutReferenceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// SearchResponse200Headers the declared response headers of an HTTP 200 response for Search
+type SearchResponse200Headers struct {
+	Link       string
+	XRequestId string
+}
+
+type SearchResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SearchAnswer
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *SearchResponse200Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r SearchResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r SearchResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r SearchResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15065,6 +15420,21 @@ func (c *ClientWithResponses) PutReferenceWithTextBodyWithResponse(ctx context.C
 	return ParsePutReferenceResponse(rsp)
 }
 
+// SearchWithResponse Search teams by words
+//
+// In handles, names, host organisations, constituency, domains and RFC 2350 prose, as far as the viewer may see them; accents and case are no matter. A name counts more than the host organisation, that more than the constituency, and that more than prose. Where no name fits, teams whose names look like the search follow as near: candidates, of which none is chosen.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/search (the `Search` operationId).
+func (c *ClientWithResponses) SearchWithResponse(ctx context.Context, params *SearchParams, reqEditors ...RequestEditorFn) (*SearchResponse, error) {
+	rsp, err := c.Search(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseSearchResponse(rsp)
+}
+
 // SnapshotWithResponse Take a snapshot of all teams
 //
 // NDJSON: first a line with the number of the last change, then all teams as the viewer may see them in the order of their ids, then those that were merged or deleted, and at last a line with their numbers and the SHA-256 of all lines between the first and the last; without it the snapshot is cut off. It is one moment: changes after its number complete it. Compressed with gzip where Accept-Encoding says so.
@@ -17474,6 +17844,80 @@ func ParsePutReferenceResponse(rsp *http.Response) (*PutReferenceResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers PutReferenceResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseSearchResponse parses an HTTP response from a SearchWithResponse call
+func ParseSearchResponse(rsp *http.Response) (*SearchResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &SearchResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SearchAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers SearchResponse200Headers
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = value
+		}
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -296,6 +296,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search teams by words
+         * @description In handles, names, host organisations, constituency, domains and RFC 2350 prose, as far as the viewer may see them; accents and case are no matter. A name counts more than the host organisation, that more than the constituency, and that more than prose. Where no name fits, teams whose names look like the search follow as near: candidates, of which none is chosen.
+         */
+        get: operations["search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/snapshot": {
         parameters: {
             query?: never;
@@ -2598,6 +2618,74 @@ export interface components {
             value?: string;
             /** @description What would be right */
             want?: string;
+        };
+        SearchAnswer: {
+            /** @description By exactness, then score, then handle */
+            hits: components["schemas"]["SearchHit"][];
+            /**
+             * @description What to send as after for the next page; absent on the last
+             * @example Aj_wAAAAAAAAZXhhbXBsZS1jc2lydA
+             */
+            next?: string;
+            /**
+             * @description The search as it was asked
+             * @example cert bund
+             */
+            query: string;
+            /**
+             * Format: int64
+             * @description The change that the directory had reached
+             * @example 812
+             */
+            seq: number;
+            /**
+             * Format: int64
+             * @description Hits on all pages
+             * @example 1
+             */
+            total: number;
+        };
+        SearchHit: {
+            /**
+             * @description ISO 3166-1 alpha-2 code, or EU or XK
+             * @example AT
+             */
+            country?: string;
+            /**
+             * @description exact: the search is a name or the handle; prefix: a name begins with it; words: all words are there; near: a name only looks like it, never to be taken without asking
+             * @example words
+             * @enum {string}
+             */
+            exactness: "exact" | "prefix" | "words" | "near";
+            /**
+             * @description Host organisation
+             * @example Example University
+             */
+            host?: string;
+            /** @description Where it was found, the most telling text first; four at most */
+            matches: components["schemas"]["SearchMatch"][];
+            /**
+             * Format: double
+             * @description How well the team fits; compares hits of one exactness
+             * @example 0.925
+             */
+            score: number;
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+        };
+        SearchMatch: {
+            /**
+             * @description JSON pointer (RFC 6901) into the team as the viewer sees it
+             * @example /names/short
+             */
+            field: string;
+            /** @description What was found in text: from which character to before which, counted in code points from 0; none where a name is only near */
+            marks: (number[] | null)[];
+            /**
+             * @description The text, or an excerpt of it, on one line
+             * @example EXAMPLE-CSIRT
+             */
+            text: string;
         };
         Section: {
             /**
@@ -5099,6 +5187,114 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search: {
+        parameters: {
+            query: {
+                /** @description Words, of which all must be found, and phrases in quotation marks; a word finds those that begin with it. At most 300 characters and 16 words */
+                q: string;
+                /** @description Only teams of this country: ISO 3166-1 alpha-2, EU or XK */
+                country?: string;
+                /** @description Only teams with this NIS2 sector in their constituency */
+                sector?: "energy" | "transport" | "banking" | "financial" | "health" | "drinking-water" | "waste-water" | "digital-infrastructure" | "ict-services" | "public-administration" | "space" | "courier" | "waste-management" | "chemical" | "food" | "manufacturing" | "digital-providers" | "research";
+                /** @description Only teams of this kind */
+                kind?: "csirt" | "psirt" | "soc" | "isac" | "coordination" | "national" | "national-responsibility" | "government" | "sector" | "nren" | "enterprise" | "commercial" | "publicly-funded" | "pirt" | "military";
+                /** @description Only present members of the forum with this handle */
+                forum?: string;
+                /** @description Only teams with a contact whose proof is in this state */
+                state?: "verified" | "due" | "overdue" | "unverified" | "disputed" | "failed";
+                /** @description Hits on a page */
+                limit?: number;
+                /** @description The next of the page before */
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    Link?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "query": "example",
+                     *       "total": 1,
+                     *       "hits": [
+                     *         {
+                     *           "team": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT"
+                     *           },
+                     *           "country": "AT",
+                     *           "host": "Example University",
+                     *           "exactness": "prefix",
+                     *           "score": 0.5384615384615384,
+                     *           "matches": [
+                     *             {
+                     *               "field": "/handle",
+                     *               "text": "example-csirt",
+                     *               "marks": [
+                     *                 [
+                     *                   0,
+                     *                   7
+                     *                 ]
+                     *               ]
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "seq": 812
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SearchAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,186 @@
+package directory
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+	"strings"
+)
+
+const (
+	nearFrom      = 0.6 // how like the search a name must be to be a candidate
+	nearTeams     = 20  // candidates of one search
+	nearNamesKept = 64  // names that are looked at for them: some teams have several, a filter takes others
+	nearShortest  = 3   // bytes below which nothing looks like anything
+)
+
+// near adds the teams whose names look like the search and that are no hit
+// already. Names are shown to everyone, so that none is hidden here.
+func (s *searching) near() {
+	taken := map[*entry]bool{}
+	for _, like := range s.x.near.like(s.q.name) {
+		holders, _ := s.x.names.get(like.name)
+		for _, h := range holders {
+			if len(taken) == nearTeams {
+				return
+			}
+			if n := s.find(h.entry); !taken[h.entry] && int(s.docs[n].got) < len(s.q.items) && s.takes(n) {
+				taken[h.entry] = true
+				s.add(n, fitNear, like.nearness)
+			}
+		}
+	}
+}
+
+// find looks for the search in the block of a team, and returns the number
+// that the team has there.
+func (s *searching) find(e *entry) int {
+	if b := s.x.search.blocks[s.x.search.block(e.team.ID)]; s.b != b {
+		s.match(b)
+	}
+	return s.b.number(e)
+}
+
+// likeName is a name that looks like a search.
+type likeName struct {
+	name     string
+	nearness float64
+}
+
+// like returns the names most like a folded one, best first. Nearly all are
+// passed by on the strength of their signatures, without a look at them.
+func (n *nearNames) like(folded string) []likeName {
+	if n == nil || len(folded) < nearShortest {
+		return nil
+	}
+	var list []likeName
+	r := newResemblance(folded)
+	least := nearFrom
+	for length, byLength := range n.byLength {
+		if byLength == nil {
+			continue
+		}
+		for i := range byLength {
+			s := &byLength[i]
+			b := r.bounds(length, least)
+			for k := range s.signs {
+				if !b.admit(r.sign, s.signs[k]) {
+					continue
+				}
+				if near := r.nearness(s.names[k], s.signs[k], least); near >= least {
+					list = append(list, likeName{s.names[k], near})
+				}
+			}
+			if len(list) >= 4*nearNamesKept {
+				list = mostLike(list)
+				least = list[len(list)-1].nearness
+			}
+		}
+	}
+	return mostLike(list)
+}
+
+// nearBounds is what the signatures of names of one length must keep to, for
+// the names to be near. They never shut out one that is.
+type nearBounds struct {
+	missing, extra int  // bits that only the one asked for has, and only the name
+	differ         int  // or both together, for names that a few edits make of each other
+	within         bool // or the name may hold the other whole
+}
+
+func (r *resemblance) bounds(length int, least float64) nearBounds {
+	if length == nearLengths-1 { // and all that are longer
+		return nearBounds{128, 128, 128, true}
+	}
+	b := nearBounds{differ: -1, within: length > len(r.name) && containedNearness(len(r.name), length) >= least}
+	pairs, own := length-1, len(r.name)-1
+	shared := least*float64(pairs+own)/2 - rounding // so many pairs must be in both
+	b.missing, b.extra = int(math.Floor(float64(own)-shared)), int(math.Floor(float64(pairs)-shared))
+	if d := length - len(r.name); d <= r.edits && -d <= r.edits {
+		b.differ = 4 * r.edits
+	}
+	return b
+}
+
+func (b *nearBounds) admit(asked, name signature) bool {
+	missing := bits.OnesCount64(asked[0]&^name[0]) + bits.OnesCount64(asked[1]&^name[1])
+	extra := bits.OnesCount64(name[0]&^asked[0]) + bits.OnesCount64(name[1]&^asked[1])
+	return missing <= b.missing && extra <= b.extra || missing+extra <= b.differ || b.within && missing == 0
+}
+
+// rounding is what floating point may be off.
+const rounding = 1e-9
+
+// containedNearness is how near a name is of which the other is a part.
+func containedNearness(part, whole int) float64 { return 0.5 + 0.5*float64(part)/float64(whole) }
+
+func mostLike(list []likeName) []likeName {
+	slices.SortFunc(list, func(a, b likeName) int {
+		return cmp.Or(cmp.Compare(b.nearness, a.nearness), cmp.Compare(a.name, b.name))
+	})
+	return list[:min(len(list), nearNamesKept)]
+}
+
+// resemblance compares names with one name.
+type resemblance struct {
+	name  string
+	sign  signature
+	edits int
+	pairs []uint16 // how often each pair of bytes is in name
+	used  []uint16
+	d     editDistance
+}
+
+func newResemblance(name string) *resemblance {
+	r := &resemblance{name: name, sign: signatureOf(name), edits: editsFor(name), pairs: make([]uint16, 1<<16)}
+	for i := 1; i < len(name); i++ {
+		r.pairs[pairAt(name, i)]++
+	}
+	return r
+}
+
+func pairAt(s string, i int) uint16 { return uint16(s[i-1])<<8 | uint16(s[i]) }
+
+// nearness says how like a name of this signature the two names are, from 0 to
+// 1: by the share of pairs of letters that they have in common (Dice's
+// coefficient), which forgives words that are missing or in another order; by
+// edits, for short names; or by how much of the name the other is, where it is
+// part of it. What is below least can be said to be less.
+func (r *resemblance) nearness(name string, sign signature, least float64) float64 {
+	near, differ := 0.0, r.sign.differs(sign)
+	// Of n pairs in both names together n*(1-least) at most can be in one only.
+	if n := float64(len(r.name) + len(name) - 2); float64(differ) <= (1-least)*n+rounding {
+		near = r.dice(name, int(n/2*least-rounding))
+	}
+	if d := len(r.name) - len(name); differ <= 4*r.edits && d <= r.edits && -d <= r.edits {
+		if n := r.d.atMost(r.name, name, r.edits); n <= r.edits {
+			near = max(near, 1-float64(n)/float64(max(len(r.name), len(name))))
+		}
+	}
+	if len(name) > len(r.name) && r.sign.in(sign) && strings.Contains(name, r.name) {
+		near = max(near, containedNearness(len(r.name), len(name)))
+	}
+	return near
+}
+
+// dice gives up where the names can't have more than least pairs in common.
+func (r *resemblance) dice(name string, least int) float64 {
+	r.used = r.used[:0]
+	spare := len(name) - 1 - least // pairs that may be missing
+	for i := 1; i < len(name) && spare >= 0; i++ {
+		if p := pairAt(name, i); r.pairs[p] > 0 {
+			r.pairs[p]--
+			r.used = append(r.used, p)
+		} else {
+			spare--
+		}
+	}
+	for _, p := range r.used {
+		r.pairs[p]++
+	}
+	if len(r.used) == 0 || spare < 0 {
+		return 0
+	}
+	return 2 * float64(len(r.used)) / float64(len(r.name)+len(name)-2)
+}

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// HitExactness says how well a team fits a search. A near team is a candidate
+// SearchFit says how well a team fits a search. A near team is a candidate
 // and nothing more: never to be taken without asking.
-type HitExactness string
+type SearchFit string
 
 // The ways of fitting, from best to worst.
 const (
-	ExactName  HitExactness = "exact"  // the search is a name or the handle of the team
-	PrefixName HitExactness = "prefix" // a name begins with the search
-	AllWords   HitExactness = "words"  // every word is in a text of the team
-	NearName   HitExactness = "near"   // not all words are there, and a name looks like the search
+	ExactName  SearchFit = "exact"  // the search is a name or the handle of the team
+	PrefixName SearchFit = "prefix" // a name begins with the search
+	AllWords   SearchFit = "words"  // every word is in a text of the team
+	NearName   SearchFit = "near"   // not all words are there, and a name looks like the search
 )
 
 // exactnesses in their order.
-var exactnesses = [...]HitExactness{ExactName, PrefixName, AllWords, NearName}
+var exactnesses = [...]SearchFit{ExactName, PrefixName, AllWords, NearName}
 
 // The numbers of exactnesses.
 const (
@@ -46,9 +46,9 @@ const maxHits = 100
 // Hit is one team that a search found.
 type Hit struct {
 	Team      Team // as the viewer sees it
-	Exactness HitExactness
-	Score     float64      // above 0 and up to 1; compares hits of one exactness
-	Matches   []FieldMatch // where it was found, the most telling first
+	Exactness SearchFit
+	Score     float64       // above 0 and up to 1; compares hits of one exactness
+	Matches   []SearchMatch // where it was found, the most telling first
 }
 
 // SearchResult is one page of what a search found.

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// FieldMatch is one text of a team in which something was found.
-type FieldMatch struct {
+// SearchMatch is one text of a team in which something was found.
+type SearchMatch struct {
 	Field string // JSON pointer into the team as the viewer sees it: "/names/short", "/prose/0/text"
 	Text  string // the text, or an excerpt of it, on one line
 	Marks []Mark // the words that were found in Text, in order; none for a name that is only near
@@ -30,8 +30,8 @@ type span struct{ start, end int }
 
 // matches says where in t, which is redacted, the search was found: the name
 // that fits, or else, tier by tier, the texts that have words not seen before.
-func (q *SearchQuery) matches(t *Team, fit uint8) []FieldMatch {
-	m := textMatcher{q: q}
+func (q *SearchQuery) matches(t *Team, fit uint8) []SearchMatch {
+	m := searchMatcher{q: q}
 	if fit != fitWords {
 		return m.name(t, fit)
 	}
@@ -40,7 +40,7 @@ func (q *SearchQuery) matches(t *Team, fit uint8) []FieldMatch {
 	nameFields(t, collect)
 	textFields(t, collect)
 	slices.SortStableFunc(fields, func(a, b searchField) int { return cmp.Compare(b.tier(), a.tier()) })
-	var list []FieldMatch
+	var list []SearchMatch
 	seen := make([]bool, len(q.items))
 	for i := range fields {
 		if spans, news := m.find(&fields[i], seen); news >= 0 {
@@ -53,14 +53,14 @@ func (q *SearchQuery) matches(t *Team, fit uint8) []FieldMatch {
 	return list
 }
 
-type textMatcher struct {
+type searchMatcher struct {
 	q    *SearchQuery
 	scan wordScanner
 }
 
 // name returns the name that is the search, or begins with it, or looks most
 // like it.
-func (m *textMatcher) name(t *Team, fit uint8) []FieldMatch {
+func (m *searchMatcher) name(t *Team, fit uint8) []SearchMatch {
 	var best searchField
 	most := 0.0
 	var r *resemblance
@@ -86,12 +86,12 @@ func (m *textMatcher) name(t *Team, fit uint8) []FieldMatch {
 	if r == nil {
 		spans, _ = m.find(&best, make([]bool, len(m.q.items)))
 	}
-	return []FieldMatch{excerpt(best.pointer(), best.text, spans, span{})}
+	return []SearchMatch{excerpt(best.pointer(), best.text, spans, span{})}
 }
 
 // find returns where in a field the items are, and which of these places is
 // the first of an item that was not seen before, and is now; -1 for none.
-func (m *textMatcher) find(f *searchField, seen []bool) (spans []span, news int) {
+func (m *searchMatcher) find(f *searchField, seen []bool) (spans []span, news int) {
 	news = -1
 	for i := range m.q.items {
 		it := &m.q.items[i]
@@ -109,7 +109,7 @@ func (m *textMatcher) find(f *searchField, seen []bool) (spans []span, news int)
 }
 
 // item appends where one item is.
-func (m *textMatcher) item(spans []span, text string, it *searchItem, prefix bool) []span {
+func (m *searchMatcher) item(spans []span, text string, it *searchItem, prefix bool) []span {
 	var run []span // where the first words of a phrase are, which may go on
 	var at []int   // how many of its words
 	for m.scan.reset(text); m.scan.next(); {
@@ -140,7 +140,7 @@ func (m *textMatcher) item(spans []span, text string, it *searchItem, prefix boo
 }
 
 // excerpt shows a text, or the part of it around one of the spans, on one line.
-func excerpt(field, text string, spans []span, about span) FieldMatch {
+func excerpt(field, text string, spans []span, about span) SearchMatch {
 	from, to := 0, len(text)
 	if utf8.RuneCountInString(text) > excerptSize {
 		from = wordStart(text, about.start-excerptLead)
@@ -159,7 +159,7 @@ func excerpt(field, text string, spans []span, about span) FieldMatch {
 	default:
 		e.put(" …")
 	}
-	return FieldMatch{Field: field, Text: strings.TrimRight(e.b.String(), " "), Marks: e.marks}
+	return SearchMatch{Field: field, Text: strings.TrimRight(e.b.String(), " "), Marks: e.marks}
 }
 
 // wordStart returns where the word begins that is at or before a place.

@@ -126,7 +126,7 @@ func hitsOf(t *testing.T, x *directory.Index, query string, ask directory.Search
 			t.Fatal(err)
 		}
 		for _, h := range r.Hits {
-			fit := slices.Index([]directory.HitExactness{directory.ExactName, directory.PrefixName, directory.AllWords, directory.NearName}, h.Exactness)
+			fit := slices.Index([]directory.SearchFit{directory.ExactName, directory.PrefixName, directory.AllWords, directory.NearName}, h.Exactness)
 			lines = append(lines, plainHit{fit, string(h.Team.Handle), h.Score}.String())
 		}
 		if r.Next == "" {

@@ -157,17 +157,17 @@ func TestSearchMatches(t *testing.T) {
 	x := searchedTeamsOf()
 	for _, tc := range []struct {
 		name, query string
-		want        []directory.FieldMatch
+		want        []directory.SearchMatch
 	}{
-		{"a name", "cert.at", []directory.FieldMatch{{Field: "/handle", Text: "cert-at", Marks: []directory.Mark{{0, 4}, {5, 7}}}}},
-		{"marks are counted in characters", "großb österr", []directory.FieldMatch{{Field: "/host", Text: "Österreichische Großbank", Marks: []directory.Mark{{0, 15}, {16, 24}}}}},
-		{"each text shows what the ones before it did not", "bank banks", []directory.FieldMatch{
+		{"a name", "cert.at", []directory.SearchMatch{{Field: "/handle", Text: "cert-at", Marks: []directory.Mark{{0, 4}, {5, 7}}}}},
+		{"marks are counted in characters", "großb österr", []directory.SearchMatch{{Field: "/host", Text: "Österreichische Großbank", Marks: []directory.Mark{{0, 15}, {16, 24}}}}},
+		{"each text shows what the ones before it did not", "bank banks", []directory.SearchMatch{
 			{Field: "/handle", Text: "bank", Marks: []directory.Mark{{0, 4}}},
 			{Field: "/constituency/text", Text: "The cert of banks, 24/7", Marks: []directory.Mark{{12, 17}}}}},
-		{"an excerpt, on one line", "special", []directory.FieldMatch{{Field: "/prose/0/text", Text: "… here. Nothing else is said here. The end is special.", Marks: []directory.Mark{{46, 53}}}}},
-		{"a phrase is one mark", `"incident response"`, []directory.FieldMatch{{Field: "/prose/0/text",
+		{"an excerpt, on one line", "special", []directory.SearchMatch{{Field: "/prose/0/text", Text: "… here. Nothing else is said here. The end is special.", Marks: []directory.Mark{{46, 53}}}}},
+		{"a phrase is one mark", `"incident response"`, []directory.SearchMatch{{Field: "/prose/0/text",
 			Text: "Incident response is what the cert does. " + strings.Repeat("Nothing else is said here. ", 4) + "Nothing …", Marks: []directory.Mark{{0, 17}}}}},
-		{"a near name has no marks", "the austrian cert", []directory.FieldMatch{{Field: "/names/full", Text: "Austrian CERT"}}},
+		{"a near name has no marks", "the austrian cert", []directory.SearchMatch{{Field: "/names/full", Text: "Austrian CERT"}}},
 	} {
 		q, err := directory.ParseSearch(tc.query)
 		if err != nil {

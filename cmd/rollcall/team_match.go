@@ -173,7 +173,7 @@ func teamDifferentCommand(w world) *cobra.Command {
 		Long: `Different takes a pair out of the list of matches, with a reason for those who
 come after. It comes back when the two have something new in common, or with
 --reopen.`,
-		Example: "  rollcall team different --db teams.db --reason \"CSIRT and PSIRT of one company\" example-csirt example-psirt\n  rollcall team different --db teams.db --reopen example-csirt example-psirt",
+		Example: "  rollcall team different --db teams.db --reason=two-teams example-csirt example-psirt\n  rollcall team different --db teams.db --reopen example-csirt example-psirt",
 		Args:    exactArgs("TEAM", "OTHER"), RunE: w.action(func(c *call) error { return c.decideTeams(reason, reopen) }),
 	}
 	keyFlags(cmd.Flags(), "db")

@@ -20,6 +20,9 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	lookups  map[lookupLabels]prometheus.Counter // all of them, so that reading needs no lock
 	other    *operationMetrics                   // requests that no operation answers
+	refused  *prometheus.CounterVec              // by class and how the client was told
+
+	failedSignIns prometheus.Counter
 }
 
 type lookupLabels struct {
@@ -48,7 +51,11 @@ func newMetrics(cfg Config) *metrics {
 		}
 	}
 	m.other = m.operation("none")
-	m.registry.MustRegister(m.requests, m.seconds, asked,
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "rollcall_rate_limited_total", Help: "Requests refused for being too many, by class of the operation and by what the client was told from others.",
+	}, []string{"class", "by"})
+	m.failedSignIns = m.refused.WithLabelValues("sign-in", byAddress)
+	m.registry.MustRegister(m.requests, m.seconds, asked, m.refused,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.indexGauges(cfg)
 	return m
@@ -128,4 +135,25 @@ func (o *operationMetrics) seen(status int, took time.Duration) {
 		o.byStatus[status-100].Store(c)
 	}
 	(*c).Inc()
+}
+
+// limited returns the counters of refused requests of a class.
+func (m *metrics) limited(class rateClass) map[string]prometheus.Counter {
+	list := map[string]prometheus.Counter{}
+	for _, by := range []string{byAddress, byToken} {
+		list[by] = m.refused.WithLabelValues(string(class), by)
+	}
+	return list
+}
+
+// clients tells how many clients the limits tell apart now.
+func (m *metrics) clients(l *limiter) {
+	if l == nil {
+		return
+	}
+	for by, size := range map[string]func() int{byAddress: l.anonymous.size, byToken: l.token.size, "sign-in": l.failed.size} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "rollcall_rate_clients", Help: "Clients whose requests are counted now.", ConstLabels: prometheus.Labels{"by": by},
+		}, func() float64 { return float64(size()) }))
+	}
 }

@@ -32,7 +32,6 @@ type call struct {
 	id     string
 	url    *url.URL
 	viewer directory.Principal
-	limit  int64 // of the body
 	r      *http.Request
 	w      http.ResponseWriter
 }
@@ -204,13 +203,14 @@ func saneID(id string) bool {
 }
 
 // body reads the body of a request, which must have one of the media types.
+// The limit of its size is that of the operation, see guardEdge.
 func (c *call) body(types ...string) ([]byte, error) {
 	given := c.r.Header.Get("Content-Type")
 	media, params, err := mime.ParseMediaType(given)
 	if charset := params["charset"]; err != nil || !slices.Contains(types, media) || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return nil, inParameter("Content-Type", edgeError(wrongMedia, "body.media-type", given, "not a media type that this operation reads", strings.Join(types, " or ")))
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, c.limit))
+	data, err := io.ReadAll(c.r.Body)
 	if err != nil {
 		return nil, unreadBody(err)
 	}

@@ -150,12 +150,14 @@ func (s *Server) guardEdge(op *huma.Operation, next endpoint) endpoint {
 			return s.refuse(w, r, c, inParameter("Accept", edgeError(notAcceptable, "request.accept", strings.Join(accept, ", "),
 				"none of the media types that this operation answers in", strings.Join(offers(), " or "))))
 		}
-		if r.Method != http.MethodGet && r.Header["Content-Encoding"] != nil {
+		if r.Method != http.MethodGet {
 			if err := inflate(w, r); err != nil {
 				return s.refuse(w, r, c, err)
 			}
+			if limit >= 0 {
+				r.Body = http.MaxBytesReader(w, r.Body, limit)
+			}
 		}
-		c.limit = limit
 		return next(w, r, c)
 	}
 }

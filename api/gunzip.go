@@ -22,6 +22,9 @@ var errBomb = errors.New("the body grows too much when it is decompressed")
 
 // inflate makes the body of a request what it was before it was compressed.
 func inflate(w http.ResponseWriter, r *http.Request) error {
+	if r.Header["Content-Encoding"] == nil {
+		return nil
+	}
 	var codings []string
 	for _, c := range strings.Split(strings.Join(r.Header["Content-Encoding"], ","), ",") {
 		if c = strings.ToLower(strings.TrimSpace(c)); c != "" && c != "identity" {

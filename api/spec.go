@@ -91,7 +91,7 @@ type spec struct {
 	params           []*huma.Param // of the path, beside those that the input's type tells
 	answer           any           // an example of the answer's body; nil: no body
 	rate             rateClass     // how dear it is; "": by its shape, see rateOf
-	maxBody          int64         // 0 is 1 MiB
+	maxBody          int64         // 0 is 1 MiB, -1 no limit
 }
 
 func (sp *spec) operation(r huma.Registry) huma.Operation {

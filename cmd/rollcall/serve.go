@@ -38,7 +38,9 @@ func serveCommand(w world) *cobra.Command {
   ROLLCALL_DB=teams.db ROLLCALL_LISTEN=:8443 rollcall serve --tls-cert cert.pem --tls-key key.pem`,
 		Args: exactArgs(), RunE: w.action((*call).serve),
 	}
-	keyFlags(cmd.Flags(), "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout", "batch_body")
+	keyFlags(cmd.Flags(), "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout",
+		"rate_anonymous", "rate_anonymous_burst", "rate_token", "rate_token_burst", "rate_failed", "rate_limit_exempt",
+		"trusted_proxies", "proxy_header", "cors_origins", "import_max_mib", "import_keep", "batch_body")
 	return cmd
 }
 
@@ -119,6 +121,7 @@ func (c *call) wire(s *server) error {
 	handler, err := api.New(api.Config{
 		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age, Moved: s.follower.Moved, Sync: s.follower.Sync,
 		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(), Ready: readiness(s.db), MaxBatchBody: c.cfg.BatchBody,
+		Limits: c.cfg.Limits, CORSOrigins: c.cfg.CORSOrigins,
 	})
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func (c *call) importFile(f *importFlags) error {
 	switch {
 	case f.json:
 		report.DryRun = f.dryRun
-		return firstError(err, c.printImportJSON(report, err))
+		return firstError(err, printJSON(c.stdout, format.ReportFrom(report, err)))
 	case err != nil && report.Rows == 0:
 		return err
 	}

@@ -53,6 +53,7 @@ type Config struct {
 	// CORSOrigins are the origins, such as https://portal.example.org, whose
 	// pages may send tokens. What needs none is open to all.
 	CORSOrigins []string
+	ImportMax   int64 // bytes of a file that is uploaded for import; 0 is 256 MiB
 }
 
 // Server is the REST API. It is safe for concurrent use.
@@ -140,6 +141,7 @@ func (s *Server) register() {
 	s.registerAudit()
 	s.registerReference()
 	s.registerVocabularies()
+	s.registerImports()
 	s.registerHealth()
 	s.registerProblems()
 	s.registerSpec()

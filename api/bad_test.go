@@ -54,7 +54,7 @@ func badBasics() []bad {
 	batch := func(body string) request { return send("POST", "/v1/lookup", body) }
 	evidence := func(body string) request { return send("POST", "/v1/teams/alpha/evidence", body) }
 	good := `{"host":"x"}`
-	return append([]bad{
+	list := []bad{
 		{"a path that does not exist", get("/v1/nothing"), 404, "request.path", "-"},
 		{"the root", get("/"), 404, "request.path", "-"},
 		{"a path with an empty segment", get("/v1//teams"), 404, "request.path", "-"},
@@ -176,7 +176,10 @@ func badBasics() []bad {
 		{"another scheme", get("/v1/teams").with("Authorization", "Basic eDp5"), 401, "auth.scheme", "Authorization"},
 		{"a scheme without a token", get("/v1/teams").with("Authorization", "Bearer"), 401, "auth.scheme", "Authorization"},
 		{"no token where one is needed", get("/v1/audit"), 401, "auth.required", ""},
-	}, badBatches()...)
+	}
+	list = append(list, badBatches()...)
+	list = append(list, badImports()...)
+	return append(list, badEdge()...)
 }
 
 // where says what an item is about.

@@ -41,6 +41,7 @@ func document() huma.Config {
 				{Name: "reference", Description: "Facts about the Internet that no team enters, and the words that fields can hold"},
 				{Name: "sync", Description: "Copies of the directory that follow it"},
 				{Name: "access", Description: "Tokens, and what was done with them"},
+				{Name: "imports", Description: "Files that are taken in by jobs of their own"},
 				{Name: "operation", Description: "What the machines that run this server ask"},
 			},
 			Components: &huma.Components{

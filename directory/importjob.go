@@ -68,6 +68,10 @@ const uploadBlock = 512 << 10
 // uploadPatience is how long an upload may pause before it counts as given up.
 const uploadPatience = 10 * time.Minute
 
+// MayImport returns the error of a principal that may not import, for a caller
+// that would have to read a large file to be told so.
+func (d *Directory) MayImport(p Principal) error { return authorise(p, actImport, nil) }
+
 // SubmitImport stores the file and queues its import. The error is that of
 // file where it can't be read, and then nothing is left of the job.
 func (d *Directory) SubmitImport(ctx context.Context, p Principal, format string, o JobOptions, file io.Reader) (ImportJob, error) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -77,10 +78,16 @@ func (s *Server) handle(op *huma.Operation, next endpoint) http.HandlerFunc {
 	m := s.metrics.operation(op.OperationID)
 	next = s.guardEdge(op, next)
 	guarded := op.OperationID != "lookup"
+	var inFlight prometheus.Gauge
+	if guarded {
+		inFlight = s.metrics.inFlight.WithLabelValues(op.OperationID)
+	}
 	h := func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now() // of the metrics, not of the domain
 		if guarded {
 			s.guard(w)
+			inFlight.Inc()
+			defer inFlight.Dec()
 		}
 		m.seen(s.serve(w, r, next), time.Since(start))
 	}

@@ -159,6 +159,20 @@ func (d *Directory) ImportJobs(ctx context.Context, p Principal) (list []ImportJ
 	return slices.DeleteFunc(list, func(j ImportJob) bool { return j.State == JobReceiving }), err
 }
 
+// ImportJobStates counts the jobs by state, for whoever watches the server: it
+// tells nothing about any of them.
+func (d *Directory) ImportJobStates(ctx context.Context) (map[JobState]int, error) {
+	states := map[JobState]int{JobReceiving: 0, JobQueued: 0, JobRunning: 0, JobDone: 0, JobFailed: 0, JobCancelled: 0}
+	err := d.cfg.Store.View(ctx, func(r Reader) error {
+		list, err := r.ImportJobs()
+		for i := range list {
+			states[list[i].State]++
+		}
+		return err
+	})
+	return states, err
+}
+
 // ImportJob returns one job.
 func (d *Directory) ImportJob(ctx context.Context, p Principal, id string) (j ImportJob, err error) {
 	if err := authorise(p, actImport, nil); err != nil {

@@ -21,7 +21,7 @@ type ImportRunnerConfig struct {
 	// Report renders what is kept of an import's end. Required.
 	Report   func(ImportReport, error) []byte
 	Keep     time.Duration // how long ended jobs are kept; 0 is 30 days
-	Lease    time.Duration // how long a runner that says nothing is believed to be alive; 0 is 30 seconds
+	Lease    time.Duration // how long a runner that says nothing is believed to be alive; 0 is 10 seconds
 	Poll     time.Duration // how often it looks for what other processes queued; 0 is one second
 	Attempts int           // how often a job is begun whose runner goes away; 0 is 3
 	Log      *slog.Logger  // nil: silence
@@ -55,7 +55,7 @@ func NewImportRunner(cfg ImportRunnerConfig) (*ImportRunner, error) {
 	for _, d := range []struct {
 		to     *time.Duration
 		preset time.Duration
-	}{{&cfg.Keep, 30 * 24 * time.Hour}, {&cfg.Lease, 30 * time.Second}, {&cfg.Poll, time.Second}} {
+	}{{&cfg.Keep, 30 * 24 * time.Hour}, {&cfg.Lease, 10 * time.Second}, {&cfg.Poll, time.Second}} {
 		if *d.to <= 0 {
 			*d.to = d.preset
 		}

@@ -88,7 +88,24 @@ func (c *call) newProgress(in *input) *progress {
 
 // rows is called with the number of rows read so far.
 func (p *progress) rows(n int) {
-	if p.out == nil || n%256 != 0 {
+	if n%256 != 0 {
+		return
+	}
+	p.show(func() string {
+		line := fmt.Sprintf("%d rows", n)
+		if s := p.now().Sub(p.started).Seconds(); s > 0 {
+			line += fmt.Sprintf(", %.0f rows/s", float64(n)/s)
+		}
+		if p.in.size > 0 {
+			line += fmt.Sprintf(", %d %%", 100*atomic.LoadInt64(&p.in.count.n)/p.in.size)
+		}
+		return line
+	})
+}
+
+// show shows a line, if somebody looks and has not seen one just now.
+func (p *progress) show(line func() string) {
+	if p.out == nil {
 		return
 	}
 	now := p.now()
@@ -96,14 +113,7 @@ func (p *progress) rows(n int) {
 		return
 	}
 	p.shown = now
-	line := fmt.Sprintf("%d rows", n)
-	if s := now.Sub(p.started).Seconds(); s > 0 {
-		line += fmt.Sprintf(", %.0f rows/s", float64(n)/s)
-	}
-	if p.in.size > 0 {
-		line += fmt.Sprintf(", %d %%", 100*atomic.LoadInt64(&p.in.count.n)/p.in.size)
-	}
-	fmt.Fprintf(p.out, "\r%s\x1b[K", line)
+	fmt.Fprintf(p.out, "\r%s\x1b[K", line())
 }
 
 // done takes the line away.

@@ -145,6 +145,7 @@ func (s *Server) register() {
 	s.registerHealth()
 	s.registerProblems()
 	s.registerSpec()
+	s.registerDocs()
 	prune(s.huma.OpenAPI())
 }
 

@@ -161,6 +161,3 @@ func (s *Server) guardEdge(op *huma.Operation, next endpoint) endpoint {
 		return next(w, r, c)
 	}
 }
-
-// docsPath is where the documentation is.
-const docsPath = "/docs"

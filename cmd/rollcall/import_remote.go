@@ -20,6 +20,10 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory/format"
 )
 
+// mostAnswer is the largest answer that is read: a report has a bounded number
+// of rows.
+const mostAnswer = 64 << 20
+
 // importServer is a server that imports for us.
 type importServer struct {
 	base  *url.URL

@@ -80,10 +80,11 @@ type (
 	importOutput struct{ Body ImportJob }
 )
 
-// importMedia are the media types of files. The format says what a file is; the
-// type only has to be that of a file, and not of a form.
+// importMedia are the media types of files, first those that the document
+// names. The format says what a file is; the type only has to be that of a
+// file, and not of a form.
 func importMedia() []string {
-	return []string{"application/octet-stream", "text/csv", "text/plain", "text/markdown", "application/json", "application/x-ndjson", "application/gzip", "application/pgp-keys"}
+	return []string{"application/octet-stream", "text/csv", "text/plain", "application/json", "text/markdown", "application/x-ndjson", "application/gzip", "application/pgp-keys"}
 }
 
 func (s *Server) registerImports() {
@@ -94,9 +95,9 @@ func (s *Server) registerImports() {
 	job := exampleImport()
 	register(s, spec{id: "create-import", method: http.MethodPost, path: "/v1/imports", tag: "imports", access: token, status: http.StatusAccepted, rate: rateBulk,
 		summary: "Upload a file for import",
-		more: "The body is the file, plain or gzip. The import then runs by itself, one at a time, in one transaction: ask the address in Location how far it is. For operators. Formats: " +
+		more: "The body is the file, plain or gzip; markdown, NDJSON and keys may also be sent with their own media types. The import then runs by itself, one at a time, in one transaction: ask the address in Location how far it is. For operators. Formats: " +
 			strings.Join(formats, ", ") + ".",
-		media: importMedia(), body: "prefix,country\n192.0.2.0/24,AT\n", maxBody: cmp.Or(s.cfg.ImportMax, maxImport), answer: exampleQueued()}, s.createImport)
+		media: importMedia()[:4], body: "prefix,country\n192.0.2.0/24,AT\n", maxBody: cmp.Or(s.cfg.ImportMax, maxImport), answer: exampleQueued()}, s.createImport)
 	register(s, spec{id: "list-imports", method: http.MethodGet, path: "/v1/imports", tag: "imports", access: token,
 		summary: "List import jobs", more: "Newest first. Ended ones are kept for a time that the operator sets. For operators.",
 		answer: ImportJobPage{Jobs: []ImportJob{exampleQueued()}}}, s.listImports)

@@ -282,8 +282,12 @@ func (d *Directory) submitter(ctx context.Context, by string) (Principal, error)
 		return p, unauthenticated("auth.token", "the token that asked for the import is gone")
 	case err != nil:
 		return p, err
-	case t.State(d.cfg.Now()) != "valid":
-		return p, unauthenticated("auth.token-"+Code(t.State(d.cfg.Now())), "the token that asked for the import is no longer valid")
+	}
+	switch t.State(d.cfg.Now()) {
+	case "expired":
+		return p, unauthenticated("auth.token-expired", "the token that asked for the import has expired")
+	case "revoked":
+		return p, unauthenticated("auth.token-revoked", "the token that asked for the import was revoked")
 	}
 	return p, nil
 }

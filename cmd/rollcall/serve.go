@@ -136,7 +136,6 @@ func (c *call) wire(s *server) error {
 	handler, err := api.New(api.Config{
 		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age, Moved: s.follower.Moved, Sync: s.follower.Sync,
 		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(), Ready: readiness(s.db), MaxBatchBody: c.cfg.BatchBody,
-		Limits: c.cfg.Limits, CORSOrigins: c.cfg.CORSOrigins,
 		Limits: c.cfg.Limits, CORSOrigins: c.cfg.CORSOrigins, ImportMax: int64(c.cfg.ImportMax) << 20,
 	})
 	if err != nil {

@@ -28,10 +28,11 @@ func offersOf(op *huma.Operation) func() []string {
 	})
 }
 
-// acceptable reports whether an Accept (RFC 9110 section 12.5.1) takes one of
-// the offers. Where there are none, anything does: nothing is sent.
+// acceptable reports whether an Accept (RFC 9110 section 12.5.1) takes the one
+// offer. Where there is none, anything does: nothing is sent. An operation with
+// several chooses among them itself.
 func acceptable(accept, offers []string) bool {
-	if len(offers) == 0 || len(accept) == 1 && (accept[0] == "*/*" || accept[0] == "") {
+	if len(offers) != 1 || len(accept) == 1 && (accept[0] == "*/*" || accept[0] == "") {
 		return true
 	}
 	ranges := strings.Split(strings.Join(accept, ","), ",")

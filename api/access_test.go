@@ -141,7 +141,14 @@ var rights = map[string]struct {
 	"delete-reference": {func(s *scene) request {
 		return request{method: "DELETE", path: "/v1/reference/prefix-country/" + s.reference()}
 	}, onlyOperator(204, 403)},
-	"audit": {func(*scene) request { return get("/v1/audit") }, onlyOperator(200, 403)},
+	"audit":         {func(*scene) request { return get("/v1/audit") }, onlyOperator(200, 403)},
+	"create-import": {func(*scene) request { return importFile("prefix-country", "192.0.2.0/24,AT\n") }, onlyOperator(202, 403)},
+	"list-imports":  {func(*scene) request { return get("/v1/imports") }, onlyOperator(200, 403)},
+	"get-import":    {func(s *scene) request { return get("/v1/imports/" + s.queuedImport()) }, onlyOperator(200, 403)},
+	"cancel-import": {func(s *scene) request {
+		return request{method: "POST", path: "/v1/imports/" + s.queuedImport() + "/cancel"}
+	}, onlyOperator(200, 403)},
+	"delete-import": {func(s *scene) request { return request{method: "DELETE", path: "/v1/imports/" + s.queuedImport()} }, onlyOperator(200, 403)},
 	"merge-team": {func(*scene) request {
 		return request{method: "POST", path: "/v1/teams/gamma/merge", body: `{"into":"alpha"}`, header: map[string]string{"If-Match": "*"}}
 	}, onlyOperator(200, 403)},

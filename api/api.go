@@ -7,8 +7,6 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"net/http"
-	"path"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +49,11 @@ type Config struct {
 	MaxBatchBody  int64
 	MaxBatch      int
 	BatchPatience time.Duration
+	Limits        Limits // how much a client may ask for; the zero value limits nobody
+	// CORSOrigins are the origins, such as https://portal.example.org, whose
+	// pages may send tokens. What needs none is open to all.
+	CORSOrigins []string
+	ImportMax   int64 // bytes of a file that is uploaded for import; 0 is 256 MiB
 }
 
 // Server is the REST API. It is safe for concurrent use.
@@ -68,6 +71,9 @@ type Server struct {
 	held    atomic.Int64 // octets that batches hold
 	nobody  directory.Principal
 	marks   *marks
+	limits  *limiter        // nil: nobody is limited
+	public  map[string]bool // patterns of the mux that need no token
+	zippers zippers
 
 	waiters, snapshots places
 	stopping           chan struct{} // closed by release
@@ -107,7 +113,9 @@ func newServer(cfg Config) *Server {
 	s.waiters.most, s.snapshots.most = int64(cmp.Or(cfg.MaxWaiters, maxWaiters)), int64(cmp.Or(cfg.MaxSnapshots, maxSnapshots))
 	s.asking.New = func() any { return new(asking) }
 	s.teams.seed = maphash.MakeSeed()
+	s.limits, s.public = newLimiter(cfg.Limits), map[string]bool{}
 	s.metrics = newMetrics(cfg)
+	s.metrics.clients(s.limits)
 	s.metrics.gauge("rollcall_change_waiters", "Requests that wait for a change.", &s.waiters.taken)
 	s.metrics.gauge("rollcall_snapshots", "Snapshots that are being written.", &s.snapshots.taken)
 	s.huma = huma.NewAPI(document(), adapter{humago.NewAdapter(s.mux, ""), s})
@@ -134,52 +142,23 @@ func (s *Server) register() {
 	s.registerAudit()
 	s.registerReference()
 	s.registerVocabularies()
+	s.registerImports()
 	s.registerHealth()
 	s.registerProblems()
 	s.registerSpec()
+	s.registerDocs()
 	prune(s.huma.OpenAPI())
 }
 
-// ServeHTTP implements [http.Handler]. What no operation answers gets a
-// problem too, where the mux alone would answer in plain text or redirect.
+// ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/v1/lookup" && r.Method == http.MethodGet {
+	if r.URL.Path == lookupPath && r.Method == http.MethodGet && r.Header["Origin"] == nil && r.Header["Accept-Encoding"] == nil {
 		s.lookup(w, r) // as the mux would, without looking for it
 		return
 	}
-	if r.Method == http.MethodGet && namesTeam(r.URL.Path) {
+	if r.Method == http.MethodGet && namesTeam(r.URL.Path) && r.Header["Origin"] == nil && r.Header["Accept-Encoding"] == nil {
 		s.team(w, r)
 		return
 	}
-	if _, pattern := s.mux.Handler(r); pattern == "" || path.Clean(r.URL.Path) != r.URL.Path {
-		s.metrics.other.seen(s.noOperation(w, r), 0)
-		return
-	}
-	s.mux.ServeHTTP(w, r)
-}
-
-func (s *Server) noOperation(w http.ResponseWriter, r *http.Request) int {
-	var c call
-	s.begin(&c, w, r)
-	if allowed := s.methods(r); len(allowed) > 0 {
-		list := strings.Join(allowed, ", ")
-		w.Header().Set("Allow", list)
-		return s.refuse(w, r, &c, edgeError(noMethod, "request.method", r.Method, "the path does not have this method", list))
-	}
-	return s.refuse(w, r, &c, edgeError(directory.NotFound, "request.path", r.URL.Path, "there is nothing at this path", "a path that /openapi.yaml names"))
-}
-
-// methods returns what a path can be asked, in the order of RFC 9110 section 9.3.
-func (s *Server) methods(r *http.Request) []string {
-	var allowed []string
-	if path.Clean(r.URL.Path) != r.URL.Path {
-		return nil
-	}
-	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch} {
-		probe := &http.Request{Method: m, URL: r.URL, Host: r.Host}
-		if _, pattern := s.mux.Handler(probe); pattern != "" {
-			allowed = append(allowed, m)
-		}
-	}
-	return allowed
+	s.edge(w, r)
 }

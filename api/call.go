@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -19,11 +20,12 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-// maxBody is the largest body of a request.
+// maxBody is the largest body of a request, unless its operation says otherwise.
 const maxBody = 1 << 20
 
 // call is what the server knows about one request.
@@ -74,11 +76,18 @@ func (a adapter) Handle(op *huma.Operation, next func(huma.Context)) {
 // headers, panics, authentication, metrics.
 func (s *Server) handle(op *huma.Operation, next endpoint) http.HandlerFunc {
 	m := s.metrics.operation(op.OperationID)
+	next = s.guardEdge(op, next)
 	guarded := op.OperationID != "lookup"
+	var inFlight prometheus.Gauge
+	if guarded {
+		inFlight = s.metrics.inFlight.WithLabelValues(op.OperationID)
+	}
 	h := func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now() // of the metrics, not of the domain
 		if guarded {
 			s.guard(w)
+			inFlight.Inc()
+			defer inFlight.Dec()
 		}
 		m.seen(s.serve(w, r, next), time.Since(start))
 	}
@@ -95,7 +104,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, next endpoint) (s
 		}
 	}()
 	if auth := r.Header["Authorization"]; auth != nil && strings.HasPrefix(r.URL.Path, "/v1/") {
-		viewer, err := s.authenticate(r.Context(), auth)
+		viewer, err := s.signIn(w, r, auth)
 		if err != nil {
 			return s.refuse(w, r, &c, err)
 		}
@@ -201,23 +210,35 @@ func saneID(id string) bool {
 }
 
 // body reads the body of a request, which must have one of the media types.
+// The limit of its size is that of the operation, see guardEdge.
 func (c *call) body(types ...string) ([]byte, error) {
 	given := c.r.Header.Get("Content-Type")
 	media, params, err := mime.ParseMediaType(given)
 	if charset := params["charset"]; err != nil || !slices.Contains(types, media) || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return nil, inParameter("Content-Type", edgeError(wrongMedia, "body.media-type", given, "not a media type that this operation reads", strings.Join(types, " or ")))
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxBody))
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, edgeError(tooLarge, "body.too-large", "", fmt.Sprintf("more than %d bytes", maxBody), "a smaller body")
-	}
+	data, err := io.ReadAll(c.r.Body)
 	if err != nil {
-		return nil, edgeError(malformed, "body.unreadable", "", "the body ended before it was complete", "")
+		return nil, unreadBody(err)
 	}
 	if len(data) == 0 {
 		return nil, edgeError(malformed, "body.missing", "", "this operation needs a body", "a JSON object")
 	}
 	return data, nil
+}
+
+// unreadBody says what kept a body from being read.
+func unreadBody(err error) error {
+	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return edgeError(tooLarge, "body.too-large", "", fmt.Sprintf("more than %d bytes", e.Limit), "a smaller body")
+	}
+	switch {
+	case errors.Is(err, errBomb):
+		return edgeError(tooLarge, "body.too-large", "", errBomb.Error(), "a body that is not made to do that")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return edgeError(tooSlow, "body.timeout", "", "the body did not come in time", "the same again, faster")
+	}
+	return edgeError(malformed, "body.unreadable", "", "the body ended before it was complete, or is not what Content-Encoding says", "")
 }
 
 // revision reads If-Match: the revision that a change is based on, any, or

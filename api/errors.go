@@ -87,17 +87,31 @@ func kinds(k directory.Kind) kindRow {
 		return kindRow{http.StatusUnsupportedMediaType, "body.media-type", "The body has the wrong media type"}
 	case noMethod:
 		return kindRow{http.StatusMethodNotAllowed, "request.method", "The method is not for this path"}
+	case notAcceptable:
+		return kindRow{http.StatusNotAcceptable, "request.accept", "The answer can't be given as asked for"}
+	case tooSlow:
+		return kindRow{http.StatusRequestTimeout, "body.timeout", "The body took too long"}
 	}
 	return kindRow{http.StatusInternalServerError, "server.internal", "Internal error"}
 }
 
 // The edge's own kinds of error.
 const (
-	malformed  directory.Kind = "malformed"
-	tooLarge   directory.Kind = "too_large"
-	wrongMedia directory.Kind = "wrong_media"
-	noMethod   directory.Kind = "no_method"
+	malformed     directory.Kind = "malformed"
+	tooLarge      directory.Kind = "too_large"
+	wrongMedia    directory.Kind = "wrong_media"
+	noMethod      directory.Kind = "no_method"
+	notAcceptable directory.Kind = "not_acceptable"
+	tooSlow       directory.Kind = "too_slow"
 )
+
+// problemKinds lists all kinds of error that [kinds] knows.
+func problemKinds() []directory.Kind {
+	return []directory.Kind{
+		directory.NotFound, directory.Invalid, directory.Conflict, directory.Stale, directory.Unconditional, directory.Forbidden, directory.Unauthenticated,
+		directory.TooMany, directory.Unavailable, directory.Internal, malformed, tooLarge, wrongMedia, noMethod, notAcceptable, tooSlow,
+	}
+}
 
 // edgeError makes an error of the edge about the whole request.
 func edgeError(kind directory.Kind, code directory.Code, value, reason, want string) error {

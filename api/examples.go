@@ -1,7 +1,10 @@
 package api
 
 import (
+	"net/http"
 	"reflect"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -86,4 +89,19 @@ func exampleKey() KeyInfo {
 			UserIDs: []format.UserID{{Name: "Example CSIRT", Email: "csirt@example.org", Raw: "Example CSIRT <csirt@example.org>", Primary: true}}, Armor: exampleArmor},
 		CanEncrypt: true, CanVerify: true, Problems: []KeyNote{},
 	}
+}
+
+// problemExamples are a problem for each status that an operation can end with.
+func problemExamples() map[string]*huma.Example {
+	list := map[string]*huma.Example{}
+	for _, k := range problemKinds() {
+		row := kinds(k)
+		if row.status == http.StatusMethodNotAllowed {
+			continue // what has no such method is no operation
+		}
+		p := &Problem{Title: row.title, Status: row.status, Code: row.code, Instance: "/v1/teams/nobody", RequestID: "5f0c2a9be1d4-2f"}
+		p.Detail = strings.ToLower(p.Title[:1]) + p.Title[1:]
+		list["problem-"+strconv.Itoa(row.status)] = &huma.Example{Summary: row.title, Value: p.typed()}
+	}
+	return list
 }

@@ -49,7 +49,7 @@ type (
 )
 
 func (s *Server) registerExport() {
-	all := spec{id: "export-teams", method: http.MethodGet, path: "/v1/export/{format}", tag: "teams", access: public,
+	all := spec{id: "export-teams", rate: rateBulk, method: http.MethodGet, path: "/v1/export/{format}", tag: "teams", access: public,
 		summary: "Export teams in another format",
 		more: "Every team that passes all filters, as you may see it, in the order of handles and as of one moment. The answer is streamed: it is whole only when it ends as HTTP says that it does " +
 			"(the last chunk, or the end of the stream in HTTP/2). One that can't be finished is cut off.",

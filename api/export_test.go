@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/netip"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -39,3 +41,25 @@ func Streaming(s *Server, e format.Exporter, teams func() format.Teams) http.Han
 
 // SetHeld sets how many octets the groups of a batch may hold.
 func SetHeld(b *Batch, octets int) { b.maxHeld = octets }
+
+// AddressBuckets are the buckets of addresses alone.
+type AddressBuckets struct{ b *buckets[netip.Addr] }
+
+// NewAddressBuckets returns buckets of at most most clients.
+func NewAddressBuckets(r Rate, most int) AddressBuckets {
+	return AddressBuckets{newBuckets[netip.Addr](r, most)}
+}
+
+// Take takes cost units and reports whether they were there.
+func (a AddressBuckets) Take(client netip.Addr, cost int, now time.Time) bool {
+	return a.b.take(client, cost, now).ok
+}
+
+// Size is how many buckets are kept.
+func (a AddressBuckets) Size() int { return a.b.size() }
+
+// Zipped puts the compression before a handler.
+func Zipped(h http.HandlerFunc) http.Handler {
+	s := &Server{}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.zipped(w, r, zipFrom, h) })
+}

@@ -90,8 +90,10 @@ func guardParameters(t *testing.T, op operation) {
 }
 
 func guardResponses(t *testing.T, op operation) {
-	if op.Responses["500"] == nil {
-		t.Error("no error is documented")
+	for _, status := range []string{"500", "429"} {
+		if rate := op.Extensions["x-rate-limit"].(map[string]any); op.Responses[status] == nil && (status != "429" || rate["class"] != "free") {
+			t.Errorf("the status %s is not documented", status)
+		}
 	}
 	for status, r := range op.Responses {
 		code, err := strconv.Atoi(status)
@@ -102,11 +104,43 @@ func guardResponses(t *testing.T, op operation) {
 			switch {
 			case code >= 400 && (media != "application/problem+json" || m.Schema.Ref != "#/components/schemas/Problem"):
 				t.Errorf("response %s is %s %s, want a problem", status, media, m.Schema.Ref)
+			case code >= 400:
+				guardProblem(t, code, m)
 			case code < 400 && m.Example == nil:
 				t.Errorf("response %s has no example", status)
 			case code < 400:
 				validate(t, "example of response "+status, m.Schema, huma.ModeReadFromServer, m.Example)
 			}
+		}
+	}
+}
+
+// guardProblem wants an example that has the status that it is an example of.
+func guardProblem(t *testing.T, status int, m *huma.MediaType) {
+	name := strings.TrimPrefix(m.Examples["problem"].Ref, "#/components/examples/")
+	example := document().Components.Examples[name]
+	if example == nil {
+		t.Fatalf("response %d has no example", status)
+	}
+	if p, ok := example.Value.(*api.Problem); !ok || p.Status != status {
+		t.Errorf("the example of response %d is %+v", status, example.Value)
+	}
+	validate(t, "example of response "+strconv.Itoa(status), m.Schema, huma.ModeReadFromServer, example.Value)
+}
+
+// TestRateClasses wants every operation to say what it costs, and the cheap
+// and the dear ones to be what they are.
+func TestRateClasses(t *testing.T) {
+	costs := map[string]int{"free": 0, "lookup": 1, "read": 1, "list": 5, "write": 5, "bulk": 50}
+	want := map[string]string{"lookup": "lookup", "lookup-batch": "bulk", "list-teams": "list", "get-team": "read", "patch-team": "write", "healthz": "free", "readyz": "free", "metrics": "free"}
+	for _, op := range operations() {
+		rate, _ := op.Extensions["x-rate-limit"].(map[string]any)
+		class, _ := rate["class"].(string)
+		if cost, ok := costs[class]; !ok || rate["cost"] != cost {
+			t.Errorf("%s: x-rate-limit %v, want a class of %v with its cost", op.OperationID, rate, costs)
+		}
+		if w := want[op.OperationID]; w != "" && w != class {
+			t.Errorf("%s is of class %q, want %q", op.OperationID, class, w)
 		}
 	}
 }
@@ -151,7 +185,10 @@ func TestReferences(t *testing.T) {
 	schemas, used := document().Components.Schemas.Map(), map[string]bool{}
 	for _, m := range regexp.MustCompile(`"\$ref":"([^"]*)"`).FindAllStringSubmatch(string(text), -1) {
 		dir, name := path.Split(m[1])
-		if used[name] = true; dir != "#/components/schemas/" || schemas[name] == nil {
+		used[name] = true
+		c := document().Components
+		if (dir != "#/components/schemas/" || schemas[name] == nil) && (dir != "#/components/headers/" || c.Headers[name] == nil) &&
+			(dir != "#/components/examples/" || c.Examples[name] == nil) {
 			t.Errorf("reference %q leads nowhere", m[1])
 		}
 	}

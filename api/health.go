@@ -37,9 +37,9 @@ type (
 )
 
 func (s *Server) registerHealth() {
-	register(s, spec{id: "healthz", method: http.MethodGet, path: "/healthz", tag: "operation", access: open,
+	register(s, spec{id: "healthz", method: http.MethodGet, path: "/healthz", tag: "operation", access: open, rate: rateFree,
 		summary: "Ask whether the process is up", more: "It looks at nothing else; a supervisor restarts what does not answer.", answer: Health{Status: "ok", Version: "1.0.0"}}, s.health)
-	register(s, spec{id: "readyz", method: http.MethodGet, path: "/readyz", tag: "operation", access: open,
+	register(s, spec{id: "readyz", method: http.MethodGet, path: "/readyz", tag: "operation", access: open, rate: rateFree,
 		summary: "Ask whether the server can answer everything", more: "503 with a reason for each check that fails.",
 		errors: []int{http.StatusServiceUnavailable}, answer: Readiness{Status: "ready", Checks: []string{"index", "store"}, Seq: 812, Age: 0.2}}, s.ready)
 	s.registerMetrics()
@@ -97,7 +97,7 @@ func (s *Server) indexProblem(r *Readiness) directory.Problem {
 
 // registerMetrics serves the figures in Prometheus' own format.
 func (s *Server) registerMetrics() {
-	sp := spec{id: "metrics", method: http.MethodGet, path: "/metrics", tag: "operation", access: open, summary: "Show figures for Prometheus",
+	sp := spec{id: "metrics", method: http.MethodGet, path: "/metrics", tag: "operation", access: open, rate: rateFree, summary: "Show figures for Prometheus", answer: "rollcall_index_seq 812\n",
 		more: "Counters and durations for each operation, lookups by kind and result, and the state of the index, in the text format of Prometheus."}
 	op := sp.operation(s.huma.OpenAPI().Components.Schemas)
 	op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{

@@ -13,6 +13,8 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory/format"
 )
 
+const lookupPath = "/v1/lookup"
+
 // lookupInput describes the parameters of GET /v1/lookup; the handler reads
 // them itself.
 type lookupInput struct {
@@ -25,7 +27,7 @@ type lookupOutput struct{ Body Answer }
 
 func (s *Server) registerLookup() {
 	one := spec{
-		id: "lookup", method: http.MethodGet, path: "/v1/lookup", tag: "lookup", access: public,
+		id: "lookup", method: http.MethodGet, path: lookupPath, tag: "lookup", access: public, rate: rateLookup,
 		summary: "Find whom to contact",
 		more: "The answer is 200 whenever the question could be asked: status says whether a team was found, and the trace why. " +
 			"An answer that could not be given is the problem lookup.unavailable, never an empty list.",

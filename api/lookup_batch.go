@@ -58,7 +58,7 @@ func (s *Server) registerLookupBatch() {
 	e := exampleEvidence()
 	answer := exampleAnswer()
 	many := spec{
-		id: "lookup-batch", method: http.MethodPost, path: "/v1/lookup", tag: "lookup", access: public,
+		id: "lookup-batch", method: http.MethodPost, path: lookupPath, tag: "lookup", access: public, rate: rateBulk, maxBody: -1, // it counts itself
 		summary: "Find whom to contact about many things",
 		more: "Up to 1,000,000 queries of any kind, of one moment of the directory. The body is JSON, NDJSON (a string or an object a line), CSV (the first row names the columns), or text, " +
 			"one query a line or, with extract, whatever is found in it. The answer is JSON, NDJSON or CSV, as Accept says, and written while the body is read: a client reads and sends at the same time, or sends no more than 16 MiB. " +
@@ -404,6 +404,8 @@ func bodyError(err error) error {
 		return couldNotAsk(e)
 	case ok:
 		return err
+	case errors.Is(err, errBomb):
+		return unreadBody(err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return edgeError(malformed, "body.unreadable", "", "the body came too slowly", "64 KiB in 30 seconds, or more")
 	}

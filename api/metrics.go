@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -20,6 +21,10 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	lookups  map[lookupLabels]prometheus.Counter // all of them, so that reading needs no lock
 	other    *operationMetrics                   // requests that no operation answers
+	inFlight *prometheus.GaugeVec                // by operation; single lookups are over too soon to be seen
+	refused  *prometheus.CounterVec              // by class and how the client was told
+
+	failedSignIns prometheus.Counter
 }
 
 type lookupLabels struct {
@@ -48,9 +53,19 @@ func newMetrics(cfg Config) *metrics {
 		}
 	}
 	m.other = m.operation("none")
-	m.registry.MustRegister(m.requests, m.seconds, asked,
+	m.inFlight = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "rollcall_http_requests_in_flight", Help: "Requests that are being answered or wait for something to happen, by operation.",
+	}, []string{"operation"})
+	m.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "rollcall_rate_limited_total", Help: "Requests refused for being too many, by class of the operation and by what the client was told from others.",
+	}, []string{"class", "by"})
+	m.failedSignIns = m.refused.WithLabelValues("sign-in", byAddress)
+	m.registry.MustRegister(m.requests, m.seconds, asked, m.refused, m.inFlight,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.indexGauges(cfg)
+	if cfg.Directory != nil {
+		m.registry.MustRegister(jobCollector{cfg.Directory, prometheus.NewDesc("rollcall_import_jobs", "Import jobs in the store, by state.", []string{"state"}, nil)})
+	}
 	return m
 }
 
@@ -102,6 +117,29 @@ func (m *metrics) lookup(a *directory.Answer) prometheus.Counter {
 // looked counts the answers of a stretch of a batch.
 func (m *metrics) looked(l lookupLabels, n int) { m.lookups[l].Add(float64(n)) }
 
+// jobCollector counts import jobs when the figures are asked for. Where the
+// store can't be asked there is no figure: zero would be a lie.
+type jobCollector struct {
+	dir  *directory.Directory
+	desc *prometheus.Desc
+}
+
+// Describe implements [prometheus.Collector].
+func (c jobCollector) Describe(to chan<- *prometheus.Desc) { to <- c.desc }
+
+// Collect implements [prometheus.Collector].
+func (c jobCollector) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	states, err := c.dir.ImportJobStates(ctx)
+	if err != nil {
+		return
+	}
+	for state, n := range states {
+		to <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(n), string(state))
+	}
+}
+
 // operationMetrics are the figures of one operation. Counters are looked up by
 // their labels once for each status, not for each request.
 type operationMetrics struct {
@@ -128,4 +166,25 @@ func (o *operationMetrics) seen(status int, took time.Duration) {
 		o.byStatus[status-100].Store(c)
 	}
 	(*c).Inc()
+}
+
+// limited returns the counters of refused requests of a class.
+func (m *metrics) limited(class rateClass) map[string]prometheus.Counter {
+	list := map[string]prometheus.Counter{}
+	for _, by := range []string{byAddress, byToken} {
+		list[by] = m.refused.WithLabelValues(string(class), by)
+	}
+	return list
+}
+
+// clients tells how many clients the limits tell apart now.
+func (m *metrics) clients(l *limiter) {
+	if l == nil {
+		return
+	}
+	for by, size := range map[string]func() int{byAddress: l.anonymous.size, byToken: l.token.size, "sign-in": l.failed.size} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "rollcall_rate_clients", Help: "Clients whose requests are counted now.", ConstLabels: prometheus.Labels{"by": by},
+		}, func() float64 { return float64(size()) }))
+	}
 }

@@ -86,7 +86,7 @@ func (s *Server) registerReference() {
 		answer: ReferenceList{Sets: []ReferenceSet{one}}}, s.listReference)
 	register(s, spec{id: "get-reference", method: http.MethodGet, path: "/v1/reference/{kind}/{source}", tag: "reference", access: public,
 		summary: "Show a set of reference data", more: "From where, how old, how much.", errors: []int{notFound}, answer: one}, s.getReference)
-	register(s, spec{id: "put-reference", method: http.MethodPut, path: "/v1/reference/{kind}/{source}", tag: "reference", access: token,
+	register(s, spec{id: "put-reference", maxBody: maxReference, rate: rateBulk, method: http.MethodPut, path: "/v1/reference/{kind}/{source}", tag: "reference", access: token,
 		summary: "Load a set of reference data",
 		more: "The body is the file, plain or gzip, up to 256 MiB; it replaces the set, all of it or nothing. A file that would change more than a share of what is loaded is refused unless force. " +
 			"For operators with the scope import.",

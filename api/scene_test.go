@@ -93,17 +93,35 @@ func newScene(t testing.TB, db *store.DB) *scene {
 	if err := s.follow.Start(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := api.New(api.Config{
+	s.serve(t, nil)
+	s.people()
+	return s
+}
+
+// serve starts the server of a scene.
+func (s *scene) serve(t testing.TB, change func(*api.Config)) {
+	t.Helper()
+	cfg := api.Config{
 		Directory: s.dir, Index: s.follow.Index, IndexAge: s.follow.Age, Moved: s.follow.Moved, Sync: s.follow.Sync, Now: s.clock.Now, Version: "test",
 		Log: slog.New(slog.NewTextHandler(s.log, nil)), MaxBatchBody: sceneBatchBody, MaxBatch: sceneBatch,
-	})
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	handler, err := api.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.server = httptest.NewServer(handler)
 	t.Cleanup(s.server.Close)
-	s.people()
-	return s
+}
+
+// changed is the same scene behind another server.
+func (s *scene) changed(t testing.TB, change func(*api.Config)) *scene {
+	t.Helper()
+	other := *s
+	other.serve(t, change)
+	return &other
 }
 
 func contact(value string, label directory.TLP) directory.Contact {

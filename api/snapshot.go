@@ -55,7 +55,7 @@ const snapshotExample = `{"snapshot":{"seq":812,"epoch":"3f6c0e9d5b1a47c28e90d1f
 `
 
 func (s *Server) registerSnapshot() {
-	sp := spec{id: "snapshot", method: http.MethodGet, path: "/v1/snapshot", tag: "sync", access: public,
+	sp := spec{id: "snapshot", rate: rateBulk, method: http.MethodGet, path: "/v1/snapshot", tag: "sync", access: public,
 		summary: "Take a snapshot of all teams",
 		more: "NDJSON: first a line with the number of the last change, then all teams as the viewer may see them in the order of their ids, then those that were merged or deleted, and at last a line with their numbers " +
 			"and the SHA-256 of all lines between the first and the last; without it the snapshot is cut off. It is one moment: changes after its number complete it. Compressed with gzip where Accept-Encoding says so."}

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
@@ -39,10 +41,13 @@ func document() huma.Config {
 				{Name: "reference", Description: "Facts about the Internet that no team enters, and the words that fields can hold"},
 				{Name: "sync", Description: "Copies of the directory that follow it"},
 				{Name: "access", Description: "Tokens, and what was done with them"},
+				{Name: "imports", Description: "Files that are taken in by jobs of their own"},
 				{Name: "operation", Description: "What the machines that run this server ask"},
 			},
 			Components: &huma.Components{
-				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Schemas:  huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				Headers:  rateHeaders(),
+				Examples: problemExamples(),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"token": {Type: "http", Scheme: "bearer", BearerFormat: "rct_…", Description: "A token that an operator made. A request with a bad or expired token is refused even where none is needed."},
 				},
@@ -86,21 +91,31 @@ type spec struct {
 	media            []string      // of the body; nil is application/json
 	params           []*huma.Param // of the path, beside those that the input's type tells
 	answer           any           // an example of the answer's body; nil: no body
+	rate             rateClass     // how dear it is; "": by its shape, see rateOf
+	maxBody          int64         // 0 is 1 MiB, -1 no limit
 }
 
 func (sp *spec) operation(r huma.Registry) huma.Operation {
+	class := sp.rateOf()
 	op := huma.Operation{
 		OperationID: sp.id, Method: sp.method, Path: sp.path, Tags: []string{sp.tag}, Summary: sp.summary, Description: sp.more,
 		Parameters: slices.Clone(sp.params),
 		Security:   sp.access.security(), DefaultStatus: sp.status, Responses: map[string]*huma.Response{},
 		// A change whose client went away is finished or undone, never half done; the limit is on the slow reader.
-		MaxBodyBytes: maxBody,
+		MaxBodyBytes: cmp.Or(sp.maxBody, maxBody), Metadata: map[string]any{"rate": class},
+		Extensions: map[string]any{"x-rate-limit": map[string]any{"class": string(class), "cost": class.cost()}},
 	}
 	for _, status := range sp.statuses() {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{
 			Description: http.StatusText(status),
-			Content:     map[string]*huma.MediaType{problemType: {Schema: r.Schema(reflect.TypeFor[Problem](), true, "Problem")}},
+			Content: map[string]*huma.MediaType{problemType: {
+				Schema:   r.Schema(reflect.TypeFor[Problem](), true, "Problem"),
+				Examples: map[string]*huma.Example{"problem": {Ref: "#/components/examples/problem-" + strconv.Itoa(status)}},
+			}},
 		}
+	}
+	if many := op.Responses["429"]; many != nil {
+		many.Headers = headerRefs("Retry-After", "RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 	}
 	return op
 }
@@ -114,8 +129,14 @@ func (sp *spec) statuses() []int {
 	if sp.access == token {
 		all = append(all, http.StatusForbidden)
 	}
+	if sp.rateOf() != rateFree || sp.access != open {
+		all = append(all, http.StatusTooManyRequests)
+	}
+	if sp.answer != nil {
+		all = append(all, http.StatusNotAcceptable)
+	}
 	if sp.body != nil {
-		all = append(all, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		all = append(all, http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	return all
 }
@@ -162,6 +183,9 @@ func (s *Server) describe(sp spec) {
 			ok.Headers = map[string]*huma.Param{}
 		}
 		ok.Headers["X-Request-Id"] = &huma.Param{Description: "The id of the request, as in the server's log", Schema: &huma.Schema{Type: "string"}}
+		if sp.rateOf() != rateFree {
+			maps.Copy(ok.Headers, headerRefs("RateLimit", "RateLimit-Policy"))
+		}
 		for _, media := range ok.Content {
 			media.Example = sp.answer
 		}

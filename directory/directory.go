@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,6 +40,7 @@ type Directory struct {
 	writing  sync.WaitGroup
 
 	matches matchCache
+	runner  atomic.Pointer[ImportRunner] // nil: import jobs are run elsewhere
 }
 
 // New returns a Directory on cfg.

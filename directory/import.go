@@ -19,6 +19,11 @@ type ImportOptions struct {
 	// are not guarded.
 	MaxChange float64
 	Progress  func(rows int) // called now and then; may be nil
+	// Commit is called at the end of the transaction that writes, with what was
+	// written; its error undoes all of it. It may be called again where the
+	// store repeats the transaction. nil: nothing is added. It is not called
+	// where nothing is to be written.
+	Commit func(Tx, ImportReport) error
 }
 
 // SourceRecord is one team as a codec read it from a source.

@@ -40,11 +40,19 @@ func (d *Directory) Import(ctx context.Context, p Principal, opt ImportOptions, 
 	if err != nil || opt.DryRun || len(im.writes) == 0 {
 		return im.report, err
 	}
-	err = d.cfg.Store.Update(ctx, func(tx Tx) error { return im.apply(ctx, tx) })
+	err = d.cfg.Store.Update(ctx, func(tx Tx) error { return opt.commit(tx, im.apply(ctx, tx), &im.report) })
 	if err = d.committed(ctx, err); err == nil {
 		im.mergeByRule(ctx)
 	}
 	return im.report, err
+}
+
+// commit is the last of a transaction that writes.
+func (o ImportOptions) commit(tx Tx, err error, report *ImportReport) error {
+	if err != nil || o.Commit == nil {
+		return err
+	}
+	return o.Commit(tx, *report)
 }
 
 func (o ImportOptions) check() error {

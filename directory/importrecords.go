@@ -21,7 +21,7 @@ func (d *Directory) ImportRecords(ctx context.Context, p Principal, opt ImportOp
 	if opt.DryRun || len(ri.writes) == 0 {
 		return ri.report, nil
 	}
-	err := d.cfg.Store.Update(ctx, func(tx Tx) error { return ri.apply(ctx, tx) })
+	err := d.cfg.Store.Update(ctx, func(tx Tx) error { return opt.commit(tx, ri.apply(ctx, tx), &ri.report) })
 	return ri.report, d.committed(ctx, err)
 }
 

@@ -202,7 +202,7 @@ func (ri *referenceImport) write(ctx context.Context) error {
 				}
 			}
 		}
-		return nil
+		return ri.opt.commit(tx, nil, &ri.report)
 	})
 	return ri.d.committed(ctx, err)
 }

@@ -52,6 +52,13 @@ type Reader interface {
 	// Decisions returns the decisions about pairs of teams that name team, or
 	// all for "", in the order of the pairs.
 	Decisions(team TeamID) ([]MatchDecision, error)
+	// ImportJobs returns all import jobs, newest first, without their reports.
+	ImportJobs() ([]ImportJob, error)
+	// ImportJob returns one job; [NotFound] else.
+	ImportJob(id string) (ImportJob, error)
+	// ImportBlock returns the nth block of what was uploaded for a job;
+	// [NotFound] where there is none.
+	ImportBlock(id string, n int) ([]byte, error)
 }
 
 // Tx is a [Reader] that also writes.
@@ -78,6 +85,12 @@ type Tx interface {
 	PutToken(Token) error
 	// PutReference replaces a set of reference data; no blocks remove it.
 	PutReference(set ReferenceSet, blocks [][]byte) error
+	// PutImportJob adds a job or replaces the one with its id. It is not a change.
+	PutImportJob(ImportJob) error
+	// PutImportBlock adds a block to what was uploaded for a job.
+	PutImportBlock(id string, n int, data []byte) error
+	// DropImportJob removes a job with what was uploaded for it, or only that.
+	DropImportJob(id string, uploadOnly bool) error
 	// Append writes the change and audit rows of something that is not a team.
 	Append(Change, AuditEntry) error
 }

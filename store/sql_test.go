@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,7 +132,7 @@ func TestTablesMatchMigrations(t *testing.T) {
 			}
 			body = append(body, step...)
 		}
-		made := create.FindAllStringSubmatch(string(body), -1)
+		made := slices.DeleteFunc(create.FindAllStringSubmatch(string(body), -1), func(m []string) bool { return m[1] == uploadTable.name })
 		if len(made) != len(want) {
 			t.Errorf("%s: the migrations make %d tables, the archive knows %d", engine, len(made), len(want))
 		}

@@ -41,10 +41,13 @@ var (
 	tokenTable    = table{"token", "id", cols("id", "name", "hash", "role", "team", "forum", "scopes", "#created", "created_by", "#expires", "#last_used", "#revoked")}
 	setTable      = table{"reference_set", "kind, source", cols("kind", "source", "#as_of", "#loaded", "#entries", "hash", "#seq")}
 	blockTable    = table{"reference_block", "kind, source, n", cols("kind", "source", "#n", "=data")}
+	jobTable      = table{"import_job", "id", cols("id", "state", "format", "options", "#created", "created_by", "#started", "#ended", "#size", "#rows_done", "#attempts", "runner", "#lease", "#cancel", "report")}
+	// uploadTable is no part of a backup: a job whose upload is gone says so.
+	uploadTable = table{"import_block", "job_id, n", cols("job_id", "#n", "=data")}
 )
 
 func tables() []table {
-	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable}
+	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable}
 }
 
 // cols reads column names: #n is an integer, =n bytes, else text.

@@ -14,6 +14,7 @@ import (
 	"github.com/BurntSushi/toml"
 	"github.com/spf13/cobra"
 
+	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
@@ -30,6 +31,10 @@ type config struct {
 	ShutdownTimeout time.Duration
 	TLSCert, TLSKey string
 	BatchBody       int64
+	Limits          api.Limits
+	CORSOrigins     []string
+	ImportMax       int // MiB
+	ImportKeep      time.Duration
 
 	file   string             // that was read; "" for none
 	values map[string]setting // by key
@@ -46,6 +51,7 @@ type setting struct {
 type key struct {
 	name, preset, arg, usage string
 	secret                   bool // may hold a password: masked wherever it is shown
+	list                     bool // may be a list in the file; elsewhere it is joined by commas
 	set                      func(*config, string) error
 }
 
@@ -170,10 +176,32 @@ func parseFile(path string, text []byte) (map[string]setting, error) {
 		case string, int64, float64, bool:
 			values[name] = setting{fmt.Sprint(v), place}
 		default:
-			return nil, fmt.Errorf("%s: a table or list (%s); want one value", name, place)
+			joined, ok := joinList(name, v)
+			if !ok {
+				return nil, fmt.Errorf("%s: a table or list (%s); want one value", name, place)
+			}
+			values[name] = setting{joined, place}
 		}
 	}
 	return values, nil
+}
+
+// joinList joins a list of words, where the key takes one.
+func joinList(name string, v any) (string, bool) {
+	list, ok := v.([]any)
+	i := slices.IndexFunc(keys(), func(k key) bool { return k.name == name })
+	if !ok || i < 0 || !keys()[i].list {
+		return "", false
+	}
+	var words []string
+	for _, item := range list {
+		word, ok := item.(string)
+		if !ok {
+			return "", false
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, ", "), true
 }
 
 // lineOf finds the line that sets a key: the parser keeps no positions.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -29,6 +30,17 @@ func keys() []key {
 		{name: "match_rules", preset: "uuid", arg: "RULES", usage: "RULES that merge teams without a person after an import, such as uuid,key+country; or none", set: (*config).setMatchRules},
 		{name: "policy_lasts", preset: "180d", arg: "TIME", usage: "TIME for which a proof lasts", set: span(time.Hour, func(c *config) *time.Duration { return &c.Policy.Lasts })},
 		{name: "policy_grace", preset: "30d", arg: "TIME", usage: "TIME after which a proof that ran out is overdue", set: span(time.Hour, func(c *config) *time.Duration { return &c.Policy.Grace })},
+		{name: "rate_anonymous", preset: "600", arg: "N", usage: "N units a minute for each address without a token, where a lookup is one unit; 0: no limit", set: number(func(c *config) *int { return &c.Limits.Anonymous.PerMinute })},
+		{name: "rate_anonymous_burst", preset: "300", arg: "N", usage: "N units at once without a token", set: number(func(c *config) *int { return &c.Limits.Anonymous.Burst })},
+		{name: "rate_token", preset: "6000", arg: "N", usage: "N units a minute for each token; 0: no limit", set: number(func(c *config) *int { return &c.Limits.Token.PerMinute })},
+		{name: "rate_token_burst", preset: "3000", arg: "N", usage: "N units at once with a token", set: number(func(c *config) *int { return &c.Limits.Token.Burst })},
+		{name: "rate_failed", preset: "30", arg: "N", usage: "N wrong tokens a minute from each address; 0: no limit", set: number(func(c *config) *int { return &c.Limits.Failed.PerMinute })},
+		{name: "rate_limit_exempt", preset: "127.0.0.0/8, ::1/128", arg: "NETWORKS", list: true, usage: "NETWORKS that are never limited", set: networks(func(c *config) *[]netip.Prefix { return &c.Limits.Exempt })},
+		{name: "trusted_proxies", arg: "NETWORKS", list: true, usage: "NETWORKS of the proxies whose word about a client's address is taken", set: networks(func(c *config) *[]netip.Prefix { return &c.Limits.Proxies })},
+		{name: "proxy_header", preset: "X-Forwarded-For", arg: "HEADER", usage: "HEADER in which they say it: X-Forwarded-For or Forwarded", set: (*config).setProxyHeader},
+		{name: "cors_origins", arg: "ORIGINS", list: true, usage: "ORIGINS, such as https://portal.example.org, whose pages may send tokens", set: (*config).setOrigins},
+		{name: "import_max_mib", preset: "256", arg: "N", usage: "N MiB that a file may have that is uploaded for import", set: number(func(c *config) *int { return &c.ImportMax })},
+		{name: "import_keep", preset: "30d", arg: "TIME", usage: "TIME for which the result of an import job is kept", set: span(time.Minute, func(c *config) *time.Duration { return &c.ImportKeep })},
 		{name: "shutdown_timeout", preset: "10s", arg: "TIME", usage: "TIME that requests under way get to finish on a stop", set: span(time.Millisecond, func(c *config) *time.Duration { return &c.ShutdownTimeout })},
 		{name: "batch_body", preset: "128MiB", arg: "SIZE", usage: "largest SIZE of the body of a batch lookup", set: (*config).setBatchBody},
 	}
@@ -131,6 +143,67 @@ func (c *config) setBatchBody(s string) error {
 	}
 	c.BatchBody = int64(n) * unit
 	return nil
+}
+
+func (c *config) setProxyHeader(s string) error {
+	for _, name := range []string{"X-Forwarded-For", "Forwarded"} {
+		if strings.EqualFold(s, name) {
+			c.Limits.ProxyHeader = name
+			return nil
+		}
+	}
+	return bad(s, "not a header that is read for this", "X-Forwarded-For or Forwarded")
+}
+
+// setOrigins wants origins as a browser sends them (RFC 6454 section 6.2), or
+// they would never be equal to one.
+func (c *config) setOrigins(s string) error {
+	for _, origin := range items(s) {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || origin != u.Scheme+"://"+strings.ToLower(u.Host) {
+			return bad(origin, "not an origin", "a scheme and a host in lower case, such as https://portal.example.org, and nothing behind")
+		}
+		c.CORSOrigins = append(c.CORSOrigins, origin)
+	}
+	return nil
+}
+
+// items splits a list at commas and blanks.
+func items(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// networks sets a list of networks; an address is a network of one.
+func networks(to func(*config) *[]netip.Prefix) func(*config, string) error {
+	return func(c *config, s string) error {
+		*to(c) = nil
+		for _, item := range items(s) {
+			p, err := netip.ParsePrefix(item)
+			if a, bad := netip.ParseAddr(item); bad == nil && a.Zone() == "" {
+				p, err = netip.PrefixFrom(a, a.BitLen()), nil
+			}
+			if err != nil {
+				return bad(item, "not a network", "networks such as 192.0.2.0/24, 2001:db8::/32")
+			}
+			if p != p.Masked() {
+				return bad(item, "a network with bits beyond its length", p.Masked().String())
+			}
+			*to(c) = append(*to(c), p)
+		}
+		return nil
+	}
+}
+
+// number sets a number of 0 or more.
+func number(to func(*config) *int) func(*config, string) error {
+	return func(c *config, s string) error {
+		n, err := strconv.ParseUint(s, 10, 24)
+		if err != nil {
+			return bad(s, "not a number", "0 to 16777215")
+		}
+		*to(c) = int(n)
+		return nil
+	}
 }
 
 // text sets a plain string.

@@ -36,6 +36,10 @@ The columns of a csv file are known by usual names ("E-mail", "Time zone"). For
 others, --map names a TOML file that says which field a column is; a column that
 is not read is reported.
 
+With --server the file is uploaded and the server imports it; an operator's
+token (ROLLCALL_TOKEN, or --token, which others on the machine can see) allows
+it. Output and exit status are the same. An interrupt cancels the import.
+
 FILE may be - for the standard input. A new SQLite file is made where none is.
 
 Formats:
@@ -46,12 +50,15 @@ const importExample = `  rollcall import --db teams.db national-csirts national-
   rollcall import --db teams.db --source ripencc --as-of 2026-11-20 rir-delegated delegated-ripencc-extended-latest
   rollcall import --db teams.db --map members.toml --source example-sector csv members.csv
   rollcall import --db teams.db --team example-csirt rfc2350 rfc2350.md
+  rollcall import --server https://rollcall.example.org ti teams.json
   rollcall export --db old.db rollcall | rollcall import --db new.db rollcall -`
 
 // importFlags are the flags of rollcall import that are not configuration.
 type importFlags struct {
 	dryRun, force, json, complete, partial bool
 	source, asOf, team, columns            string
+	server, token                          string
+	mapped                                 format.CSVMap // what columns names
 }
 
 func importCommand(w world) *cobra.Command {
@@ -72,6 +79,8 @@ func importCommand(w world) *cobra.Command {
 	flags.StringVar(&f.asOf, "as-of", "", "`DATE` that the file describes, as 2026-11-21")
 	flags.StringVar(&f.team, "team", "", "handle or id of the one `TEAM` that all of the file is about")
 	flags.StringVar(&f.columns, "map", "", "TOML `FILE` that names the fields of the columns of a csv file")
+	flags.StringVar(&f.server, "server", "", "`URL` of a server that imports the file, instead of a database")
+	flags.StringVar(&f.token, "token", "", "`TOKEN` of an operator for the server (ROLLCALL_TOKEN)")
 	flags.BoolVar(&f.complete, "complete", false, "the file is the whole source: take out what it no longer lists")
 	flags.BoolVar(&f.partial, "partial", false, "the file is a part of the source: take nothing out")
 	return cmd
@@ -98,7 +107,7 @@ func completeImport(_ *cobra.Command, args []string, _ string) ([]string, cobra.
 }
 
 func (c *call) importFile(f *importFlags) error {
-	if err := c.exclusive("complete", "partial"); err != nil {
+	if err := firstError(c.exclusive("complete", "partial"), c.exclusive("db", "server")); err != nil {
 		return err
 	}
 	from, err := c.importer(c.args[0])
@@ -117,27 +126,39 @@ func (c *call) importFile(f *importFlags) error {
 		return err
 	}
 	defer in.Close() //nolint:errcheck // it was only read
-	if opt.Source == "" {
+	if opt.Source == "" && f.server == "" {
 		start, _ := in.Peek(format.SourceLook) // shorter files are an error of the codec, not of this look
 		opt.Source = from.SourceIn(start)
 	}
-	progress := c.newProgress(in)
-	opt.Progress = progress.rows
-	var report directory.ImportReport
-	err = c.withDirectory(func(d *directory.Directory) error {
-		report, err = from.Import(c.ctx, d, c.operator(), opt, in)
-		progress.done()
-		return err
-	}, c.importStore(f)...)
+	report, err := c.runImport(f, from, opt, in)
 	err = fileError(c.args[1], err)
 	switch {
 	case f.json:
 		report.DryRun = f.dryRun
-		return firstError(err, c.printImportJSON(report, err))
+		return firstError(err, printJSON(c.stdout, format.ReportFrom(report, err)))
 	case err != nil && report.Rows == 0:
 		return err
 	}
 	return firstError(err, c.printImport(from, report, err))
+}
+
+// runImport imports here, or lets a server do it.
+func (c *call) runImport(f *importFlags, from format.Importer, opt directory.ImportOptions, in *input) (report directory.ImportReport, err error) {
+	progress := c.newProgress(in)
+	defer progress.done()
+	if f.server != "" {
+		s, err := c.newImportServer(f)
+		if err != nil {
+			return report, err
+		}
+		return s.run(c.ctx, opt, f.mapped, in, progress)
+	}
+	opt.Progress = progress.rows
+	err = c.withDirectory(func(d *directory.Directory) error {
+		report, err = from.Import(c.ctx, d, c.operator(), opt, in)
+		return err
+	}, c.importStore(f)...)
+	return report, err
 }
 
 // importStore says how the database is opened: a dry run makes none.

@@ -38,7 +38,8 @@ func (c *call) mapColumns(f *importFlags, in format.Importer) (format.Importer, 
 	if f.source == "" {
 		f.source = m.Source
 	}
-	in, _ = in.WithColumns(format.CSVMap{Columns: m.Columns, Key: m.Key, Separator: m.Separator})
+	f.mapped = format.CSVMap{Columns: m.Columns, Key: m.Key, Separator: m.Separator}
+	in, _ = in.WithColumns(f.mapped)
 	return in, nil
 }
 

@@ -12,96 +12,6 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory/format"
 )
 
-// importJSON is what import --json prints. Scripts rely on the names.
-type importJSON struct {
-	Rows        int              `json:"rows"`
-	Created     int              `json:"created"`
-	Updated     int              `json:"updated"`
-	Unchanged   int              `json:"unchanged"`
-	Skipped     int              `json:"skipped"`
-	Problems    []rowJSON        `json:"problems"`
-	Notes       []rowJSON        `json:"notes"`
-	Records     recordsJSON      `json:"records"`
-	Differences []differenceJSON `json:"differences,omitempty"`
-	Merges      []mergeJSON      `json:"merges,omitempty"`
-	DryRun      bool             `json:"dry_run"`
-	Seq         int64            `json:"seq,omitempty"`
-	Error       *problemJSON     `json:"error,omitempty"`
-}
-
-type recordsJSON struct {
-	Created   int `json:"created"`
-	Updated   int `json:"updated"`
-	Unchanged int `json:"unchanged"`
-	Removed   int `json:"removed"`
-}
-
-type problemJSON struct {
-	Code   string `json:"code"`
-	Field  string `json:"field,omitempty"`
-	Value  string `json:"value,omitempty"`
-	Reason string `json:"reason"`
-	Want   string `json:"want,omitempty"`
-}
-
-type rowJSON struct {
-	Row int `json:"row"`
-	problemJSON
-}
-
-type differenceJSON struct {
-	Op     string      `json:"op"`
-	Team   string      `json:"team"`
-	Key    string      `json:"key"`
-	Fields []fieldJSON `json:"fields"`
-}
-
-type fieldJSON struct {
-	Field  string `json:"field"`
-	Before string `json:"before"`
-	After  string `json:"after"`
-}
-
-func problemTo(p directory.Problem) problemJSON {
-	return problemJSON{string(p.Code), p.Field, p.Value, p.Reason, p.Want}
-}
-
-// errorTo puts an error into the shape of a problem.
-func errorTo(err error) *problemJSON {
-	if err == nil {
-		return nil
-	}
-	if list := directory.ProblemsOf(err); len(list) > 0 {
-		p := problemTo(list[0])
-		return &p
-	}
-	return &problemJSON{Code: string(directory.KindOf(err)), Reason: err.Error()}
-}
-
-func rowsTo(list []directory.RowProblem) []rowJSON {
-	out := make([]rowJSON, len(list))
-	for i, p := range list {
-		out[i] = rowJSON{p.Row, problemTo(p.Problem)}
-	}
-	return out
-}
-
-func (c *call) printImportJSON(r directory.ImportReport, err error) error {
-	out := importJSON{
-		Rows: r.Rows, Created: r.Created, Updated: r.Updated, Unchanged: r.Unchanged, Skipped: r.Skipped,
-		Problems: rowsTo(r.Problems), Notes: rowsTo(r.Notes), Records: recordsJSON(r.Records), DryRun: r.DryRun, Seq: r.Seq, Error: errorTo(err),
-	}
-	for _, d := range r.Differences {
-		x := differenceJSON{Op: d.Op, Team: d.Team, Key: d.Key, Fields: []fieldJSON{}}
-		for _, f := range d.Fields {
-			x.Fields = append(x.Fields, fieldJSON(f))
-		}
-		out.Differences = append(out.Differences, x)
-	}
-	out.Merges = mergesTo(r.Merges)
-	return printJSON(c.stdout, out)
-}
-
 // printJSON writes v on one line.
 func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
@@ -178,7 +88,24 @@ func (c *call) newProgress(in *input) *progress {
 
 // rows is called with the number of rows read so far.
 func (p *progress) rows(n int) {
-	if p.out == nil || n%256 != 0 {
+	if n%256 != 0 {
+		return
+	}
+	p.show(func() string {
+		line := fmt.Sprintf("%d rows", n)
+		if s := p.now().Sub(p.started).Seconds(); s > 0 {
+			line += fmt.Sprintf(", %.0f rows/s", float64(n)/s)
+		}
+		if p.in.size > 0 {
+			line += fmt.Sprintf(", %d %%", 100*atomic.LoadInt64(&p.in.count.n)/p.in.size)
+		}
+		return line
+	})
+}
+
+// show shows a line, if somebody looks and has not seen one just now.
+func (p *progress) show(line func() string) {
+	if p.out == nil {
 		return
 	}
 	now := p.now()
@@ -186,14 +113,7 @@ func (p *progress) rows(n int) {
 		return
 	}
 	p.shown = now
-	line := fmt.Sprintf("%d rows", n)
-	if s := now.Sub(p.started).Seconds(); s > 0 {
-		line += fmt.Sprintf(", %.0f rows/s", float64(n)/s)
-	}
-	if p.in.size > 0 {
-		line += fmt.Sprintf(", %d %%", 100*atomic.LoadInt64(&p.in.count.n)/p.in.size)
-	}
-	fmt.Fprintf(p.out, "\r%s\x1b[K", line)
+	fmt.Fprintf(p.out, "\r%s\x1b[K", line())
 }
 
 // done takes the line away.

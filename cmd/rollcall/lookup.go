@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
 	"github.com/rollcall-csirt/rollcall/store"
 )
 
@@ -245,12 +246,12 @@ func (p *lookupPrinter) chunk(ask asker, texts []string) error {
 // unansweredJSON is the object for a query that got no answer. Its status is
 // never "none": that would say that somebody was asked.
 type unansweredJSON struct {
-	Query      string           `json:"query"`
-	Kind       string           `json:"kind"`
-	Status     directory.Status `json:"status"`
-	Candidates []string         `json:"candidates"`
-	Trace      []string         `json:"trace"`
-	Error      *problemJSON     `json:"error"`
+	Query      string                `json:"query"`
+	Kind       string                `json:"kind"`
+	Status     directory.Status      `json:"status"`
+	Candidates []string              `json:"candidates"`
+	Trace      []string              `json:"trace"`
+	Error      *format.ReportProblem `json:"error"`
 }
 
 func (p *lookupPrinter) unanswered(text, kind string, err error, code int) error {
@@ -258,7 +259,7 @@ func (p *lookupPrinter) unanswered(text, kind string, err error, code int) error
 	if p.text {
 		return nil // stderr says it
 	}
-	return printJSON(p.stdout, unansweredJSON{text, kind, directory.StatusUnavailable, []string{}, []string{}, errorTo(err)})
+	return printJSON(p.stdout, unansweredJSON{text, kind, directory.StatusUnavailable, []string{}, []string{}, format.ReportFrom(directory.ImportReport{}, err).Error})
 }
 
 func (p *lookupPrinter) answer(raw json.RawMessage) error {

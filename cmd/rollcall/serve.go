@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
 	"github.com/rollcall-csirt/rollcall/store"
 )
 
@@ -27,6 +29,9 @@ It prints the address that it listens on; with port 0 that is a free one. It
 speaks plain HTTP unless tls_cert and tls_key are set: tokens travel with each
 request, so listen beyond the own machine with TLS or behind a proxy only.
 
+Files that are uploaded to /v1/imports are imported one after the other, by one
+server for each database. A job that a stop interrupts begins anew afterwards.
+
 SIGINT and SIGTERM stop it: no new requests, shutdown_timeout for those under
 way, then the index, then the database. A second signal ends it at once.`
 
@@ -38,7 +43,9 @@ func serveCommand(w world) *cobra.Command {
   ROLLCALL_DB=teams.db ROLLCALL_LISTEN=:8443 rollcall serve --tls-cert cert.pem --tls-key key.pem`,
 		Args: exactArgs(), RunE: w.action((*call).serve),
 	}
-	keyFlags(cmd.Flags(), "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout", "batch_body")
+	keyFlags(cmd.Flags(), "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout",
+		"rate_anonymous", "rate_anonymous_burst", "rate_token", "rate_token_burst", "rate_failed", "rate_limit_exempt",
+		"trusted_proxies", "proxy_header", "cors_origins", "import_max_mib", "import_keep", "batch_body")
 	return cmd
 }
 
@@ -64,6 +71,7 @@ type server struct {
 	http       *http.Server
 	follower   *directory.Follower
 	door       *directory.Directory
+	imports    *directory.ImportRunner
 	db         *store.DB
 }
 
@@ -116,9 +124,19 @@ func (c *call) wire(s *server) error {
 	if err != nil {
 		return err
 	}
+	s.imports, err = directory.NewImportRunner(directory.ImportRunnerConfig{
+		Directory: s.door, Report: format.EncodeJobResult, Keep: c.cfg.ImportKeep, Log: c.log,
+		Import: func(ctx context.Context, j directory.ImportJob, p directory.Principal, o directory.ImportOptions, file io.Reader) (directory.ImportReport, error) {
+			return format.RunImportJob(ctx, s.door, j, p, o, file)
+		},
+	})
+	if err != nil {
+		return err
+	}
 	handler, err := api.New(api.Config{
 		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age, Moved: s.follower.Moved, Sync: s.follower.Sync,
 		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(), Ready: readiness(s.db), MaxBatchBody: c.cfg.BatchBody,
+		Limits: c.cfg.Limits, CORSOrigins: c.cfg.CORSOrigins, ImportMax: int64(c.cfg.ImportMax) << 20,
 	})
 	if err != nil {
 		return err
@@ -164,14 +182,17 @@ func (s *server) url() string {
 }
 
 // run serves until ctx ends or something fails, and then stops in reverse
-// order: stop accepting, drain, follower, store.
+// order: stop accepting, drain, import jobs, follower, store.
 func (s *server) run(ctx context.Context) error {
 	s.greet()
 	// Requests and the index outlive ctx until it is their turn to end.
 	following, stopFollowing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopFollowing()
+	importing, stopImporting := context.WithCancel(following)
+	defer stopImporting()
 	served, followed := make(chan error, 1), make(chan error, 1)
-	var parts sync.WaitGroup
+	var parts, imports sync.WaitGroup
+	imports.Go(func() { _ = s.imports.Run(importing) }) // it has no error but its end
 	parts.Go(func() { followed <- s.follower.Run(following) })
 	parts.Go(func() { served <- s.http.Serve(s.listener) })
 	var err error
@@ -181,6 +202,8 @@ func (s *server) run(ctx context.Context) error {
 	case err = <-served:
 	}
 	err = firstError(ignore(err, http.ErrServerClosed), s.drain(ctx))
+	stopImporting()
+	imports.Wait()
 	stopFollowing()
 	parts.Wait()
 	s.door.Wait()

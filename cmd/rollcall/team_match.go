@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
 	"github.com/rollcall-csirt/rollcall/store"
 )
 
@@ -237,12 +238,12 @@ their being one. Rules that would merge more than a share of all teams
 
 // rulesJSON is what team match --json prints.
 type rulesJSON struct {
-	Teams  int          `json:"teams"`
-	Merges []mergeJSON  `json:"merges"`
-	Held   []api.Match  `json:"held"`
-	DryRun bool         `json:"dry_run"`
-	Seq    int64        `json:"seq,omitempty"`
-	Error  *problemJSON `json:"error,omitempty"`
+	Teams  int                   `json:"teams"`
+	Merges []mergeJSON           `json:"merges"`
+	Held   []api.Match           `json:"held"`
+	DryRun bool                  `json:"dry_run"`
+	Seq    int64                 `json:"seq,omitempty"`
+	Error  *format.ReportProblem `json:"error,omitempty"`
 }
 
 // mergeJSON is one merge by a rule.
@@ -271,7 +272,7 @@ func (c *call) applyRules(f *matchFlags) error {
 	return c.withDirectory(func(d *directory.Directory) error {
 		report, err := d.ApplyRules(c.ctx, c.operator(), directory.RuleOptions{DryRun: f.dryRun, Force: f.force, MaxMerge: c.cfg.MaxChange})
 		if f.json {
-			out := rulesJSON{Teams: report.Teams, Merges: mergesTo(report.Merges), Held: []api.Match{}, DryRun: f.dryRun, Seq: report.Seq, Error: errorTo(err)}
+			out := rulesJSON{Teams: report.Teams, Merges: mergesTo(report.Merges), Held: []api.Match{}, DryRun: f.dryRun, Seq: report.Seq, Error: format.ReportFrom(directory.ImportReport{}, err).Error}
 			for i := range report.Held {
 				out.Held = append(out.Held, api.MatchFrom(&report.Held[i]))
 			}

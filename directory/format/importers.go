@@ -1,7 +1,9 @@
 package format
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"regexp"
 
@@ -112,4 +114,21 @@ func importRecords(codec func(io.Reader) directory.RecordItems) importing {
 	return func(ctx context.Context, d *directory.Directory, p directory.Principal, o directory.ImportOptions, r io.Reader) (directory.ImportReport, error) {
 		return d.ImportRecords(ctx, p, o, codec(r))
 	}
+}
+
+// RunImportJob imports the file of an import job, as its options say.
+func RunImportJob(ctx context.Context, d *directory.Directory, j directory.ImportJob, p directory.Principal, o directory.ImportOptions, file io.Reader) (directory.ImportReport, error) {
+	i, ok := ImporterNamed(j.Format)
+	if !ok {
+		return directory.ImportReport{}, fmt.Errorf("import job %s: the format %q is not known to this program", j.ID, j.Format)
+	}
+	if c := j.Options; len(c.Columns) > 0 || c.Key != "" || c.Separator != "" {
+		i, _ = i.WithColumns(CSVMap{Columns: c.Columns, Key: c.Key, Separator: c.Separator})
+	}
+	in := bufio.NewReaderSize(file, SourceLook)
+	if o.Source == "" {
+		start, _ := in.Peek(SourceLook) // an error comes again when the codec reads
+		o.Source = i.SourceIn(start)
+	}
+	return i.Import(ctx, d, p, o, in)
 }

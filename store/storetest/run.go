@@ -35,6 +35,7 @@ func Run(t *testing.T, e Engine) {
 		{"decisions are kept by pair", testDecisions},
 		{"tokens are kept and touched", testTokens},
 		{"reference data is replaced whole", testReferences},
+		{"import jobs are kept with what was uploaded", testImportJobs},
 
 		{"numbers taken and not used do not commit", testUnusedNumbers},
 		{"a failed write can't be committed around", testSwallowedError},

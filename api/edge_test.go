@@ -399,7 +399,7 @@ func TestRoot(t *testing.T) {
 // TestSlowBody sends a body that never ends: the server gives up.
 func TestSlowBody(t *testing.T) {
 	s := embedded(t)
-	handler, err := api.New(api.Config{Directory: s.dir, Index: func() *directory.Index { return nil }})
+	handler, err := api.New(api.Config{Directory: s.dir, Index: func() *directory.Index { return nil }, BatchPatience: 50 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -407,7 +407,7 @@ func bodyError(err error) error {
 	case errors.Is(err, errBomb):
 		return unreadBody(err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return edgeError(malformed, "body.unreadable", "", "the body came too slowly", "64 KiB in 30 seconds, or more")
+		return edgeError(tooSlow, "body.timeout", "", "the body came too slowly", "64 KiB in 30 seconds, or more")
 	}
 	return edgeError(malformed, "body.unreadable", "", "the body ended before it was complete", "")
 }

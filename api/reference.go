@@ -135,7 +135,7 @@ func (s *Server) deleteReference(ctx context.Context, in *referenceInput) (*stru
 
 func (s *Server) putReference(ctx context.Context, in *referenceUpload) (*reportOutput, error) {
 	c := callFrom(ctx)
-	opt, err := in.options(s)
+	opt, err := in.options(s, callFrom(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -154,12 +154,12 @@ func (s *Server) putReference(ctx context.Context, in *referenceUpload) (*report
 	return &reportOutput{out}, nil
 }
 
-func (in *referenceUpload) options(s *Server) (directory.ImportOptions, error) {
+func (in *referenceUpload) options(s *Server, c *call) (directory.ImportOptions, error) {
 	opt := directory.ImportOptions{Source: in.Source, Format: in.Format, DryRun: in.DryRun, Force: in.Force}
 	if _, err := directory.ParseHandle(in.Source); err != nil || in.Source == directory.SourceTeam {
 		return opt, inParameter("source", edgeError(directory.Invalid, "import.source", in.Source, "not a name for a source", "2 to 64 of a-z, 0-9, dot and hyphen; not "+directory.SourceTeam))
 	}
-	if in.AsOf == "" {
+	if in.AsOf == "" && !c.url.Query().Has("as_of") {
 		return opt, nil
 	}
 	day, err := directory.ParseDate(in.AsOf)

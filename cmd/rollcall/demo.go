@@ -127,6 +127,7 @@ consumer: %s
 	fmt.Fprintf(c.stdout, `Where to look further while it runs (--hold):
   %[1]s/v1/teams          the teams, with the evidence for each contact
   %[1]s/v1/teams/harbour  one of them; its keys and its prose
+  %[1]s/docs              the API, operation by operation, with examples
   %[1]s/openapi.yaml      the description of the API
   %[1]s/metrics           counters for Prometheus
   %[1]s/readyz            whether it can answer

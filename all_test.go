@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"cmd/rollcall": {"all"},
 
 	"api/consumer": {}, // what follows a server needs nothing of it
-	"api":          {"directory", "directory/format", "verify", "verify/challenge"},
+	"api":          {"directory", "directory/format", "verify", "verify/catalog", "verify/challenge"},
 	"api/client":   {},
 	"openapi":      {"api"},
 	"serve/web":    {"directory", "directory/format", "verify", "verify/challenge"},
@@ -50,6 +50,7 @@ var mayImport = map[string][]string{
 	"verify/securitytxt": {"directory", "verify"},
 	"verify/dnscheck":    {"directory", "verify"},
 	"verify/pgpkey":      {"directory", "verify"},
+	"verify/catalog":     {"directory", "verify", "verify/securitytxt", "verify/dnscheck", "verify/pgpkey"},
 	"verify/mail":        {"directory"},
 	"verify":             {"directory"},
 	"verify/lab":         {},

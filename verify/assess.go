@@ -1,0 +1,134 @@
+package verify
+
+import (
+	"errors"
+	"hash/fnv"
+	"time"
+)
+
+// Verdict is what the findings about a subject amount to.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictOK           Verdict = "ok"           // nothing above a recommendation
+	VerdictWarning      Verdict = "warning"      // warnings, no errors
+	VerdictError        Verdict = "error"        // at least one error
+	VerdictInconclusive Verdict = "inconclusive" // never concluded, or not for too long
+)
+
+// VerdictOf returns what findings amount to.
+func VerdictOf(findings []Finding) Verdict {
+	switch Worst(findings) {
+	case Error:
+		return VerdictError
+	case Warning:
+		return VerdictWarning
+	}
+	return VerdictOK
+}
+
+// Verification is what is known of one subject by one check.
+type Verification struct {
+	Check    string    `json:"check"`
+	Subject  Subject   `json:"subject"`
+	Verdict  Verdict   `json:"verdict"`
+	Findings []Finding `json:"findings,omitempty"`
+	Facts    []Fact    `json:"facts,omitempty"`
+	Since    time.Time `json:"since,omitzero"`   // since when the verdict is this one
+	Checked  time.Time `json:"checked,omitzero"` // the last conclusion
+	Tried    time.Time `json:"tried,omitzero"`   // the last attempt
+	Raw      string    `json:"raw,omitempty"`    // hash of the transcript of the last conclusion
+
+	Tries   int       `json:"tries,omitempty"`   // attempts without conclusion since Checked, the peer's trouble only
+	Trying  time.Time `json:"trying,omitzero"`   // the first of them
+	Ours    int       `json:"ours,omitempty"`    // attempts in a row that failed through our own trouble
+	Trouble Code      `json:"trouble,omitempty"` // of the last attempt; "" after a conclusion
+	Due     time.Time `json:"due,omitzero"`
+}
+
+// Outcome is how one run of a check ended: Err is nil for a conclusion.
+type Outcome struct {
+	Result Result
+	Err    error
+	Raw    string // hash of the transcript
+}
+
+// Rules of patience: a peer that can't be reached is given this many tries over
+// this long before "inconclusive" takes the place of what was known.
+const (
+	PatientTries = 3
+	PatientFor   = 24 * time.Hour
+)
+
+// Retries after an attempt without conclusion begin at firstRetry and double up
+// to lastRetry.
+const (
+	firstRetry = 15 * time.Minute
+	lastRetry  = 12 * time.Hour
+)
+
+// Assess derives what is known after an attempt at now from what was known
+// before it. It is pure. every is the check's interval. An attempt without
+// conclusion leaves verdict and findings as they are, until the peer was out of
+// reach for [PatientTries] tries over [PatientFor]; then the verdict is
+// inconclusive, which is not a defect of anybody. Our own trouble changes
+// nothing but the time of the next try.
+func Assess(prev Verification, o Outcome, every time.Duration, now time.Time) Verification {
+	v := prev
+	v.Tried = now
+	if v.Verdict == "" {
+		v.Verdict, v.Since = VerdictInconclusive, now
+	}
+	if o.Err != nil {
+		return v.troubled(o.Err, now)
+	}
+	verdict := VerdictOf(o.Result.Findings)
+	if verdict != v.Verdict {
+		v.Verdict, v.Since = verdict, now
+	}
+	v.Findings, v.Facts, v.Raw = o.Result.Findings, o.Result.Facts, o.Raw
+	v.Checked, v.Tries, v.Trying, v.Ours, v.Trouble = now, 0, time.Time{}, 0, ""
+	v.Due = now.Add(spread(every, v.key(), now))
+	if u := o.Result.Until; u.After(now) && u.Before(v.Due) {
+		v.Due = u.Add(time.Second)
+	}
+	return v
+}
+
+// troubled takes in an attempt without conclusion.
+func (v Verification) troubled(err error, now time.Time) Verification {
+	var t *Trouble
+	if !errors.As(err, &t) {
+		t = &Trouble{Code: CodeInternal, Ours: true, Err: err}
+	}
+	v.Trouble = t.Code
+	if t.Ours {
+		v.Ours++
+	} else {
+		if v.Tries == 0 {
+			v.Trying = now
+		}
+		v.Tries, v.Ours = v.Tries+1, 0
+	}
+	if v.Tries >= PatientTries && now.Sub(v.Trying) >= PatientFor && v.Verdict != VerdictInconclusive {
+		v.Verdict, v.Since, v.Findings = VerdictInconclusive, now, nil
+	}
+	wait := lastRetry
+	if n := v.Tries + v.Ours - 1; n < 6 {
+		wait = min(lastRetry, firstRetry<<n)
+	}
+	v.Due = now.Add(max(t.Retry, spread(wait, v.key(), now)))
+	return v
+}
+
+func (v Verification) key() string { return v.Check + " " + v.Subject.String() }
+
+// spread shortens d by up to a fifth, by key and time, so that what was once
+// checked together does not stay together.
+func spread(d time.Duration, key string, now time.Time) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(key))
+	_, _ = h.Write([]byte(now.UTC().Format(time.RFC3339)))
+	return d - time.Duration(h.Sum64()%1000)*(d/5)/1000
+}

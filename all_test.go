@@ -48,8 +48,9 @@ var mayImport = map[string][]string{
 
 	"verify/challenge":   {"directory", "verify", "verify/mail"},
 	"verify/securitytxt": {"directory", "verify"},
-	"verify/dnscheck":    {"directory", "verify"},
-	"verify/pgpkey":      {"directory", "verify"},
+	"verify/dnscheck":    {"directory", "verify", "verify/dnssec"},
+	"verify/pgpkey":      {"directory", "verify", "verify/dnssec"},
+	"verify/dnssec":      {}, // proves answers, whoever fetched them
 	"verify/catalog":     {"directory", "verify", "verify/securitytxt", "verify/dnscheck", "verify/pgpkey"},
 	"verify/mail":        {"directory"},
 	"verify":             {"directory"},

@@ -1,0 +1,311 @@
+package dnssec_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
+)
+
+func nsec3(z *zone)  { z.nsec3 = true }
+func optOut(z *zone) { z.nsec3, z.optOut = true, true }
+func plain(z *zone)  { z.plain = true }
+
+const leaf = `
+www     300 A 192.0.2.1
+alias   300 CNAME www
+away    300 CNAME www.plain.example.
+lost    300 CNAME nowhere
+loop    300 CNAME loop
+txt     300 TXT "hello"
+a.deep  300 A 192.0.2.2
+*.wild  300 A 192.0.2.3
+tree    300 DNAME good.example.
+`
+
+// example is a root, a zone example. and children of all sorts.
+func example(t testing.TB, kind ...func(*zone)) *world {
+	w := newWorld(t)
+	w.add(".", "")
+	w.add("example.", "", kind...)
+	w.add("good.example.", leaf, kind...)
+	w.add("plain.example.", leaf, plain)
+	w.add("expired.example.", leaf, append(kind, func(z *zone) { z.from, z.until = now.Add(-48*time.Hour), now.Add(-time.Hour) })...)
+	w.add("early.example.", leaf, append(kind, func(z *zone) { z.from = now.Add(time.Hour) })...)
+	w.add("wrong.example.", leaf, kind...)
+	w.add("stripped.example.", leaf, kind...).spoil = func(m *dns.Msg) { m.Answer, m.Ns = unsigned(m.Answer), unsigned(m.Ns) }
+	w.delegate(".", "example.")
+	for _, child := range []string{"good", "plain", "expired", "early", "stripped"} {
+		w.delegate("example.", child+".example.")
+	}
+	w.delegate("example.", "wrong.example.")
+	other := w.zones["good.example."].key.ToDS(dns.SHA256)
+	ds := w.zones["example."].at("wrong.example.", dns.TypeDS)[0].(*dns.DS)
+	ds.Digest = other.Digest // vouches for no key of the zone
+	return w
+}
+
+func unsigned(rrs []dns.RR) (list []dns.RR) {
+	for _, rr := range rrs {
+		if rr.Header().Rrtype != dns.TypeRRSIG {
+			list = append(list, rr)
+		}
+	}
+	return list
+}
+
+func ask(t *testing.T, w *world, name, qtype string) dnssec.Answer {
+	t.Helper()
+	v, err := dnssec.New(dnssec.Config{Exchange: w.exchange, Anchors: w.anchors(), Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := v.Query(context.Background(), name, dns.StringToType[qtype])
+	if err != nil {
+		t.Fatalf("Query(%s %s): %v", name, qtype, err)
+	}
+	return a
+}
+
+func TestQuery(t *testing.T) {
+	kinds := map[string][]func(*zone){"NSEC": nil, "NSEC3": {nsec3}, "NSEC3 with salt and rounds": {nsec3, func(z *zone) { z.salt, z.rounds = "ab12", 10 }}}
+	for kind, change := range kinds {
+		w := example(t, change...)
+		for _, c := range []struct {
+			name, qtype string
+			status      dnssec.Status
+			rcode, rrs  int
+			reason      string
+		}{
+			{"www.good.example.", "A", dnssec.Secure, 0, 1, ""},
+			{"WWW.Good.Example.", "A", dnssec.Secure, 0, 1, ""},
+			{"good.example.", "SOA", dnssec.Secure, 0, 1, ""},
+			{"good.example.", "DS", dnssec.Secure, 0, 1, ""},
+			{"good.example.", "DNSKEY", dnssec.Secure, 0, 1, ""},
+			{"www.good.example.", "AAAA", dnssec.Secure, 0, 0, ""},
+			{"alias.good.example.", "A", dnssec.Secure, 0, 1, ""},
+			{"alias.good.example.", "AAAA", dnssec.Secure, 0, 0, ""},
+			{"lost.good.example.", "A", dnssec.Secure, dns.RcodeNameError, 0, ""},
+			{"nowhere.good.example.", "A", dnssec.Secure, dns.RcodeNameError, 0, ""},
+			{"x.y.nowhere.good.example.", "A", dnssec.Secure, dns.RcodeNameError, 0, ""},
+			{"deep.good.example.", "A", dnssec.Secure, 0, 0, ""},
+			{"b.deep.good.example.", "A", dnssec.Secure, dns.RcodeNameError, 0, ""},
+			{"any.wild.good.example.", "A", dnssec.Secure, 0, 1, ""},
+			{"any.wild.good.example.", "TXT", dnssec.Secure, 0, 0, ""},
+			{"two.labels.wild.good.example.", "A", dnssec.Secure, 0, 1, ""},
+			{"*.wild.good.example.", "A", dnssec.Secure, 0, 1, ""},
+			{"nowhere.", "A", dnssec.Secure, dns.RcodeNameError, 0, ""},
+			{"away.good.example.", "A", dnssec.Insecure, 0, 1, "without DS"},
+			{"www.plain.example.", "A", dnssec.Insecure, 0, 1, "without DS"},
+			{"nowhere.plain.example.", "A", dnssec.Insecure, dns.RcodeNameError, 0, "without DS"},
+			{"plain.example.", "DS", dnssec.Secure, 0, 0, ""},
+			{"www.expired.example.", "A", dnssec.Bogus, 0, 1, "expired on 2026-11-21T11:00:00Z"},
+			{"nowhere.expired.example.", "A", dnssec.Bogus, dns.RcodeNameError, 0, "expired"},
+			{"www.early.example.", "A", dnssec.Bogus, 0, 1, "valid from 2026-11-21T13:00:00Z"},
+			{"www.wrong.example.", "A", dnssec.Bogus, 0, 1, "vouches for"},
+			{"www.stripped.example.", "A", dnssec.Bogus, 0, 1, "no signature"},
+			{"loop.good.example.", "A", dnssec.Bogus, 0, 0, "aliases"},
+		} {
+			t.Run(kind+"/"+c.name+" "+c.qtype, func(t *testing.T) {
+				a := ask(t, w, c.name, c.qtype)
+				if a.Status != c.status || a.Rcode != c.rcode || len(a.RRs) != c.rrs || !strings.Contains(a.Reason, c.reason) {
+					t.Errorf("Query = %s (%q), rcode %d, %v; want %s (%q), rcode %d, %d records", a.Status, a.Reason, a.Rcode, a.RRs, c.status, c.reason, c.rcode, c.rrs)
+				}
+			})
+		}
+	}
+}
+
+// TestOptOut holds the rule that a span of opted-out names proves nothing
+// about them (RFC 5155 sections 8.6 and 9.2).
+func TestOptOut(t *testing.T) {
+	w := example(t, optOut)
+	for name, want := range map[string]dnssec.Status{
+		"www.good.example.": dnssec.Secure, "www.plain.example.": dnssec.Insecure, "www.expired.example.": dnssec.Bogus, "nowhere.example.": dnssec.Insecure,
+	} {
+		if a := ask(t, w, name, "A"); a.Status != want {
+			t.Errorf("Query(%s) = %s (%s), want %s", name, a.Status, a.Reason, want)
+		}
+	}
+}
+
+func TestDNAME(t *testing.T) {
+	w := example(t)
+	z := w.zones["good.example."]
+	z.spoil = func(m *dns.Msg) {
+		if m.Question[0].Name != "www.tree.good.example." {
+			return
+		}
+		m.Rcode, m.Ns = dns.RcodeSuccess, nil
+		m.Answer = append(z.signed(z.at("tree.good.example.", dns.TypeDNAME), "tree.good.example."),
+			&dns.CNAME{Hdr: dns.RR_Header{Name: "www.tree.good.example.", Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: "www.evil.example."})
+	}
+	a := ask(t, w, "www.tree.good.example.", "A")
+	if a.Status != dnssec.Secure || a.Owner != "www.good.example." || len(a.RRs) != 1 {
+		t.Errorf("Query = %+v, want what the DNAME says and not what the CNAME says", a)
+	}
+}
+
+// TestLies spoils good answers in the ways that an attacker would.
+func TestLies(t *testing.T) {
+	for _, kind := range []struct {
+		name   string
+		change []func(*zone)
+	}{{"NSEC", nil}, {"NSEC3", []func(*zone){nsec3}}} {
+		for _, c := range []struct {
+			name, asked, qtype string
+			zone               string
+			spoil              func(w *world, z *zone, m *dns.Msg)
+		}{
+			{"another address", "www.good.example.", "A", "good.example.", func(_ *world, _ *zone, m *dns.Msg) { m.Answer[0].(*dns.A).A[3]++ }},
+			{"another name's records", "www.good.example.", "A", "good.example.", func(_ *world, z *zone, m *dns.Msg) {
+				m.Answer = z.signed(z.at("a.deep.good.example.", dns.TypeA), "www.good.example.")
+			}},
+			{"a wildcard's answer for a name that exists", "www.good.example.", "A", "good.example.", func(_ *world, z *zone, m *dns.Msg) {
+				m.Answer = z.signed([]dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "*.good.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 9}}}, "www.good.example.")
+			}},
+			{"signed by the zone above", "www.good.example.", "A", "good.example.", func(w *world, _ *zone, m *dns.Msg) {
+				m.Answer = w.zones["example."].signed(unsigned(m.Answer), "www.good.example.")
+			}},
+			{"an alias without signature", "www.good.example.", "A", "good.example.", func(_ *world, _ *zone, m *dns.Msg) {
+				m.Answer = []dns.RR{&dns.CNAME{Hdr: dns.RR_Header{Name: "www.good.example.", Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: "www.plain.example."}}
+			}},
+			{"nothing, without proof", "www.good.example.", "A", "good.example.", func(_ *world, _ *zone, m *dns.Msg) { m.Answer, m.Ns = nil, nil }},
+			{"no such name, by the proof for another", "www.good.example.", "A", "good.example.", func(_ *world, z *zone, m *dns.Msg) {
+				m.Answer, m.Rcode = nil, dns.RcodeNameError
+				z.deny(m, "nowhere.good.example.", "*.good.example.")
+			}},
+			{"no such name, without a word on the wildcard", "any.wild.good.example.", "A", "good.example.", func(_ *world, z *zone, m *dns.Msg) {
+				m.Answer, m.Ns, m.Rcode = nil, nil, dns.RcodeNameError
+				z.deny(m, "any.wild.good.example.", "")
+			}},
+			{"a wildcard's answer without proof", "any.wild.good.example.", "A", "good.example.", func(_ *world, _ *zone, m *dns.Msg) { m.Ns = nil }},
+			{"no DS, without proof", "www.good.example.", "A", "example.", func(_ *world, _ *zone, m *dns.Msg) {
+				if m.Question[0].Name == "good.example." {
+					m.Answer, m.Ns = nil, nil
+				}
+			}},
+			{"no DS, denied by the child's own apex", "www.good.example.", "A", "example.", func(w *world, _ *zone, m *dns.Msg) {
+				if m.Question[0].Name == "good.example." {
+					m.Answer, m.Ns = nil, nil
+					w.zones["good.example."].deny(m, "good.example.", "")
+				}
+			}},
+			{"no type, by the record above the cut", "good.example.", "MX", "good.example.", func(w *world, _ *zone, m *dns.Msg) {
+				m.Ns = nil
+				w.zones["example."].deny(m, "good.example.", "")
+			}},
+			{"no such name below a cut, by the zone above", "www.good.example.", "A", "good.example.", func(w *world, _ *zone, m *dns.Msg) {
+				m.Answer, m.Rcode = nil, dns.RcodeNameError
+				w.zones["example."].deny(m, "www.good.example.", "*.good.example.")
+			}},
+		} {
+			t.Run(kind.name+"/"+c.name, func(t *testing.T) {
+				w := example(t, kind.change...)
+				z := w.zones[c.zone]
+				z.spoil = func(m *dns.Msg) {
+					if q := m.Question[0]; q.Qtype == dns.StringToType[c.qtype] && q.Name == c.asked || q.Qtype == dns.TypeDS && c.zone == "example." {
+						c.spoil(w, z, m)
+					}
+				}
+				if a := ask(t, w, c.asked, c.qtype); a.Status != dnssec.Bogus {
+					t.Errorf("Query = %s (%s), want bogus", a.Status, a.Reason)
+				}
+			})
+		}
+	}
+}
+
+func TestManyRounds(t *testing.T) {
+	w := example(t, nsec3, func(z *zone) { z.rounds = 500 })
+	if a := ask(t, w, "nowhere.good.example.", "A"); a.Status != dnssec.Insecure || !strings.Contains(a.Reason, "RFC 9276") {
+		t.Errorf("Query = %s (%s), want insecure by RFC 9276", a.Status, a.Reason)
+	}
+}
+
+// TestWork makes zones that would keep a validator busy; the work must end.
+func TestWork(t *testing.T) {
+	t.Run("a maze of aliases", func(t *testing.T) {
+		w := newWorld(t)
+		w.add(".", "")
+		n := 0
+		v, err := dnssec.New(dnssec.Config{Anchors: w.anchors(), Now: now, Queries: 30, Exchange: func(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
+			m, err := w.exchange(ctx, name, qtype)
+			if n++; qtype == dns.TypeA {
+				m.Rcode, m.Ns = 0, nil
+				m.Answer = []dns.RR{&dns.CNAME{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: fmt.Sprintf("a.b.c.d%d.", n)}}
+			}
+			return m, err
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Query(context.Background(), "start.", dns.TypeA); !errors.Is(err, dnssec.ErrWork) || n > 30 {
+			t.Errorf("Query after %d questions: %v, want %v within 30", n, err, dnssec.ErrWork)
+		}
+	})
+	t.Run("signatures without end", func(t *testing.T) {
+		w := example(t)
+		w.zones["good.example."].spoil = func(m *dns.Msg) {
+			if m.Question[0].Qtype != dns.TypeA {
+				return
+			}
+			sig := m.Answer[len(m.Answer)-1].(*dns.RRSIG)
+			bad := []dns.RR{m.Answer[0]}
+			for i := range 500 {
+				c := dns.Copy(sig).(*dns.RRSIG)
+				c.Signature = sig.Signature[:80] + fmt.Sprintf("%04d", i) + sig.Signature[84:]
+				bad = append(bad, c)
+			}
+			m.Answer = bad
+		}
+		v, _ := dnssec.New(dnssec.Config{Exchange: w.exchange, Anchors: w.anchors(), Now: now})
+		if _, err := v.Query(context.Background(), "www.good.example.", dns.TypeA); !errors.Is(err, dnssec.ErrWork) {
+			t.Errorf("Query: %v, want %v", err, dnssec.ErrWork)
+		}
+	})
+}
+
+func TestAnchors(t *testing.T) {
+	tags := map[uint16]bool{}
+	for _, a := range dnssec.RootAnchors() {
+		tags[a.DS.KeyTag] = true
+	}
+	if !tags[20326] || !tags[38696] || len(tags) != 2 {
+		t.Errorf("RootAnchors have %v, want 20326 and 38696", tags)
+	}
+	w := example(t)
+	late := w.anchors()
+	late[0].From = now.Add(time.Hour)
+	v, _ := dnssec.New(dnssec.Config{Exchange: w.exchange, Anchors: late, Now: now})
+	if a, err := v.Query(context.Background(), "www.good.example.", dns.TypeA); err != nil || a.Status != dnssec.Indeterminate {
+		t.Errorf("Query before the anchor holds = %+v, %v; want indeterminate", a, err)
+	}
+	island, err := dnssec.ParseAnchors("; a zone of its own\n" + w.zones["good.example."].key.String() + "\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, _ = dnssec.New(dnssec.Config{Exchange: w.exchange, Anchors: island, Now: now})
+	if a, err := v.Query(context.Background(), "www.good.example.", dns.TypeA); err != nil || a.Status != dnssec.Secure {
+		t.Errorf("Query below an anchor of its own = %+v, %v; want secure", a, err)
+	}
+	for _, bad := range []string{"", "; nothing", "example. A 192.0.2.1", "example. DS x", "\x00"} {
+		if list, err := dnssec.ParseAnchors(bad); err == nil {
+			t.Errorf("ParseAnchors(%q) = %v, want an error", bad, list)
+		}
+	}
+}
+
+func TestConfig(t *testing.T) {
+	for _, cfg := range []dnssec.Config{{}, {Now: now}, {Exchange: newWorld(t).exchange}} {
+		if _, err := dnssec.New(cfg); err == nil {
+			t.Errorf("New(%+v) = nil error", cfg)
+		}
+	}
+}

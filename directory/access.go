@@ -22,6 +22,8 @@ const (
 	actImport    action = "import"
 	actExport    action = "export"
 	actReference action = "import reference data"
+	actSteer     action = "steer checks"
+	actRunChecks action = "run checks"
 )
 
 // rule says who may do an action. own is for a role bound to a team or forum:
@@ -47,6 +49,8 @@ var rules = map[action]rule{
 	actImport:    {ScopeImport, []Role{Operator}, nil},
 	actExport:    {ScopeAdmin, []Role{Operator}, nil},
 	actReference: {ScopeImport, []Role{Operator}, nil},
+	actSteer:     {ScopeAdmin, []Role{Operator}, nil},
+	actRunChecks: {ScopeWrite, []Role{Operator}, []Role{Editor}},
 }
 
 // authorise is the one place that decides whether p may do a to t, which is

@@ -89,6 +89,13 @@ func TestWhoMayDoWhat(t *testing.T) {
 				_, err := d.Unmerge(ctx, p, h, directory.AnyRevision)
 				return err
 			}},
+			{"pause checks", "unnnny", func(p directory.Principal) error { return d.PauseChecks(ctx, p, "", false, "") }},
+			{"resume checks", "unnnny", func(p directory.Principal) error {
+				_, err := d.ResumeChecks(ctx, p, "", directory.HeldNone)
+				return err
+			}},
+			{"run the checks of the own team", "unynny", func(p directory.Principal) error { _, err := d.RunChecks(ctx, p, "own"); return err }},
+			{"run the checks of another's", "unnnny", func(p directory.Principal) error { _, err := d.RunChecks(ctx, p, "other"); return err }},
 			{"apply rules", "unnnny", func(p directory.Principal) error {
 				_, err := d.ApplyRules(ctx, p, directory.RuleOptions{})
 				return err

@@ -25,6 +25,7 @@ type Store interface {
 
 // Reader is what can be asked of a [Store] within one transaction.
 type Reader interface {
+	SteeringReader
 	// Head returns the number of the last change and the epoch of the store.
 	Head() (Head, error)
 	// Team returns a record by id, tombstones too; [NotFound] else.
@@ -64,6 +65,7 @@ type Reader interface {
 // Tx is a [Reader] that also writes.
 type Tx interface {
 	Reader
+	SteeringTx
 	// NextSeq takes n numbers of the one sequence and returns the first.
 	NextSeq(n int) (first int64, err error)
 	// PutTeams writes records with their history, change and audit rows. The
@@ -149,8 +151,8 @@ const (
 // Change is one entry of the change sequence.
 type Change struct {
 	Seq      int64
-	Type     string // "team", "reference", "token" or "match"
-	ID       string // TeamID; "prefix-country/rir" for reference data; token id; both ids of a match with a slash between
+	Type     string // "team", "reference", "token", "match" or "checks"
+	ID       string // TeamID; "prefix-country/rir" for reference data; token id; both ids of a match with a slash between; a check, "all" or a TeamID
 	Op       Op
 	Revision int64 // of the team, else 0
 	At       time.Time
@@ -162,7 +164,7 @@ type AuditEntry struct {
 	At      time.Time
 	Actor   string
 	Action  string
-	Subject string   // "team:UUID", "token:rct_…", "reference:prefix-country/rir", "match:UUID/UUID"
+	Subject string   // "team:UUID", "token:rct_…", "reference:prefix-country/rir", "match:UUID/UUID", "checks:all"
 	Fields  []string // what changed
 	Detail  string
 }

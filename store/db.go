@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 // DB is an open database. It is safe for concurrent use. Open one with
@@ -21,7 +22,10 @@ type DB struct {
 	dialect     Dialect
 }
 
-var _ directory.Store = (*DB)(nil)
+var (
+	_ directory.Store = (*DB)(nil)
+	_ verify.Store    = (*DB)(nil)
+)
 
 // New makes a DB of two pools of connections, which may be one. It owns them
 // from then on. Open of an engine calls it, nobody else needs to.
@@ -67,8 +71,18 @@ func (db *DB) Update(ctx context.Context, fn func(directory.Tx) error) error {
 }
 
 func (db *DB) update(ctx context.Context, op string, fn func(*tx) error) error {
+	return db.retried(ctx, op, db.dialect.Lock, fn)
+}
+
+// beside is update for what takes no number of the sequence: it waits for no
+// other writer where rows can be locked one by one.
+func (db *DB) beside(ctx context.Context, op string, fn func(*tx) error) error {
+	return db.retried(ctx, op, "", fn)
+}
+
+func (db *DB) retried(ctx context.Context, op, lock string, fn func(*tx) error) error {
 	for i := 1; ; i++ {
-		err := ended(ctx, op, db.updateOnce(ctx, op, fn))
+		err := ended(ctx, op, db.writeOnce(ctx, op, lock, fn))
 		if err == nil || i == attempts || db.fault(err) != FaultRetry {
 			return err
 		}
@@ -81,7 +95,7 @@ func (db *DB) update(ctx context.Context, op string, fn func(*tx) error) error {
 	}
 }
 
-func (db *DB) updateOnce(ctx context.Context, op string, fn func(*tx) error) error {
+func (db *DB) writeOnce(ctx context.Context, op, lock string, fn func(*tx) error) error {
 	begun, err := db.write.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return db.fail(op, "", err)
@@ -89,8 +103,8 @@ func (db *DB) updateOnce(ctx context.Context, op string, fn func(*tx) error) err
 	// After a commit this does nothing; after an error or a panic it undoes all.
 	defer begun.Rollback() //nolint:errcheck // the first error is the one to tell
 	t := &tx{view: view{ctx: ctx, db: db, tx: begun}}
-	if db.dialect.Lock != "" {
-		if _, err := begun.ExecContext(ctx, db.dialect.Lock); err != nil {
+	if lock != "" {
+		if _, err := begun.ExecContext(ctx, lock); err != nil {
 			return db.fail(op, "", err)
 		}
 	}

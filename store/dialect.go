@@ -15,6 +15,9 @@ type Dialect struct {
 	// Lock is run first in every write transaction, to be its only one; ""
 	// when beginning takes the lock.
 	Lock string
+	// SkipLocked ends a SELECT that takes rows nobody else has locked; "" where
+	// a write transaction is alone.
+	SkipLocked string
 	// MigrationLock is run first in the transaction of a migration; "" as above.
 	MigrationLock string
 	// Notify is run last in a write transaction that changed something; "" when

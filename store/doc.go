@@ -1,5 +1,6 @@
-// Package store keeps the directory in a relational database: [DB] implements
-// [directory.Store] on database/sql with one SQL text for both engines. The
+// Package store keeps the directory, and what was found about it, in a
+// relational database: [DB] implements [directory.Store] and [verify.Store] on
+// database/sql with one SQL text for both engines. The
 // engines are store/sqlite (the embedded default) and store/postgres (for
 // several nodes); what differs between them is their [Dialect].
 //
@@ -12,6 +13,12 @@
 // Writers are strictly one after the other, on SQLite by its write lock and on
 // PostgreSQL by the lock on the counter's row. Hence the order of commits is
 // the order of the sequence: whoever has seen change n can see all before it.
+//
+// The queue of checks is a query: a row is due when its time has passed. Who
+// leases rows moves that time to the end of the lease, in one statement that
+// skips what others have locked; a number that no other lease has (the fence)
+// decides whether a result still counts. What tells followers nothing new takes
+// no number of the sequence, and then PostgreSQL needs no lock but the row's.
 //
 // Parameters are written $1 … $n in the order of their first appearance, since
 // SQLite numbers them so and would silently bind any others wrongly.

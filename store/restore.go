@@ -204,8 +204,8 @@ func (f *filler) look(name string, raw []json.RawMessage) error {
 	return err
 }
 
-// fillRows is how many rows wait for each other. Blocks of reference data are
-// large and wait for none.
+// fillRows is how many rows wait for each other. Blocks of reference data and
+// transcripts are large and wait for none.
 const fillRows = 64
 
 func (f *filler) row(name string, raw []json.RawMessage) error {
@@ -213,7 +213,7 @@ func (f *filler) row(name string, raw []json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if f.open.name != name || len(f.rows) >= fillRows*len(t.columns) || name == blockTable.name {
+	if f.open.name != name || len(f.rows) >= fillRows*len(t.columns) || name == blockTable.name || name == rawTable.name {
 		if err := f.flush(); err != nil {
 			return err
 		}

@@ -42,13 +42,28 @@ var (
 	setTable      = table{"reference_set", "kind, source", cols("kind", "source", "#as_of", "#loaded", "#entries", "hash", "#seq")}
 	blockTable    = table{"reference_block", "kind, source, n", cols("kind", "source", "#n", "=data")}
 	jobTable      = table{"import_job", "id", cols("id", "state", "format", "options", "#created", "created_by", "#started", "#ended", "#size", "#rows_done", "#attempts", "runner", "#lease", "#cancel", "report")}
+	foundTable    = table{"verification", rowKey, cols("team_id", "check_name", "kind", "subject", "verdict", "raw", "#announced", "doc", "held", "held_raw")}
+	eventTable    = table{"check_event", "n", cols("#n", "#at", "team_id", "check_name", "kind", "subject", "was", "verdict", "doc")}
+	rawTable      = table{"check_raw", "hash", cols("hash", "#at", "=data")}
+	pauseTable    = table{"check_pause", "check_name, guard", cols("check_name", "#guard", "#at_once", "paused_by", "why", "#at")}
 	// uploadTable is no part of a backup: a job whose upload is gone says so.
 	uploadTable = table{"import_block", "job_id, n", cols("job_id", "#n", "=data")}
+	// dueTable is none either: what shall be checked follows from the teams.
+	dueTable    = table{"check_due", rowKey, cols("team_id", "check_name", "kind", "subject", "#revision", "#rank", "#due_at", "#since", "#asked", "#attempt", "owner", "#fence")}
+	minuteTable = table{"check_minute", "minute", cols("#minute", "#concluded", "#turned")}
+	runTable    = table{"check_run", "check_name, outcome", cols("check_name", "outcome", "#n")}
 )
 
+// rowKey is the primary key of what is kept of each row of the queue.
+const rowKey = "team_id, check_name, kind, subject"
+
 func tables() []table {
-	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable}
+	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
+		foundTable, eventTable, rawTable, pauseTable}
 }
+
+// unsaved lists the tables that are no part of a backup.
+func unsaved() []table { return []table{uploadTable, dueTable, minuteTable, runTable} }
 
 // cols reads column names: #n is an integer, =n bytes, else text.
 func cols(names ...string) []column {

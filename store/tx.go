@@ -54,6 +54,20 @@ func (t *tx) exec(query string, args ...any) error {
 	return t.broke(err)
 }
 
+// affect is exec, and tells how many rows there were to write.
+func (t *tx) affect(query string, args ...any) (int, error) {
+	err := checkArgs(args)
+	if err != nil {
+		return 0, t.broke(err)
+	}
+	result, err := t.tx.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, t.broke(err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), t.broke(err)
+}
+
 func (t *tx) broke(err error) error {
 	if err != nil && t.broken == nil {
 		t.broken = err

@@ -74,6 +74,7 @@ func dialect(config *pgx.ConnConfig) store.Dialect {
 		Migrations:    files,
 		HasTable:      `SELECT COUNT(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1`,
 		Lock:          `SELECT seq FROM counter WHERE id = 1 FOR UPDATE`,
+		SkipLocked:    ` FOR UPDATE SKIP LOCKED`,
 		MigrationLock: `SELECT pg_advisory_xact_lock(7954261337)`, // any number that is always the same
 		Notify:        `SELECT pg_notify('` + channel + `', '')`,
 		Listen:        func(ctx context.Context, wake func()) { listen(ctx, config, wake) },

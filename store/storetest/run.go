@@ -12,7 +12,8 @@ import (
 	"github.com/rollcall-csirt/rollcall/store"
 )
 
-// Run proves that an engine keeps what [directory.Store] promises.
+// Run proves that an engine keeps what [directory.Store] and [verify.Store]
+// promise.
 func Run(t *testing.T, e Engine) {
 	for _, c := range []struct {
 		name string
@@ -36,6 +37,23 @@ func Run(t *testing.T, e Engine) {
 		{"tokens are kept and touched", testTokens},
 		{"reference data is replaced whole", testReferences},
 		{"import jobs are kept with what was uploaded", testImportJobs},
+
+		{"a plan makes the rows what they shall be", testPlan},
+		{"a wrong clock puts nothing off for years", testPlanClock},
+		{"a row is leased to one at a time", testClaim},
+		{"leases are extended and given back", testLeases},
+		{"a result is written whole", testFinish},
+		{"what is no news is told once a week", testFinishAgain},
+		{"trouble is counted and is no event", testFinishTrouble},
+		{"several claimants run each row once", testClaimOnce},
+		{"pauses hold for everybody", testPauses},
+		{"what somebody asks for goes first", testRunChecks},
+		{"too many bad verdicts are held back", testGuard},
+		{"held verdicts are accepted", testAcceptHeld},
+		{"held verdicts are discarded", testDiscardHeld},
+		{"transcripts that something refers to stay", testPruneChecks},
+		{"rows of forgotten checks go", testPruneUnknown},
+		{"a backup holds results and no leases", testChecksBackup},
 
 		{"numbers taken and not used do not commit", testUnusedNumbers},
 		{"a failed write can't be committed around", testSwallowedError},

@@ -104,7 +104,7 @@ func (v *view) steps(at time.Time, known []string, teams []verify.TeamPlan) (ste
 		delete(want, row)
 		switch {
 		case !wanted:
-			if live[row.Team] && slices.Contains(known, row.Check) {
+			if !live[row.Team] || slices.Contains(known, row.Check) {
 				s.remove = append(s.remove, row)
 			}
 		case revision != w.Revision || timeOf(due).After(latest(at, w)):

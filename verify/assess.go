@@ -62,10 +62,11 @@ const (
 )
 
 // Retries after an attempt without conclusion begin at firstRetry and double up
-// to lastRetry.
+// to lastRetry. What a peer asks for is heard up to longestRetry.
 const (
-	firstRetry = 15 * time.Minute
-	lastRetry  = 12 * time.Hour
+	firstRetry   = 15 * time.Minute
+	lastRetry    = 12 * time.Hour
+	longestRetry = 24 * time.Hour
 )
 
 // Assess derives what is known after an attempt at now from what was known
@@ -74,11 +75,17 @@ const (
 // reach for [PatientTries] tries over [PatientFor]; then the verdict is
 // inconclusive, which is not a defect of anybody. Our own trouble changes
 // nothing but the time of the next try.
+//
+// Times that are yet to come are of a clock that was wrong: they never make
+// anybody wait for them.
 func Assess(prev Verification, o Outcome, every time.Duration, now time.Time) Verification {
 	v := prev
 	v.Tried = now
 	if v.Verdict == "" {
 		v.Verdict, v.Since = VerdictInconclusive, now
+	}
+	if v.Since.After(now) {
+		v.Since = now
 	}
 	if o.Err != nil {
 		return v.troubled(o.Err, now)
@@ -91,9 +98,17 @@ func Assess(prev Verification, o Outcome, every time.Duration, now time.Time) Ve
 	v.Checked, v.Tries, v.Trying, v.Ours, v.Trouble = now, 0, time.Time{}, 0, ""
 	v.Due = now.Add(spread(every, v.key(), now))
 	if u := o.Result.Until; u.After(now) && u.Before(v.Due) {
-		v.Due = u.Add(time.Second)
+		// A peer decides when that is, and must not make us come back at once each time.
+		v.Due = later(u.Add(time.Second), now.Add(min(every, firstRetry)))
 	}
 	return v
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // troubled takes in an attempt without conclusion.
@@ -106,19 +121,27 @@ func (v Verification) troubled(err error, now time.Time) Verification {
 	if t.Ours {
 		v.Ours++
 	} else {
-		if v.Tries == 0 {
-			v.Trying = now
-		}
-		v.Tries, v.Ours = v.Tries+1, 0
-	}
-	if v.Tries >= PatientTries && now.Sub(v.Trying) >= PatientFor && v.Verdict != VerdictInconclusive {
-		v.Verdict, v.Since, v.Findings = VerdictInconclusive, now, nil
+		v.Ours = 0
+		v = v.missed(now)
 	}
 	wait := lastRetry
 	if n := v.Tries + v.Ours - 1; n < 6 {
 		wait = min(lastRetry, firstRetry<<n)
 	}
-	v.Due = now.Add(max(t.Retry, spread(wait, v.key(), now)))
+	v.Due = now.Add(max(min(t.Retry, longestRetry), spread(wait, v.key(), now)))
+	return v
+}
+
+// missed counts a try at which the peer was out of reach. It is the only way
+// to lose a verdict without a conclusion, so that trouble of our own never does.
+func (v Verification) missed(now time.Time) Verification {
+	if v.Tries == 0 || v.Trying.After(now) {
+		v.Trying = now
+	}
+	v.Tries++
+	if v.Tries >= PatientTries && now.Sub(v.Trying) >= PatientFor && v.Verdict != VerdictInconclusive {
+		v.Verdict, v.Since, v.Findings = VerdictInconclusive, now, nil
+	}
 	return v
 }
 

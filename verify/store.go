@@ -26,7 +26,7 @@ type Store interface {
 type Queue interface {
 	// Plan makes the rows of teams what they shall be: it adds new ones, removes
 	// those of checks in known that are not wanted any more, with what was
-	// concluded, and makes due what moved. Teams that are gone are passed over.
+	// concluded, and makes due what moved. A team that is gone loses all.
 	Plan(ctx context.Context, at time.Time, known []string, teams []TeamPlan) (Planned, error)
 	// Claim leases rows that are due, those first that somebody asked for, then
 	// the longest due. It returns none of checks that are paused.
@@ -153,9 +153,11 @@ func (f *Finish) Changed() bool {
 // AnnounceEvery is how often followers are told that a verdict still holds.
 const AnnounceEvery = 7 * 24 * time.Hour
 
-// Announces reports whether the result is a change that followers shall see.
+// Announces reports whether the result is a change that followers shall see. An
+// announcement that is yet to come is of a clock that was wrong.
 func (f *Finish) Announces() bool {
-	return f.Changed() || len(f.Evidence) > 0 || f.Concluded() && f.Now.Sub(f.Job.Announced) >= AnnounceEvery
+	ago := f.Now.Sub(f.Job.Announced)
+	return f.Changed() || len(f.Evidence) > 0 || f.Concluded() && (ago >= AnnounceEvery || ago < 0)
 }
 
 // Finished is what became of a [Finish].

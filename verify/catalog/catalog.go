@@ -1,0 +1,62 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rollcall-csirt/rollcall/verify"
+)
+
+//go:generate go run generate.go
+
+// Config is what the checks are set up with. The zero Config is for the
+// Internet as it is.
+type Config struct{}
+
+// Checks returns all checks that ship, set up for the Internet as it is.
+func Checks() []verify.Check { return Config{}.Checks() }
+
+// Checks returns all checks that ship, in the order in which reports show them.
+func (c Config) Checks() []verify.Check {
+	var all []verify.Check
+	for _, s := range c.sources() {
+		all = append(all, s.checks...)
+	}
+	return all
+}
+
+// Problems returns the table of findings and of network trouble: each code
+// once, in order.
+func Problems() []verify.Problem {
+	var all []verify.Problem
+	for _, s := range (Config{}).sources() {
+		all = append(all, s.problems...)
+		for _, c := range s.checks {
+			all = append(all, c.Problems...)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b verify.Problem) int { return strings.Compare(string(a.Code), string(b.Code)) })
+	return slices.CompactFunc(all, func(a, b verify.Problem) bool { return a == b })
+}
+
+// Find returns the row of a code, and whether there is one.
+func Find(code verify.Code) (verify.Problem, bool) {
+	all := Problems()
+	i := slices.IndexFunc(all, func(p verify.Problem) bool { return p.Code == code })
+	if i < 0 {
+		return verify.Problem{}, false
+	}
+	return all[i], true
+}
+
+// source is a package with checks.
+type source struct {
+	dir      string // below verify
+	checks   []verify.Check
+	problems []verify.Problem // all that the package can report, with or without a check
+}
+
+// sources lists the packages whose checks ship. A new one is one line here.
+func (c Config) sources() []source {
+	return []source{}
+}

@@ -1,0 +1,72 @@
+package lab
+
+import (
+	"crypto"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+)
+
+// Key is an OpenPGP key as a team publishes it.
+type Key struct {
+	Fingerprint string // upper case hex
+	Armor       string
+}
+
+// pgpKey is a key with its secret part.
+type pgpKey struct {
+	entity *openpgp.Entity
+	made   time.Time
+}
+
+// newPGPKey makes a key of version 4 on Curve25519 that was made and expires at
+// given times; a zero expiry is none.
+func newPGPKey(name, email string, made, expires time.Time) (*pgpKey, error) {
+	conf := &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA, Curve: packet.Curve25519, Time: func() time.Time { return made }}
+	if !expires.IsZero() {
+		conf.KeyLifetimeSecs = uint32(expires.Sub(made) / time.Second)
+	}
+	e, err := openpgp.NewEntity(name, "", email, conf)
+	if err != nil {
+		return nil, fmt.Errorf("key of %s: %w", email, err)
+	}
+	return &pgpKey{entity: e, made: made}, nil
+}
+
+// public renders the public part.
+func (k *pgpKey) public() (Key, error) {
+	var b strings.Builder
+	w, err := armor.EncodeWithChecksumOption(&b, openpgp.PublicKeyType, nil, true)
+	if err != nil {
+		return Key{}, err
+	}
+	if err := k.entity.Serialize(w); err != nil {
+		return Key{}, err
+	}
+	if err := w.Close(); err != nil {
+		return Key{}, err
+	}
+	return Key{Fingerprint: fmt.Sprintf("%X", k.entity.PrimaryKey.Fingerprint), Armor: b.String() + "\n"}, nil
+}
+
+// sign makes a clear-signed message (RFC 9580 section 7) at a given time.
+func (k *pgpKey) sign(text string, at time.Time, hash crypto.Hash) (string, error) {
+	var b strings.Builder
+	conf := &packet.Config{DefaultHash: hash, Time: func() time.Time { return at }}
+	w, err := clearsign.Encode(&b, k.entity.PrivateKey, conf)
+	if err != nil {
+		return "", err
+	}
+	if _, err := w.Write([]byte(text)); err != nil {
+		return "", err
+	}
+	if err := w.Close(); err != nil {
+		return "", err
+	}
+	return b.String() + "\n", nil
+}

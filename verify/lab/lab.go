@@ -53,6 +53,7 @@ type Lab struct {
 	ctx     context.Context
 	wg      sync.WaitGroup
 	closers []func() error
+	serve   []func() // what runs once all is built
 }
 
 // Start starts a lab. The caller closes it.
@@ -96,7 +97,13 @@ func (l *Lab) build() (err error) {
 	if err := l.listen(sites); err != nil {
 		return err
 	}
-	return l.delegate()
+	if err := l.delegate(); err != nil {
+		return err
+	}
+	for _, f := range l.serve {
+		l.wg.Go(f)
+	}
+	return nil
 }
 
 // Close stops everything and waits for it.

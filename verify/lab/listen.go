@@ -111,7 +111,7 @@ func (l *Lab) listenStray() error {
 	}
 	l.stray = addrPort(ln.Addr())
 	l.closers = append(l.closers, ln.Close)
-	l.wg.Go(func() {
+	l.serve = append(l.serve, func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
@@ -175,7 +175,7 @@ func (l *Lab) open(e *endpoint, conf *tls.Config, bound uint16, srv *http.Server
 	}
 	l.sockets[addrPort(ln.Addr())] = e
 	l.closers = append(l.closers, ln.Close)
-	l.wg.Go(func() { _ = srv.Serve(&gate{Listener: ln, lab: l, e: e, tls: conf}) })
+	l.serve = append(l.serve, func() { _ = srv.Serve(&gate{Listener: ln, lab: l, e: e, tls: conf}) })
 	return nil
 }
 

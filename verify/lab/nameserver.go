@@ -98,8 +98,7 @@ func (l *Lab) serveDNS(addr netip.Addr, ask asker) error {
 		return err
 	}
 	l.closers = append(l.closers, ln.Close)
-	l.wg.Go(func() { l.serveUDP(pc, ask) })
-	l.wg.Go(func() { l.serveTCP(ln, ask) })
+	l.serve = append(l.serve, func() { l.serveUDP(pc, ask) }, func() { l.serveTCP(ln, ask) })
 	return nil
 }
 

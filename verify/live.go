@@ -1,0 +1,220 @@
+package verify
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+	"github.com/miekg/dns"
+)
+
+// LiveConfig is what a [Live] needs. The zero value is for the Internet, with
+// the system's resolvers.
+type LiveConfig struct {
+	// UserAgent says who asks, with a URL or address for questions; "" names
+	// Rollcall and no contact.
+	UserAgent string
+	// Resolvers are recursive resolvers as "192.0.2.1" or "192.0.2.1:5353", tried
+	// from a random one on; nil: those of /etc/resolv.conf. They are the
+	// operator's choice and may have any address.
+	Resolvers []string
+	// Allow opens ranges that are refused otherwise, such as a lab on loopback.
+	Allow []netip.Prefix
+	// Deny closes ranges beside all that are no public addresses; it wins over Allow.
+	Deny []netip.Prefix
+	// NAT64 allows 64:ff9b::/96 (RFC 6052) where the address in it is allowed.
+	NAT64 bool
+	// Roots are the authorities that count; nil: the system's.
+	Roots *x509.CertPool
+	// Map says where to dial instead of an allowed address; nil: there. It is
+	// for a lab that can't listen on ports 53 and 443.
+	Map func(netip.AddrPort) netip.AddrPort
+	// Proxy is an HTTP proxy that fetches go through by CONNECT to the address
+	// that was found; nil: none. The environment is never asked.
+	Proxy *url.URL
+	// Limiter keeps to paces; nil: no politeness, for a few questions by hand.
+	Limiter *Limiter
+	// Blocked is asked before each question; an error keeps it from being put.
+	Blocked func(context.Context) error
+	// Now is the clock for what is kept; nil: the system's.
+	Now func() time.Time
+	// Limits of time; zero fields have the defaults.
+	Connect time.Duration // for a connection, and for a handshake; 5 s
+	Header  time.Duration // from the request to the end of the header; 5 s
+	Total   time.Duration // for a fetch with all its hops; 15 s
+	UDP     time.Duration // for an answer over UDP; 2 s
+	TCP     time.Duration // for an answer over TCP; 4 s
+	Query   time.Duration // for a question with all its tries; 10 s
+}
+
+// Live is the [Network] that asks the world. It is safe for concurrent use.
+type Live struct {
+	cfg       LiveConfig
+	resolvers []netip.AddrPort
+	guard     *ssrf.Guardian
+	own       net.Dialer // for the resolvers, which are the operator's choice
+}
+
+// deniedAlways are addresses that are public by their range and still none of
+// anybody's sites: the wire server of a large cloud.
+func deniedAlways() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("168.63.129.16/32")} }
+
+// NewLive returns a Live on cfg.
+func NewLive(cfg LiveConfig) (*Live, error) {
+	l := &Live{cfg: cfg.complete(), guard: ssrf.New(ssrf.WithAnyPort())}
+	l.own = net.Dialer{Timeout: l.cfg.Connect, KeepAlive: -1}
+	list := cfg.Resolvers
+	if len(list) == 0 {
+		system, err := dns.ClientConfigFromFile("/etc/resolv.conf")
+		if err != nil {
+			return nil, fmt.Errorf("verify: no resolvers configured, and the system has none: %w", err)
+		}
+		list = system.Servers
+	}
+	for _, s := range list {
+		at, err := parseServer(s)
+		if err != nil {
+			return nil, err
+		}
+		l.resolvers = append(l.resolvers, at)
+	}
+	if len(l.resolvers) == 0 {
+		return nil, errors.New("verify: no resolvers")
+	}
+	return l, nil
+}
+
+func (c LiveConfig) complete() LiveConfig {
+	if c.UserAgent == "" {
+		c.UserAgent = "Rollcall (checks published contacts of incident response teams)"
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&c.Connect, 5 * time.Second}, {&c.Header, 5 * time.Second}, {&c.Total, 15 * time.Second},
+		{&c.UDP, 2 * time.Second}, {&c.TCP, 4 * time.Second}, {&c.Query, 10 * time.Second}} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	return c
+}
+
+// parseServer reads the address of a resolver, port 53 unless it says another.
+func parseServer(s string) (netip.AddrPort, error) {
+	if at, err := netip.ParseAddrPort(s); err == nil {
+		return at, nil
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("verify: resolver %q is not an IP address, with or without a port", s)
+	}
+	return netip.AddrPortFrom(a, 53), nil
+}
+
+// allowed reports whether questions may go to an address (RFC 6890 and the
+// operator's lists).
+func (l *Live) allowed(a netip.Addr) bool {
+	if !a.IsValid() || a.Zone() != "" || a.Is4In6() {
+		return false
+	}
+	for _, p := range append(deniedAlways(), l.cfg.Deny...) {
+		if p.Contains(a) {
+			return false
+		}
+	}
+	for _, p := range l.cfg.Allow {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	if nat64 := netip.MustParsePrefix("64:ff9b::/96"); l.cfg.NAT64 && nat64.Contains(a) {
+		b := a.As16()
+		return l.allowed(netip.AddrFrom4([4]byte(b[12:])))
+	}
+	return l.guard.SafeAddr(a) == nil
+}
+
+// errRefused is why a dial did not happen. It says nothing of what lies there.
+var errRefused = errors.New("verify: an address that is not dialled")
+
+// control stands where the kernel is about to connect: whatever happened
+// before, this is the address that counts.
+func (l *Live) control(_, address string, _ syscall.RawConn) error {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !l.allowed(at.Addr()) {
+		return errRefused
+	}
+	return nil
+}
+
+// dial connects to an allowed address, or where the lab's map says instead.
+func (l *Live) dial(ctx context.Context, network string, at netip.AddrPort) (net.Conn, error) {
+	if !l.allowed(at.Addr()) {
+		return nil, errRefused
+	}
+	if l.cfg.Map != nil {
+		at = l.cfg.Map(at)
+	}
+	d := net.Dialer{Timeout: l.cfg.Connect, Control: l.control, KeepAlive: -1}
+	return d.DialContext(ctx, network, at.String())
+}
+
+// ready asks whether a question may be put at all.
+func (l *Live) ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return &Trouble{Code: CodeCancelled, Ours: true, Err: context.Cause(ctx)}
+	}
+	if l.cfg.Blocked == nil {
+		return nil
+	}
+	err := l.cfg.Blocked(ctx)
+	var t *Trouble
+	if err == nil || errors.As(err, &t) {
+		return err
+	}
+	return &Trouble{Code: CodePaused, Ours: true, Err: err}
+}
+
+// CodePaused is trouble: somebody has stopped all questions.
+const CodePaused Code = "check.paused"
+
+// turn waits for a turn with a peer.
+func (l *Live) turn(ctx context.Context, kind LimitKind, key string) (func(), error) {
+	if l.cfg.Limiter == nil {
+		return func() {}, nil
+	}
+	return l.cfg.Limiter.Wait(ctx, kind, key)
+}
+
+// kindOf sorts errors of the network. ours means that this machine is out of
+// something, which says nothing of the peer.
+func kindOf(err error) (what string, ours bool) {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, errRefused):
+		return "address", false
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM),
+		errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
+		return "here", true
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refused", false
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "reset", false
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "unreachable", false
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return "timeout", false
+	}
+	return "", false
+}

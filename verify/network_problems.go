@@ -1,0 +1,91 @@
+package verify
+
+// Codes of what keeps a question from its full answer. Checks turn those that
+// are not temporary into findings of their own, which name them.
+const (
+	FetchURL         Code = "fetch.url-refused"
+	FetchAddress     Code = "fetch.address-refused"
+	FetchNoHost      Code = "fetch.no-such-host"
+	FetchNoAddress   Code = "fetch.no-address"
+	FetchRedirects   Code = "fetch.too-many-redirects"
+	FetchLoop        Code = "fetch.redirect-loop"
+	FetchPlain       Code = "fetch.redirect-to-http"
+	FetchCertificate Code = "fetch.certificate"
+	FetchTLS         Code = "fetch.tls"
+	FetchTLSVersion  Code = "fetch.tls-version"
+	FetchProtocol    Code = "fetch.protocol"
+	FetchHeaderLarge Code = "fetch.header-too-large"
+	FetchTooLarge    Code = "fetch.too-large"
+	FetchEncoding    Code = "fetch.encoding"
+	FetchTruncated   Code = "fetch.truncated"
+	FetchTimeout     Code = "fetch.timeout"
+	FetchRefused     Code = "fetch.refused"
+	FetchReset       Code = "fetch.reset"
+	FetchUnreachable Code = "fetch.unreachable"
+	FetchServerError Code = "fetch.server-error"
+	FetchThrottled   Code = "fetch.throttled"
+	DNSQuestion      Code = "dns.question"
+	DNSServFail      Code = "dns.servfail"
+	DNSBogus         Code = "dns.bogus"
+	DNSRefused       Code = "dns.refused"
+	DNSRcode         Code = "dns.rcode"
+	DNSTimeout       Code = "dns.timeout"
+	DNSGarbled       Code = "dns.garbled"
+	DNSTooLarge      Code = "dns.too-large"
+	DNSUnreachable   Code = "dns.unreachable"
+	DNSAddress       Code = "dns.address-refused"
+)
+
+// NetworkProblems is the table of the codes that a [Failure] can carry. Their
+// severity is that of the worst finding that names them; those that are
+// temporary are never more than worth knowing.
+func NetworkProblems() []Problem {
+	list := append(fetchProblems(), temporaryProblems()...)
+	return append(list, dnsProblems()...)
+}
+
+func fetchProblems() []Problem {
+	return []Problem{
+		{FetchURL, Error, "RFC 9110 section 4.2.2", "The URL can't be fetched safely", "Use https://, a host name, the default port, no user name, and at most 2,048 characters.", ""},
+		{FetchAddress, Error, "RFC 6890 section 2", "The host, or one that it redirects to, has an address that is not fetched from", "Publish public addresses only, and redirect to public hosts only.", ""},
+		{FetchNoHost, Error, "RFC 1034 section 4.3.1", "The host does not exist in the DNS", "Add address records, or correct the name.", ""},
+		{FetchNoAddress, Error, "RFC 1034 section 3.6", "The host has no address of the kind that was asked for", "Add A or AAAA records.", ""},
+		{FetchRedirects, Error, "RFC 9110 section 15.4", "There are too many redirects", "Answer at the first URL, or redirect once.", ""},
+		{FetchLoop, Error, "RFC 9110 section 15.4", "The redirects go round in a circle", "Correct the redirects.", ""},
+		{FetchPlain, Error, "RFC 9110 section 17.2", "A redirect leads from https to http", "Redirect to https only.", ""},
+		{FetchCertificate, Error, "RFC 6125 section 6", "The certificate does not prove the host's name", "Install a certificate of a public authority that is in force and names the host, with its intermediate certificates.", ""},
+		{FetchTLS, Error, "RFC 8446 section 4", "The TLS handshake fails", "See what the server logs, and test it with openssl s_client.", ""},
+		{FetchTLSVersion, Error, "RFC 8996 section 1", "The server speaks no TLS version above 1.1", "Switch on TLS 1.2 and 1.3.", ""},
+		{FetchProtocol, Error, "RFC 9112 section 2.1", "The answer is no HTTP", "See what the server sends.", ""},
+		{FetchHeaderLarge, Error, "RFC 9110 section 5.4", "The answer's header has more than 32 KiB", "Send fewer or shorter header fields.", ""},
+		{FetchTooLarge, Error, "RFC 9116 section 5.4", "The answer is larger than is read", "Make the file smaller.", ""},
+		{FetchEncoding, Error, "RFC 9110 section 8.4", "The answer is encoded in a way that was not asked for", "Send it as it is, or with gzip.", ""},
+	}
+}
+
+func temporaryProblems() []Problem {
+	return []Problem{
+		{FetchTruncated, Info, "RFC 9112 section 8", "The answer broke off", "Nothing, if it does not happen again.", ""},
+		{FetchTimeout, Info, "", "The host did not answer in time", "Nothing, if it does not happen again.", ""},
+		{FetchRefused, Info, "", "The host refused the connection", "See whether the service runs.", ""},
+		{FetchReset, Info, "", "The host broke the connection", "Nothing, if it does not happen again.", ""},
+		{FetchUnreachable, Info, "", "No way led to the host", "Nothing, if it does not happen again.", ""},
+		{FetchServerError, Info, "RFC 9110 section 15.6", "The server reported an error of its own", "See what the server logs.", ""},
+		{FetchThrottled, Info, "RFC 6585 section 4", "The server asked to be left alone for a while", "Nothing: it is asked again later.", ""},
+	}
+}
+
+func dnsProblems() []Problem {
+	return []Problem{
+		{DNSQuestion, Error, "RFC 1035 section 2.3.4", "The name can't be asked for", "Correct the name.", ""},
+		{DNSServFail, Info, "RFC 1035 section 4.1.1", "The name servers could not answer", "See whether the zone is served, and signed rightly.", ""},
+		{DNSBogus, Info, "RFC 4035 section 5.5", "The resolver holds the answer for forged: its DNSSEC proof fails", "See the finding dnssec.bogus.", ""},
+		{DNSRefused, Info, "RFC 1035 section 4.1.1", "The name server refused to answer", "See whether the server has the zone.", ""},
+		{DNSRcode, Info, "RFC 1035 section 4.1.1", "The name server answered with an error", "See what the server logs.", ""},
+		{DNSTimeout, Info, "", "No name server answered in time", "Nothing, if it does not happen again.", ""},
+		{DNSGarbled, Info, "RFC 1035 section 4.1", "The answer was no DNS message, or one to another question", "See what the server sends.", ""},
+		{DNSTooLarge, Info, "", "The answer had more records than are read", "Publish fewer records at one name.", ""},
+		{DNSUnreachable, Info, "", "No way led to the name server", "Nothing, if it does not happen again.", ""},
+		{DNSAddress, Info, "RFC 6890 section 2", "The name server has an address that is not asked", "Publish public addresses only.", ""},
+	}
+}

@@ -1,0 +1,323 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Limits of one question to the DNS.
+const (
+	udpSize    = 1232 // EDNS, as agreed on DNS flag day 2020: never fragmented
+	maxRecords = 2000 // of one answer, over TCP
+	maxJunk    = 64   // datagrams that are not the answer, before it is given up
+	maxServers = 3    // that are tried
+
+)
+
+// errMismatch is an answer that is not to our question, or no message at all.
+var errMismatch = errors.New("verify: not the answer to the question")
+
+// Query puts one question to the DNS: to the resolvers, or to the one server
+// that it names. UDP first, TCP when the answer is cut or does not come, then
+// the next resolver.
+func (l *Live) Query(ctx context.Context, q Question) (*Answer, error) {
+	if err := l.ready(ctx); err != nil {
+		return nil, err
+	}
+	m, err := l.message(q)
+	if err != nil {
+		return &Answer{Question: q, At: l.cfg.Now(), Failure: &Failure{Code: DNSQuestion, Detail: err.Error()}}, nil
+	}
+	outer := ctx
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Query)
+	defer cancel()
+	a, err := l.tries(ctx, q, m)
+	if err == nil && outer.Err() != nil {
+		err = &Trouble{Code: CodeCancelled, Ours: true, Err: context.Cause(outer)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.At = l.cfg.Now()
+	if a.Failure != nil && a.Failure.Code == DNSServFail && !q.NoCheck && !q.Server.IsValid() {
+		l.tellBogus(ctx, q, a)
+	}
+	return a, nil
+}
+
+// message builds the question: EDNS with DO, and AD to say that we understand
+// it (RFC 6840 section 5.7).
+func (l *Live) message(q Question) (*dns.Msg, error) {
+	qtype, ok := dns.StringToType[strings.ToUpper(q.Type)]
+	if !ok || qtype == dns.TypeAXFR || qtype == dns.TypeIXFR || qtype == dns.TypeANY {
+		return nil, fmt.Errorf("%q is no type of record that is asked for", q.Type)
+	}
+	name := dns.Fqdn(q.Name)
+	if _, ok := dns.IsDomainName(name); !ok || len(name) > 254 {
+		return nil, fmt.Errorf("%q is no domain name", Quote(q.Name))
+	}
+	m := new(dns.Msg)
+	m.SetQuestion(name, qtype)
+	m.RecursionDesired = !q.Server.IsValid()
+	m.CheckingDisabled = q.NoCheck
+	m.AuthenticatedData = true
+	m.SetEdns0(udpSize, true)
+	return m, nil
+}
+
+// tries asks server after server.
+func (l *Live) tries(ctx context.Context, q Question, m *dns.Msg) (*Answer, error) {
+	servers := []netip.AddrPort{q.Server}
+	if !q.Server.IsValid() {
+		servers = l.order()
+	} else if !l.allowed(q.Server.Addr()) {
+		return &Answer{Question: q, Failure: &Failure{Code: DNSAddress, Temporary: true}}, nil
+	}
+	var last *Answer
+	for _, s := range servers {
+		a, err := l.one(ctx, q, m, s)
+		if err != nil {
+			return nil, err
+		}
+		if a.Failure == nil {
+			return a, nil
+		}
+		if last == nil || last.Rcode == "" { // an error that was answered says more than silence
+			last = a
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return last, nil
+}
+
+// order is the resolvers from a random one on.
+func (l *Live) order() []netip.AddrPort {
+	n := len(l.resolvers)
+	first := rand.IntN(n) //nolint:gosec // spreads load; nothing depends on it
+	list := make([]netip.AddrPort, 0, maxServers)
+	for i := range min(n, maxServers) {
+		list = append(list, l.resolvers[(first+i)%n])
+	}
+	return list
+}
+
+// one asks one server.
+func (l *Live) one(ctx context.Context, q Question, m *dns.Msg, s netip.AddrPort) (*Answer, error) {
+	a := &Answer{Question: q, Server: s.String()}
+	if q.Server.IsValid() {
+		done, err := l.turn(ctx, LimitServer, s.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	wire, reply, err := l.transfer(ctx, m, s, q.Server.IsValid())
+	if err != nil {
+		what, ours := kindOf(err)
+		if ours {
+			return nil, &Trouble{Code: CodeInternal, Detail: "asking " + s.String(), Ours: true, Err: err}
+		}
+		a.Failure = dnsFailure(what, err)
+		return a, nil
+	}
+	a.Rcode = dns.RcodeToString[reply.Rcode]
+	if reply.Rcode != dns.RcodeSuccess && reply.Rcode != dns.RcodeNameError {
+		a.Failure = rcodeFailure(reply)
+		return a, nil
+	}
+	a.Wire = wire
+	a.Secure = reply.AuthenticatedData && !q.NoCheck && !q.Server.IsValid() && s.Addr().IsLoopback()
+	return a, nil
+}
+
+func dnsFailure(what string, err error) *Failure {
+	code := map[string]Code{"timeout": DNSTimeout, "refused": DNSUnreachable, "reset": DNSUnreachable, "unreachable": DNSUnreachable, "address": DNSAddress}[what]
+	switch {
+	case errors.Is(err, errTooMany):
+		code = DNSTooLarge
+	case code == "":
+		code = DNSGarbled
+	}
+	return &Failure{Code: code, Detail: what, Temporary: true}
+}
+
+// rcodeFailure reads an error that was answered, with the extended code that may
+// say why (RFC 8914).
+func rcodeFailure(m *dns.Msg) *Failure {
+	code := DNSRcode
+	switch m.Rcode {
+	case dns.RcodeServerFailure:
+		code = DNSServFail
+	case dns.RcodeRefused:
+		code = DNSRefused
+	}
+	detail := dns.RcodeToString[m.Rcode]
+	if opt := m.IsEdns0(); opt != nil {
+		for _, o := range opt.Option {
+			if e, ok := o.(*dns.EDNS0_EDE); ok {
+				detail += " " + dns.ExtendedErrorCodeToString[e.InfoCode] + " " + Quote(e.ExtraText)
+			}
+		}
+	}
+	return &Failure{Code: code, Detail: strings.TrimSpace(detail), Temporary: true}
+}
+
+// tellBogus asks again without validation: if that is answered, the proof was
+// what failed.
+func (l *Live) tellBogus(ctx context.Context, q Question, a *Answer) {
+	q.NoCheck = true
+	m, err := l.message(q)
+	if err != nil || ctx.Err() != nil {
+		return
+	}
+	again, err := l.tries(ctx, q, m)
+	if err == nil && again.Failure == nil {
+		a.Failure.Code = DNSBogus
+	}
+}
+
+// errTooMany is an answer with more records than are read.
+var errTooMany = errors.New("verify: more records than are read")
+
+// transfer exchanges one message. direct means that the server is not our own
+// resolver, and so that the name's letters are mixed: a forger has to guess
+// them too (draft-vixie-dnsext-dns0x20).
+func (l *Live) transfer(ctx context.Context, m *dns.Msg, s netip.AddrPort, direct bool) ([]byte, *dns.Msg, error) {
+	ask := m.Copy()
+	ask.Id = dns.Id()
+	if direct {
+		ask.Question[0].Name = mixCase(ask.Question[0].Name)
+	}
+	wire, reply, err := l.over(ctx, "udp", ask, s, direct)
+	switch {
+	case err == nil && reply.Rcode == dns.RcodeFormatError && len(ask.Extra) > 0: // a server from before EDNS
+		ask.Extra = nil
+		return l.over(ctx, "udp", ask, s, direct)
+	case err == nil && !reply.Truncated:
+		return wire, reply, nil
+	case errors.Is(err, errMismatch):
+		ask.Question[0].Name = m.Question[0].Name // a server that does not keep the letters
+	}
+	if what, ours := kindOf(err); ours || what == "address" || ctx.Err() != nil {
+		return nil, nil, errors.Join(err, ctx.Err())
+	}
+	return l.over(ctx, "tcp", ask, s, direct)
+}
+
+// mixCase gives each letter a random case.
+func mixCase(name string) string {
+	b := []byte(name)
+	bits := rand.Uint64() //nolint:gosec // beside the id and the port
+	for i, c := range b {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		if letter && bits>>(i%64)&1 == 1 {
+			b[i] = c ^ 0x20
+		}
+	}
+	return string(b)
+}
+
+// over sends one message over one transport and reads the answer to it.
+func (l *Live) over(ctx context.Context, network string, m *dns.Msg, s netip.AddrPort, direct bool) ([]byte, *dns.Msg, error) {
+	wait := l.cfg.UDP
+	if network == "tcp" {
+		wait = l.cfg.TCP
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	c, err := l.connect(ctx, network, s, direct)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer c.Close() //nolint:errcheck // whatever was to be read has been
+	deadline, _ := ctx.Deadline()
+	if err := c.SetDeadline(deadline); err != nil {
+		return nil, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if err := c.WriteMsg(m); err != nil {
+		return nil, nil, err
+	}
+	return read(c, m, direct)
+}
+
+// connect dials a server: our own resolvers as they were configured, others
+// under the guard.
+func (l *Live) connect(ctx context.Context, network string, s netip.AddrPort, direct bool) (*dns.Conn, error) {
+	if direct {
+		c, err := l.dial(ctx, network, s)
+		return &dns.Conn{Conn: c, UDPSize: udpSize}, err
+	}
+	c, err := l.own.DialContext(ctx, network, s.String())
+	return &dns.Conn{Conn: c, UDPSize: udpSize}, err
+}
+
+// read waits for the answer to m. Over UDP what is not the answer is passed
+// over, since anybody can send it; over TCP it ends the exchange.
+func read(c *dns.Conn, m *dns.Msg, exact bool) ([]byte, *dns.Msg, error) {
+	bad := errMismatch
+	for range maxJunk {
+		wire, err := c.ReadMsgHeader(nil)
+		if err != nil {
+			if what, _ := kindOf(err); what == "timeout" && bad != errMismatch {
+				return nil, nil, bad
+			}
+			return nil, nil, err
+		}
+		reply, err := parseReply(wire, m, exact)
+		if err == nil {
+			return wire, reply, nil
+		}
+		bad = fmt.Errorf("%w, several times", err)
+		if _, datagrams := c.Conn.(interface {
+			ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error)
+		}); !datagrams {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, bad
+}
+
+// parseReply reads a message and compares all that ties it to the question:
+// the library compares the id only.
+func parseReply(wire []byte, m *dns.Msg, exact bool) (*dns.Msg, error) {
+	if len(wire) < 12 || wire[0] != byte(m.Id>>8) || wire[1] != byte(m.Id) {
+		return nil, errMismatch
+	}
+	for i := 6; i < 12; i += 2 { // counts of records, before any is read
+		if int(wire[i])<<8|int(wire[i+1]) > maxRecords {
+			return nil, errTooMany
+		}
+	}
+	reply := new(dns.Msg)
+	err := reply.Unpack(wire)
+	if len(reply.Question) != 1 && err == nil && reply.Rcode != dns.RcodeFormatError {
+		return nil, errMismatch
+	}
+	if len(reply.Question) == 1 && !same(reply.Question[0], m.Question[0], exact) || !reply.Response || reply.Opcode != dns.OpcodeQuery {
+		return nil, errMismatch
+	}
+	if err != nil && reply.Truncated { // cut in the middle of a record: ask over TCP
+		return reply, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errMismatch, err)
+	}
+	return reply, nil
+}
+
+// same compares questions; exact holds the letters of the name too.
+func same(a, b dns.Question, exact bool) bool {
+	names := a.Name == b.Name || !exact && strings.EqualFold(a.Name, b.Name)
+	return names && a.Qtype == b.Qtype && a.Qclass == b.Qclass
+}

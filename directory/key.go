@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 )
 
 // Limits of what [ParseKey] reads. Of 905 keys of Debian's developers the
@@ -80,20 +82,37 @@ type Subkey struct {
 // A refused input gives a zero Key and a [Problem] as error; neither notes nor
 // error ever quote key material, because it may be secret.
 func ParseKey(data []byte) (Key, []Problem, error) {
+	c, err := ParseCertificate(data)
+	return c.Key, c.Notes, err
+}
+
+// Certificate is a key that was read, and the same key as go-crypto sees it.
+type Certificate struct {
+	Key   Key
+	Notes []Problem // as from [ParseKey]
+
+	// Entity is the certificate that Key.Armor holds, its subkeys in the order of
+	// Key.Subkeys. Its signatures are marked as verified, whatever their hash
+	// and date: a policy has to unmark what it does not accept. It is the caller's own.
+	Entity *openpgp.Entity
+}
+
+// ParseCertificate is [ParseKey] for callers that go on to judge the key.
+func ParseCertificate(data []byte) (Certificate, error) {
 	in, err := openKey(data)
 	if err != nil {
-		return Key{}, nil, err
+		return Certificate{}, err
 	}
 	if n := countPrimaries(in.packets); n > 1 {
-		return Key{}, nil, problem("key.several-certificates", "",
+		return Certificate{}, problem("key.several-certificates", "",
 			fmt.Sprintf("the block holds %d keys, and which one is meant cannot be guessed", n), "one key at a time")
 	}
-	k, notes, err := parseCertificate(in.packets)
+	c, err := parseCertificate(in.packets)
 	if err != nil {
-		return Key{}, nil, err
+		return Certificate{}, err
 	}
-	k.Repairs = in.repairs
-	return k, append(in.notes, notes...), nil
+	c.Key.Repairs, c.Notes = in.repairs, append(in.notes, c.Notes...)
+	return c, nil
 }
 
 // UsableAt tells whether now the key can be encrypted to and can have made

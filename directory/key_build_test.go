@@ -197,6 +197,22 @@ func withSignature(t testing.TB, edit func(*packet.Signature)) []byte {
 	return public(t, e)
 }
 
+// signingSubkey makes a key with a subkey for signing whose binding was signed anew after edit.
+func signingSubkey(t testing.TB, edit func(*packet.Signature)) []byte {
+	t.Helper()
+	e := entity(t, packet.Config{})
+	cfg := &packet.Config{Time: func() time.Time { return made }}
+	if err := e.AddSigningSubkey(cfg); err != nil {
+		t.Fatal(err)
+	}
+	s := e.Subkeys[len(e.Subkeys)-1]
+	edit(s.Bindings[0].Packet)
+	if err := s.Bindings[0].Packet.SignKey(s.PublicKey, e.PrivateKey, cfg); err != nil {
+		t.Fatal(err)
+	}
+	return public(t, e)
+}
+
 // sub returns s with old replaced by new, and fails if old is not in it.
 func sub(t testing.TB, s, old, new string) string {
 	t.Helper()

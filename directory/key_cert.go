@@ -42,6 +42,7 @@ type certificate struct {
 	attributes  int         // photos
 	unknown     int         // packets of no known type
 	bad         int         // signatures in the owner's name that do not verify
+	noBack      int         // bindings of subkeys for signing that lack the subkey's own signature
 	seen        int         // signatures in the owner's name
 	hashMD5     bool        // one of them uses MD5 or is of version 3
 	droppedUIDs int
@@ -49,24 +50,30 @@ type certificate struct {
 }
 
 // parseCertificate reads the packets of one certificate.
-func parseCertificate(packets []byte) (Key, []Problem, error) {
+func parseCertificate(packets []byte) (Certificate, error) {
 	c, err := splitCertificate(packets)
 	if err != nil {
-		return Key{}, nil, err
+		return Certificate{}, err
 	}
+	return c.finish()
+}
+
+// finish makes of what was split the key, its notes and its form for go-crypto.
+func (c *certificate) finish() (Certificate, error) {
 	c.verify()
 	if err := c.checkBound(); err != nil {
-		return Key{}, nil, err
+		return Certificate{}, err
 	}
 	minimal := c.serialize()
-	if err := rereads(minimal, c.rawFpr); err != nil {
-		return Key{}, nil, err
+	e, err := c.reread(minimal)
+	if err != nil {
+		return Certificate{}, err
 	}
 	k := c.facts()
 	if k.Armor, err = armorKey(minimal, k.Version); err != nil {
-		return Key{}, nil, &Error{Kind: Internal, Op: "armour key", Subject: string(k.Fingerprint), Err: err}
+		return Certificate{}, &Error{Kind: Internal, Op: "armour key", Subject: string(k.Fingerprint), Err: err}
 	}
-	return k, c.notes(k), nil
+	return Certificate{Key: k, Notes: c.notes(k), Entity: e}, nil
 }
 
 // splitCertificate sorts the packets into components and drops what is not the
@@ -283,39 +290,16 @@ func (c *certificate) placeSignature(p rawPacket, at *component) error {
 
 // verify keeps of every component the signatures that the primary key made, each once.
 func (c *certificate) verify() {
-	c.keep(&c.primary, func(s *packet.Signature) error {
-		switch s.SigType {
-		case packet.SigTypeDirectSignature:
-			return c.pub.VerifyDirectKeySignature(s)
-		case packet.SigTypeKeyRevocation:
-			return c.pub.VerifyRevocationSignature(s)
-		}
-		return errMisplaced
-	})
+	c.keep(&c.primary, c.verifyPrimary)
 	for _, u := range c.users {
-		c.keep(u, func(s *packet.Signature) error {
-			if !isCertification(s) && s.SigType != packet.SigTypeCertificationRevocation {
-				return errMisplaced
-			}
-			return c.pub.VerifyUserIdSignature(string(u.raw.body), c.pub, s)
-		})
+		c.keep(u, func(s *packet.Signature) error { return c.verifyUser(u, s) })
 	}
 	for _, sub := range c.subkeys {
-		c.keep(sub, func(s *packet.Signature) error {
-			switch s.SigType {
-			case packet.SigTypeSubkeyBinding:
-				return c.pub.VerifyKeySignature(sub.key, s)
-			case packet.SigTypeSubkeyRevocation:
-				return c.pub.VerifySubkeyRevocationSignature(s, sub.key)
-			}
-			return errMisplaced
-		})
+		c.keep(sub, func(s *packet.Signature) error { return c.verifySubkey(sub, s) })
 	}
 	c.dropUnbound()
 	c.keepDesignated()
 }
-
-var errMisplaced = errors.New("a signature of a type that does not belong here")
 
 func isCertification(s *packet.Signature) bool {
 	return s.SigType >= packet.SigTypeGenericCert && s.SigType <= packet.SigTypePositiveCert
@@ -336,6 +320,8 @@ func (c *certificate) keep(at *component, verify func(*packet.Signature) error) 
 		switch {
 		case err == nil && ok:
 			at.sigs = append(at.sigs, selfSig{raw, sig})
+		case errors.Is(err, errBackSignature):
+			c.noBack++
 		case claimsIssuer(raw):
 			c.bad++
 		default: // nobody said that it was the owner's
@@ -439,12 +425,36 @@ func (c *certificate) serialize() []byte {
 	return b
 }
 
-// rereads proves that what is about to be stored is a key to others as well.
-func rereads(packets, fingerprint []byte) error {
-	r := packet.NewReader(bytes.NewReader(packets))
-	e, err := openpgp.ReadEntity(r)
-	if err != nil || !bytes.Equal(e.PrimaryKey.Fingerprint, fingerprint) || e.PrivateKey != nil {
-		return problem("key.malformed", "", "the key is put together in a way that other programs cannot read", "the key exported anew")
+// reread proves that what is about to be stored is the same key to others.
+func (c *certificate) reread(minimal []byte) (*openpgp.Entity, error) {
+	e, err := openpgp.ReadEntity(packet.NewReader(bytes.NewReader(minimal)))
+	if err != nil || !bytes.Equal(e.PrimaryKey.Fingerprint, c.rawFpr) || e.PrivateKey != nil || len(e.Subkeys) != len(c.subkeys) {
+		return nil, problem("key.malformed", "", "the key is put together in a way that other programs cannot read", "the key exported anew")
 	}
-	return nil
+	markVerified(e)
+	return e, nil
+}
+
+// markVerified tells go-crypto what [certificate.verify] found out about every
+// packet of the minimal certificate, so that nobody verifies it again. Revocations by
+// designated revokers, which nobody verified, are left open.
+func markVerified(e *openpgp.Entity) {
+	good := true
+	mark := func(sigs []*packet.VerifiableSignature) {
+		for _, s := range sigs {
+			if s.Packet.CheckKeyIdOrFingerprint(e.PrimaryKey) {
+				s.Valid = &good
+			}
+		}
+	}
+	mark(e.Revocations)
+	mark(e.DirectSignatures)
+	for _, id := range e.Identities {
+		mark(id.SelfCertifications)
+		mark(id.Revocations)
+	}
+	for _, s := range e.Subkeys {
+		mark(s.Bindings)
+		mark(s.Revocations)
+	}
 }

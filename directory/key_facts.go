@@ -222,6 +222,10 @@ func lastExpiry(k Key) time.Time {
 	return last
 }
 
+// ParseUserID takes a user ID of a key apart. Whether the key vouches for it, and
+// which is the primary one, is not said.
+func ParseUserID(s string) UserID { return readUserID([]byte(s)) }
+
 // readUserID takes a user ID apart by the convention "Name (comment) <address>"
 // (RFC 9580 section 5.11 calls it that, a convention).
 func readUserID(body []byte) UserID {

@@ -29,9 +29,21 @@ func errPrivateKey() Problem {
 		"revoke this key, make a new one, and send only what your program calls export of the public key")
 }
 
+// hasSecretMarker looks for the BEGIN line of a private key. Megabytes of flood
+// are not put through a regular expression that their octets cannot match.
+func hasSecretMarker(data []byte) bool {
+	const words = "private key"
+	for i := 0; i+len(words) <= len(data); i++ {
+		if data[i]|0x20 == 'p' && bytes.EqualFold(data[i:i+len(words)], []byte(words)) {
+			return secretMarker.Match(data)
+		}
+	}
+	return false
+}
+
 // openKey finds the packets of the one certificate that data should be.
 func openKey(data []byte) (keyInput, error) {
-	if secretMarker.Match(data) || hasSecretPacket(data) {
+	if hasSecretMarker(data) || hasSecretPacket(data) {
 		return keyInput{}, errPrivateKey()
 	}
 	if len(data) > maxKeySize {
@@ -41,7 +53,7 @@ func openKey(data []byte) (keyInput, error) {
 	}
 	text, repairs := decodeText(data)
 	switch {
-	case len(repairs) > 0 && (secretMarker.Match(text) || hasSecretPacket(text)):
+	case len(repairs) > 0 && (hasSecretMarker(text) || hasSecretPacket(text)):
 		return keyInput{}, errPrivateKey()
 	case len(bytes.TrimSpace(text)) == 0:
 		return keyInput{}, problem("key.empty", "", "the input is empty", "an OpenPGP public key")

@@ -33,6 +33,7 @@ func (c *certificate) droppedNotes() []Problem {
 	count(c.attributes, "key.attributes-dropped", "photos or other user attributes were dropped")
 	count(c.unknown, "key.packets-dropped", "packets of an unknown type were dropped")
 	count(c.bad, "key.self-signature-bad", "signatures in the key's own name do not verify and were dropped")
+	count(c.noBack, "key.back-signature-missing", "bindings of subkeys for signing were dropped, since the subkey has not signed that it belongs to this key")
 	count(c.droppedUIDs, "key.user-id-dropped", "user IDs without a valid signature of the key were dropped")
 	count(c.droppedKeys, "key.subkey-dropped", "subkeys without a valid binding, or of an unknown kind, were dropped")
 	count(len(c.thirdParty), "key.designated-revocation", "revocations by a designated revoker are kept, but cannot be verified without the revoker's key")

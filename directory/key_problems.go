@@ -8,6 +8,7 @@ var keyCodes = []CodeInfo{
 	{"key.armor-checksum", "armour checksum wrong (note)", "RFC 9580 section 6.1", "Export the key again; the checksum is ignored as the RFC demands, the signatures decide."},
 	{"key.armor-repaired", "damaged text repaired (note)", "RFC 9580 section 6.2", "Upload the key file instead of pasting its text into a form."},
 	{"key.attributes-dropped", "photos dropped (note)", "RFC 9580 section 5.12", "Nothing: the directory keeps no photos."},
+	{"key.back-signature-missing", "signing subkey without its back-signature (note)", "RFC 9580 section 5.2.1.8", "Run gpg --edit-key, cross-certify, and send the key again."},
 	{"key.curve-refused", "curve not in RFC 9580 (note)", "RFC 9580 section 9.2", "Make a key with Ed25519 and X25519."},
 	{"key.designated-revocation", "revoked by a designated revoker, not verified (note)", "RFC 9580 section 5.2.3.23", "Publish a revocation made by the key itself."},
 	{"key.empty", "empty input", "", "Send the public key."},

@@ -9,9 +9,8 @@ import (
 type KeyringItem struct {
 	Index  int // counted from 0
 	Offset int // where in the input its block (armoured) or first packet (binary) stands
-	Key    Key
-	Notes  []Problem // as from [ParseKey]
-	Err    error     // as from [ParseKey]; Key is zero then
+	Certificate
+	Err error // as from [ParseKey]; the certificate is zero then
 }
 
 // ParseKeyring yields every certificate of a keyring: binary, or text with any
@@ -103,7 +102,7 @@ func (r *ringReader) packets(data []byte, from, block int, repairs []string) {
 		case size > maxKeySize:
 			item.Err = problem("key.too-large", "", fmt.Sprintf("the key has %d bytes, the limit is %d", size, maxKeySize), "the key without the signatures of others")
 		default:
-			item.Key, item.Notes, item.Err = parseCertificate(data[from : from+size])
+			item.Certificate, item.Err = parseCertificate(data[from : from+size])
 			if item.Err == nil {
 				item.Key.Repairs = repairs
 			}

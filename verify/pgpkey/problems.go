@@ -1,0 +1,106 @@
+package pgpkey
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
+)
+
+// Problems is the table of all that this package finds, by code.
+func Problems() []verify.Problem {
+	all := slices.Concat(keyProblems(), adoptedProblems())
+	slices.SortFunc(all, func(a, b verify.Problem) int { return strings.Compare(string(a.Code), string(b.Code)) })
+	return all
+}
+
+// table is the index of [Problems].
+var table = func() map[verify.Code]verify.Problem {
+	m := map[verify.Code]verify.Problem{}
+	for _, p := range Problems() {
+		m[p.Code] = p
+	}
+	return m
+}()
+
+// find returns a finding of the table.
+func find(code verify.Code, evidence string) verify.Finding { return table[code].Find(evidence) }
+
+const (
+	newKey   = "Make a new key with Ed25519 and X25519, or RSA with 3072 bits or more, and sign it with the old one."
+	signAnew = "Set the key's expiry anew with a current program, which signs the key again, and publish it everywhere."
+	extend   = "Extend the expiry of the key and of its subkeys, and publish the key everywhere it can be found."
+)
+
+// keyProblems are of a key by itself.
+func keyProblems() []verify.Problem {
+	return []verify.Problem{
+		{Code: "pgpkey.revoked", Severity: verify.Error, Spec: "RFC 9580 section 5.2.1.11", Title: "The key is revoked, and nothing of it is to be trusted", Advice: "Publish the key that replaces it, and say so where the old one was shown."},
+		{Code: "pgpkey.retired", Severity: verify.Error, Spec: "RFC 9580 section 5.2.3.31", Title: "The key is superseded or no longer used", Advice: "Publish the key that replaces it, signed by this one."},
+		{Code: "pgpkey.expired", Severity: verify.Error, Spec: "RFC 9580 section 5.2.3.13", Title: "The key has expired", Advice: extend},
+		{Code: "pgpkey.not-yet-valid", Severity: verify.Error, Spec: "RFC 9580 section 5.2.3.11", Title: "The key is dated in the future", Advice: "Check the clock of the computer that the key was made on, and make the key or its signatures anew."},
+		{Code: "pgpkey.signed-in-future", Severity: verify.Warning, Spec: "RFC 9580 section 5.2.3.11", Title: "The newest signature of the key is dated in the future, and ignored until then", Advice: "Check the clock of the computer that signed it, and sign the key again."},
+		{Code: "pgpkey.user-ids-revoked", Severity: verify.Error, Spec: "RFC 9580 section 10.1.1", Title: "Every user ID of the key is revoked", Advice: "Add a user ID with the team's address."},
+		{Code: "pgpkey.weak-hash", Severity: verify.Error, Spec: "RFC 9580 section 9.5", Title: "The key is held together by SHA-1 or worse, which programs have rejected since February 2026", Advice: signAnew},
+		{Code: "pgpkey.weak-hash-user-id", Severity: verify.Warning, Spec: "RFC 9580 section 9.5", Title: "A user ID is bound to the key by SHA-1 or worse only, and programs ignore it", Advice: signAnew},
+		{Code: "pgpkey.weak-hash-subkey", Severity: verify.Warning, Spec: "RFC 9580 section 9.5", Title: "A subkey is bound to the key by SHA-1 or worse only, and programs ignore it", Advice: signAnew},
+		{Code: "pgpkey.no-encryption", Severity: verify.Error, Spec: "RFC 9580 section 5.2.3.29", Title: "Nobody can encrypt to the key: it has no key for encryption that is not revoked", Advice: "Add an encryption subkey and publish the key again."},
+		{Code: "pgpkey.encryption-expired", Severity: verify.Error, Spec: "RFC 9580 section 5.2.3.13", Title: "Nobody can encrypt to the key: what it has for encryption has expired", Advice: extend},
+		{Code: "pgpkey.encryption-refused", Severity: verify.Error, Spec: "RFC 9580 section 9", Title: "Strict programs do not encrypt to the key: an algorithm, a hash or missing key flags stand against it", Advice: "Add an encryption subkey with X25519, or RSA with 3072 bits or more, and publish the key again."},
+		{Code: "pgpkey.no-signing", Severity: verify.Warning, Spec: "RFC 9580 section 5.2.3.29", Title: "Nothing of the key can sign, so that replies and advisories cannot be verified with it", Advice: "Add a subkey for signing, or extend the one that has expired."},
+		{Code: "pgpkey.flags-missing", Severity: verify.Warning, Spec: "RFC 9580 section 5.2.3.29", Title: "A part of the key does not say what it may be used for, and strict programs do not use it", Advice: signAnew},
+		{Code: "pgpkey.weak-rsa", Severity: verify.Error, Spec: "RFC 9580 section 12.4", Title: "RSA with less than 2048 bits can be broken", Advice: newKey},
+		{Code: "pgpkey.rsa-below-3072", Severity: verify.Warning, Spec: "RFC 9580 section 12.4", Title: "RSA with less than 3072 bits is on its way out", Advice: newKey},
+		{Code: "pgpkey.obsolete-algorithm", Severity: verify.Error, Spec: "RFC 9580 section 9.1", Title: "DSA and ElGamal are obsolete, and current programs refuse them", Advice: newKey},
+		{Code: "pgpkey.curve-refused", Severity: verify.Error, Spec: "RFC 9580 section 9.2", Title: "The curve is none of RFC 9580, and many programs refuse it", Advice: newKey},
+		{Code: "pgpkey.post-quantum", Severity: verify.Info, Spec: "RFC 9980", Title: "The key has post-quantum algorithms, which few programs can use yet", Advice: "Publish a second key of version 4 for those who cannot use this one."},
+		{Code: "pgpkey.version-6", Severity: verify.Info, Spec: "RFC 9580 section 5.5.2.3", Title: "The key is of version 6, which older programs cannot read", Advice: "Publish a second key of version 4 for those who cannot use this one."},
+		{Code: "pgpkey.expires-7", Severity: verify.Warning, Spec: "RFC 9580 section 5.2.3.13", Title: "The key can be used for seven more days at most", Advice: extend},
+		{Code: "pgpkey.expires-30", Severity: verify.Warning, Spec: "RFC 9580 section 5.2.3.13", Title: "The key can be used for thirty more days at most", Advice: extend},
+		{Code: "pgpkey.expires-90", Severity: verify.Recommendation, Spec: "RFC 9580 section 5.2.3.13", Title: "The key can be used for ninety more days at most", Advice: extend},
+		{Code: "pgpkey.never-expires", Severity: verify.Info, Spec: "RFC 9580 section 5.2.3.13", Title: "The key never expires, even if its owner loses it", Advice: "Give the key an expiry of a year or two, and extend it each year."},
+		{Code: "pgpkey.no-address", Severity: verify.Recommendation, Spec: "RFC 9580 section 5.11", Title: "No user ID of the key has an e-mail address, so programs do not find it", Advice: "Add a user ID of the form Name <address>."},
+		{Code: "pgpkey.features-missing", Severity: verify.Recommendation, Spec: "RFC 9580 section 5.2.3.32", Title: "The key does not say that its owner's program can read encrypted mail that is protected against changes", Advice: signAnew},
+		{Code: "pgpkey.preferences-weak", Severity: verify.Recommendation, Spec: "RFC 9580 section 5.2.3.14", Title: "The key asks for outdated ciphers or hashes first", Advice: "Set the preferences of the key anew, with AES-256 and SHA-512 first (gpg: setpref)."},
+	}
+}
+
+// adoptedProblems are those that the directory finds when it reads a key, in
+// its words, with a severity.
+func adoptedProblems() []verify.Problem {
+	var all []verify.Problem
+	for _, c := range directory.Codes() {
+		name, ok := strings.CutPrefix(string(c.Code), "key.")
+		if !ok || judgedHere(c.Code) || c.Code == "key.duplicate" || strings.HasPrefix(name, "fingerprint-") {
+			continue
+		}
+		title, note := strings.CutSuffix(c.Title, " (note)")
+		severity := verify.Error
+		if note {
+			severity = noteSeverity(c.Code)
+		}
+		all = append(all, verify.Problem{Code: verify.Code("pgpkey." + name), Severity: severity, Spec: c.Spec, Title: title, Advice: c.Advice})
+	}
+	return all
+}
+
+// noteSeverity is how bad it is what the directory only notes.
+func noteSeverity(code directory.Code) verify.Severity {
+	switch code {
+	case "key.armor-checksum", "key.signatures-stripped", "key.subkey-dropped", "key.user-id-dropped":
+		return verify.Info
+	case "key.attributes-dropped", "key.packets-dropped":
+		return verify.Notification
+	}
+	return verify.Warning
+}
+
+// adopt makes a finding of the directory's problem. Those never quote key material.
+func adopt(p directory.Problem) verify.Finding {
+	evidence := p.Reason
+	if p.Value != "" {
+		evidence = p.Value + ": " + evidence
+	}
+	return find(verify.Code("pgpkey."+strings.TrimPrefix(string(p.Code), "key.")), evidence)
+}

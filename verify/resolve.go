@@ -210,7 +210,11 @@ func (l *Live) transfer(ctx context.Context, m *dns.Msg, s netip.AddrPort, direc
 	if what, ours := kindOf(err); ours || what == "address" || ctx.Err() != nil {
 		return nil, nil, errors.Join(err, ctx.Err())
 	}
-	return l.over(ctx, "tcp", ask, s, direct)
+	wire, reply, err = l.over(ctx, "tcp", ask, s, direct)
+	if err == nil && reply.Truncated { // RFC 7766 section 8: there is no cutting over TCP
+		return nil, nil, fmt.Errorf("%w: cut over TCP", errMismatch)
+	}
+	return wire, reply, err
 }
 
 // mixCase gives each letter a random case.

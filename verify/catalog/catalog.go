@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
 //go:generate go run generate.go
@@ -51,12 +52,15 @@ func Find(code verify.Code) (verify.Problem, bool) {
 
 // source is a package with checks.
 type source struct {
-	dir      string // below verify
+	dir      string // below verify; "" is verify itself
 	checks   []verify.Check
 	problems []verify.Problem // all that the package can report, with or without a check
 }
 
 // sources lists the packages whose checks ship. A new one is one line here.
 func (c Config) sources() []source {
-	return []source{}
+	return []source{
+		{dir: "", problems: verify.NetworkProblems()},
+		{dir: "pgpkey", problems: pgpkey.Problems()},
+	}
 }

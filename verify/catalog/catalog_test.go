@@ -22,7 +22,12 @@ import (
 
 // noStandard are the errors that no standard speaks of, and why they are errors
 // all the same. Limits of our own ("…too-…") need no word here.
-var noStandard = map[verify.Code]string{}
+var noStandard = map[verify.Code]string{
+	"pgpkey.empty":       "there is nothing that could break one",
+	"pgpkey.html-page":   "what is no key at all is held to no standard",
+	"pgpkey.not-openpgp": "what is no key at all is held to no standard",
+	"pgpkey.nul-bytes":   "it is text in another encoding, which no key is in",
+}
 
 func TestTable(t *testing.T) {
 	for _, breach := range tableBreaches(Problems(), noStandard) {
@@ -132,7 +137,10 @@ func TestChecks(t *testing.T) {
 // TestCases looks for every code in a test case of the package that reports it.
 func TestCases(t *testing.T) {
 	for _, s := range (Config{}).sources() {
-		words, err := caseWords(os.DirFS(".."), s.dir)
+		if s.dir == "" {
+			continue // what peers do to us is put on by the lab
+		}
+		words, err := caseWords(os.DirFS(".."), path.Join(".", s.dir))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,6 +23,10 @@ var cryptographic = []verify.Code{
 	"pgpkey.curve-refused", "pgpkey.encryption-refused", "pgpkey.obsolete-algorithm", "pgpkey.weak-hash", "pgpkey.weak-rsa",
 }
 
+// StrictOnly reports whether an error is one that only strict programs see: it
+// makes a [GradeD] and not a [GradeF].
+func StrictOnly(code verify.Code) bool { return slices.Contains(cryptographic, code) }
+
 func gradeOf(findings []verify.Finding) Grade {
 	switch verify.Worst(findings) {
 	case verify.Warning:
@@ -34,7 +38,7 @@ func gradeOf(findings []verify.Finding) Grade {
 		return GradeA
 	}
 	for _, f := range findings {
-		if f.Severity == verify.Error && !slices.Contains(cryptographic, f.Code) {
+		if f.Severity == verify.Error && !StrictOnly(f.Code) {
 			return GradeF
 		}
 	}

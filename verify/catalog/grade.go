@@ -1,0 +1,72 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
+)
+
+// Grade sums up in a letter what findings amount to.
+type Grade string
+
+// The grades.
+const (
+	GradeA Grade = "A" // nothing to do
+	GradeB Grade = "B" // recommendations
+	GradeC Grade = "C" // warnings
+	GradeD Grade = "D" // errors beside which it can still be used
+	GradeF Grade = "F" // nobody can or should rely on it
+)
+
+// GradeOf grades findings and says why in a sentence.
+func GradeOf(findings []verify.Finding) (Grade, string) {
+	counts := countsOf(findings)
+	switch verify.Worst(findings) {
+	case verify.Error:
+		for _, f := range findings {
+			if p, ok := Find(f.Code); ok && f.Severity == verify.Error && useless(f.Code) {
+				return GradeF, fmt.Sprintf("%s: nobody can or should rely on it (%s)", p.Title, counts)
+			}
+		}
+		return GradeD, "it can still be used, in spite of " + counts
+	case verify.Warning:
+		return GradeC, counts
+	case verify.Recommendation:
+		return GradeB, counts
+	}
+	return GradeA, "nothing to do"
+}
+
+// countsOf is "2 errors, 1 warning".
+func countsOf(findings []verify.Finding) string {
+	var parts []string
+	for _, s := range []verify.Severity{verify.Error, verify.Warning, verify.Recommendation} {
+		n := 0
+		for _, f := range findings {
+			if f.Severity == s {
+				n++
+			}
+		}
+		switch {
+		case n == 1:
+			parts = append(parts, "1 "+string(s))
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, s))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// useless reports whether an error leaves nothing to rely on.
+func useless(code verify.Code) bool {
+	return Area(code) == "pgpkey" && !pgpkey.StrictOnly(code) || slices.Contains(uselessCodes(), code)
+}
+
+// uselessCodes are the errors, beside those of keys, after which nothing is left
+// to rely on.
+func uselessCodes() []verify.Code {
+	return []verify.Code{}
+}

@@ -62,16 +62,25 @@ func newNet(t testing.TB) *net_ {
 	return n
 }
 
+// onePort listens on one port of loopback, over UDP and TCP.
+func onePort(t testing.TB) (net.PacketConn, net.Listener) {
+	for range 50 { // the port may be taken over one of the two
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pc, err := net.ListenPacket("udp", l.Addr().String()); err == nil {
+			return pc, l
+		}
+		_ = l.Close()
+	}
+	t.Fatal("no port is free over UDP and TCP")
+	return nil, nil
+}
+
 // serveDNS starts a name server on one port of loopback, UDP and TCP.
 func (n *net_) serveDNS(h dns.HandlerFunc) string {
-	pc, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", pc.LocalAddr().String())
-	if err != nil {
-		n.t.Fatal(err)
-	}
+	pc, l := onePort(n.t)
 	for _, s := range []*dns.Server{{PacketConn: pc, Handler: h}, {Listener: l, Handler: h}} {
 		started := make(chan struct{})
 		s.NotifyStartedFunc = func() { close(started) }

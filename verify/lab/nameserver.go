@@ -34,17 +34,24 @@ type nameServer struct {
 	asked  atomic.Int64
 }
 
-// zoneFor returns the zone that answers a question: the closest one, but for
-// DS the one above, if that is here too.
-func (s *nameServer) zoneFor(name string, qtype uint16) *zone {
-	var best *zone
-	for _, z := range s.zones {
-		if !z.holds(name) || qtype == dns.TypeDS && z.Origin == name && name != "." {
-			continue
-		}
-		if best == nil || len(z.Origin) > len(best.Origin) {
+// zoneFor returns the zone that answers a question.
+func (s *nameServer) zoneFor(name string, qtype uint16) *zone { return closest(s.zones, name, qtype) }
+
+// closest is the zone that answers a question: the closest one, but for DS the
+// one above, if that is here too.
+func closest(zones []*zone, name string, qtype uint16) *zone {
+	var best, apex *zone
+	for _, z := range zones {
+		switch {
+		case !z.holds(name):
+		case qtype == dns.TypeDS && z.Origin == name:
+			apex = z
+		case best == nil || len(z.Origin) > len(best.Origin):
 			best = z
 		}
+	}
+	if best == nil {
+		return apex
 	}
 	return best
 }
@@ -64,7 +71,8 @@ func (s *nameServer) answer(q *dns.Msg) *dns.Msg {
 	default:
 		name, qtype := dns.CanonicalName(q.Question[0].Name), q.Question[0].Qtype
 		if z := s.zoneFor(name, qtype); z != nil {
-			z.answer(m, name, qtype)
+			o := q.IsEdns0()
+			z.answer(m, name, qtype, o != nil && o.Do())
 		} else {
 			m.Rcode = dns.RcodeRefused
 		}

@@ -19,6 +19,8 @@ type Zone struct {
 	Servers []string
 	// Parent are the hosts that the parent's delegation names; nil: Servers.
 	Parent []string
+	// Sign says how the zone is signed; its delegation has a DS record to match.
+	Sign Signing
 }
 
 // names of a zone in lower case; each has its sets by type.
@@ -29,6 +31,8 @@ type zone struct {
 	Zone
 	names map[string]nameSets // owners, and empty non-terminals with no sets
 	soa   *dns.SOA
+	keys  zoneKeys
+	chain []link // what proves that names and types do not exist
 }
 
 const (
@@ -103,47 +107,86 @@ func (z *zone) cut(name string, qtype uint16) string {
 	return found
 }
 
-// answer fills in a reply, as RFC 1034 section 4.3.2 says.
-func (z *zone) answer(m *dns.Msg, name string, qtype uint16) {
+// answer fills in a reply, as RFC 1034 section 4.3.2 says, with signatures and
+// proofs if do is set (RFC 4035 section 3.1).
+func (z *zone) answer(m *dns.Msg, name string, qtype uint16, do bool) {
 	if at := z.cut(name, qtype); at != "" {
-		z.refer(m, at)
+		z.refer(m, at, do)
 		return
 	}
 	m.Authoritative = true
-	sets, exists := z.names[name]
-	if !exists {
-		sets, exists = z.wildcard(name), false
-		if sets == nil {
-			m.Rcode = dns.RcodeNameError
-			m.Ns = append(m.Ns, z.negative())
-			return
-		}
+	if sets, ok := z.names[name]; ok {
+		z.give(m, sets, name, qtype, do)
+		return
 	}
-	if !exists {
-		sets = sets.under(name)
+	encloser, closer := z.encloser(name)
+	wild := "*." + strings.TrimPrefix(encloser, ".")
+	missing := proof{encloser: encloser, closer: closer, wild: wild, name: name}
+	sets := z.names[wild]
+	if sets == nil {
+		m.Rcode = dns.RcodeNameError
+		z.nothing(m, do, missing)
+		return
 	}
-	z.give(m, sets, name, qtype)
+	if sets = sets.under(name); sets[qtype] == nil && sets[dns.TypeCNAME] == nil {
+		z.nothing(m, do, missing)
+		return
+	}
+	if do {
+		z.prove(m, proof{closer: closer, name: name}) // that the wildcard may stand in
+	}
+	z.give(m, sets, name, qtype, do)
 }
 
 // give answers from the sets of a name.
-func (z *zone) give(m *dns.Msg, sets nameSets, name string, qtype uint16) {
+func (z *zone) give(m *dns.Msg, sets nameSets, name string, qtype uint16, do bool) {
 	switch {
 	case sets[dns.TypeCNAME] != nil && qtype != dns.TypeCNAME && qtype != dns.TypeANY:
-		m.Answer = append(m.Answer, sets[dns.TypeCNAME]...)
+		m.Answer = append(m.Answer, sets.signed(dns.TypeCNAME, do)...)
 		target := dns.CanonicalName(sets[dns.TypeCNAME][0].(*dns.CNAME).Target)
 		// The chain goes on as far as it stays in the zone and does not go round.
 		if z.holds(target) && !owns(m.Answer, target) {
-			z.answer(m, target, qtype)
+			z.answer(m, target, qtype, do)
 		}
 	case qtype == dns.TypeANY:
 		for _, t := range slices.Sorted(maps.Keys(sets)) {
 			m.Answer = append(m.Answer, sets[t]...)
 		}
 	case sets[qtype] != nil:
-		m.Answer = append(m.Answer, sets[qtype]...)
+		m.Answer = append(m.Answer, sets.signed(qtype, do)...)
 	default:
-		m.Ns = append(m.Ns, z.negative())
+		z.nothing(m, do, proof{name: name, exists: true})
 	}
+}
+
+// nothing says that there is nothing, and proves it.
+func (z *zone) nothing(m *dns.Msg, do bool, p proof) {
+	for _, rr := range z.names[z.Origin].signed(dns.TypeSOA, do) {
+		rr = dns.Copy(rr)
+		rr.Header().Ttl = min(z.soa.Hdr.Ttl, z.soa.Minttl) // RFC 2308 section 3
+		m.Ns = append(m.Ns, rr)
+	}
+	if do {
+		z.prove(m, p)
+	}
+}
+
+// signed are the records of a type, with their signatures if do is set.
+func (s nameSets) signed(t uint16, do bool) []dns.RR {
+	if !do {
+		return s[t]
+	}
+	return append(slices.Clone(s[t]), s.signatures(t)...)
+}
+
+// signatures are those that cover a type.
+func (s nameSets) signatures(t uint16) (sigs []dns.RR) {
+	for _, rr := range s[dns.TypeRRSIG] {
+		if rr.(*dns.RRSIG).TypeCovered == t {
+			sigs = append(sigs, rr)
+		}
+	}
+	return sigs
 }
 
 // owns tells whether one of the records is a name's.
@@ -151,16 +194,16 @@ func owns(rrs []dns.RR, name string) bool {
 	return slices.ContainsFunc(rrs, func(rr dns.RR) bool { return dns.CanonicalName(rr.Header().Name) == name })
 }
 
-// wildcard finds what stands for a name that does not exist (RFC 4592 section
-// 3.3.1): only the closest encloser's own asterisk counts.
-func (z *zone) wildcard(name string) nameSets {
-	for n := above(name); ; n = above(n) {
-		if _, ok := z.names[n]; ok {
-			return z.names["*."+strings.TrimPrefix(n, ".")]
+// encloser is the longest existing name above a name that does not exist, and
+// the name one label below it on the way (RFC 5155 section 1.3).
+func (z *zone) encloser(name string) (encloser, closer string) {
+	closer = name
+	for {
+		encloser = above(closer)
+		if _, ok := z.names[encloser]; ok || encloser == z.Origin || encloser == "." {
+			return encloser, closer
 		}
-		if n == z.Origin || n == "." {
-			return nil
-		}
+		closer = encloser
 	}
 }
 
@@ -177,18 +220,17 @@ func (s nameSets) under(name string) nameSets {
 	return out
 }
 
-// negative is the SOA that says how long to remember that there is nothing
-// (RFC 2308 section 3).
-func (z *zone) negative() dns.RR {
-	c := dns.Copy(z.soa)
-	c.Header().Ttl = min(z.soa.Hdr.Ttl, z.soa.Minttl)
-	return c
-}
-
-// refer answers with a delegation and its glue.
-func (z *zone) refer(m *dns.Msg, at string) {
-	m.Ns = append(m.Ns, z.names[at][dns.TypeNS]...)
-	for _, rr := range z.names[at][dns.TypeNS] {
+// refer answers with a delegation, what proves its state, and its glue.
+func (z *zone) refer(m *dns.Msg, at string, do bool) {
+	sets := z.names[at]
+	m.Ns = append(m.Ns, sets[dns.TypeNS]...)
+	switch {
+	case do && sets[dns.TypeDS] != nil:
+		m.Ns = append(m.Ns, sets.signed(dns.TypeDS, do)...)
+	case do: // RFC 4035 section 3.1.4: that there is no DS
+		z.prove(m, proof{name: at, exists: true})
+	}
+	for _, rr := range sets[dns.TypeNS] {
 		glue := z.names[dns.CanonicalName(rr.(*dns.NS).Ns)]
 		m.Extra = append(m.Extra, glue[dns.TypeA]...)
 		m.Extra = append(m.Extra, glue[dns.TypeAAAA]...)

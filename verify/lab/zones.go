@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -74,9 +75,9 @@ func maze() string {
 // makeZones makes all zones: those given, those that sites need, and what lies
 // above them up to the root.
 func (l *Lab) makeZones() ([]*zone, error) {
-	given := append(slices.Clone(l.cfg.Zones), Zone{Origin: "hoster.example."})
+	given := append(slices.Clone(l.cfg.Zones), Zone{Origin: "hoster.example.", Sign: SignNSEC})
 	if !l.cfg.Bare {
-		given = append(given, hostileZones()...)
+		given = append(append(given, hostileZones()...), signedZones()...)
 		for _, t := range l.teams {
 			given = append(given, t.zones...)
 		}
@@ -97,7 +98,29 @@ func (l *Lab) makeZones() ([]*zone, error) {
 	}
 	s.addServers()
 	s.delegate()
-	return s.list(), nil
+	return s.list(), s.sign(l.start)
+}
+
+// sign signs all zones: children first, since parents sign what they say of them.
+func (s zoneSet) sign(now time.Time) error {
+	for _, z := range slices.Backward(s.list()) {
+		if err := z.makeKeys(); err != nil {
+			return err
+		}
+		if z.Origin != "." {
+			ds, err := z.ds()
+			if err != nil {
+				return err
+			}
+			if ds != nil {
+				s.closest(above(z.Origin)).add(ds)
+			}
+		}
+		if err := z.sign(now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // zoneSet is a tree of zones by origin.
@@ -146,11 +169,11 @@ func addressRecord(name string, addr netip.Addr) dns.RR {
 
 // addAbove makes the top-level domains that are needed, and the root.
 func (s zoneSet) addAbove() error {
-	tops := map[string]Zone{".": {Origin: ".", Servers: rootServers}}
+	tops := map[string]Zone{".": {Origin: ".", Servers: rootServers, Sign: SignNSEC}}
 	for origin := range s {
 		labels := dns.SplitDomainName(origin)
 		top := labels[len(labels)-1] + "."
-		tops[top] = Zone{Origin: top, Servers: nicServers}
+		tops[top] = Zone{Origin: top, Servers: nicServers, Sign: SignNSEC}
 	}
 	for _, z := range tops {
 		if z.Origin == "example." {
@@ -202,6 +225,29 @@ func (s zoneSet) list() []*zone {
 	}
 	slices.SortFunc(all, func(a, b *zone) int { return canonicalOrder(a.Origin, b.Origin) })
 	return all
+}
+
+// TrustAnchor is the DS record of the root's key as a line of a zone file: what
+// a validator trusts in place of the real root's (RFC 4035 section 4.4).
+func (l *Lab) TrustAnchor() string {
+	for _, z := range l.zones {
+		if z.Origin == "." {
+			return z.keys.key.public.ToDS(dns.SHA256).String() + "\n"
+		}
+	}
+	return ""
+}
+
+// ZoneServers are the addresses and ports at which a zone is served, by origin:
+// those of its own list, not of its delegation.
+func (l *Lab) ZoneServers() map[string][]netip.AddrPort {
+	out := map[string][]netip.AddrPort{}
+	for _, s := range l.servers {
+		for _, z := range s.zones {
+			out[z.Origin] = append(out[z.Origin], netip.AddrPortFrom(s.addr, l.ports.dns))
+		}
+	}
+	return out
 }
 
 // Zones returns each zone of the lab as a zone file, by origin.

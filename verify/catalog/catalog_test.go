@@ -137,9 +137,6 @@ func TestChecks(t *testing.T) {
 // TestCases looks for every code in a test case of the package that reports it.
 func TestCases(t *testing.T) {
 	for _, s := range (Config{}).sources() {
-		if s.dir == "" {
-			continue // what peers do to us is put on by the lab
-		}
 		words, err := caseWords(os.DirFS(".."), path.Join(".", s.dir))
 		if err != nil {
 			t.Fatal(err)
@@ -162,12 +159,15 @@ func untested(problems []verify.Problem, words map[string]bool) []verify.Code {
 	return out
 }
 
-var caseWord = regexp.MustCompile(`[a-z0-9]+(?:[.-][a-z0-9]+)*`)
+var (
+	caseWord     = regexp.MustCompile(`[a-z0-9]+(?:[.-][a-z0-9]+)*`)
+	codeConstant = regexp.MustCompile(`(?m)^\s*(?:const )?(\w+)\s+(?:verify\.)?Code\s*=\s*"([^"]+)"`)
+)
 
-// caseWords collects the words in the strings of the tests of a package, and in
-// its files of cases.
+// caseWords collects the words in the strings of the tests of a package and in
+// its files of cases, and the codes whose constants the tests name.
 func caseWords(fsys fs.FS, dir string) (map[string]bool, error) {
-	words := map[string]bool{}
+	words, constants, names := map[string]bool{}, map[string]string{}, map[string]bool{}
 	note := func(text string) {
 		for _, w := range caseWord.FindAllString(text, -1) {
 			words[w] = true
@@ -180,47 +180,52 @@ func caseWords(fsys fs.FS, dir string) (map[string]bool, error) {
 			}
 			return err
 		}
-		inTests := strings.HasSuffix(p, "_test.go")
-		if !inTests && !strings.Contains(p, "testdata/") {
-			return nil
-		}
 		src, err := fs.ReadFile(fsys, p)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if !inTests {
+		case strings.Contains(p, "testdata/"):
 			note(string(src))
-			return nil
-		}
-		for _, s := range literals(src) {
-			note(s)
+		case strings.HasSuffix(p, "_test.go"):
+			tokens(src, note, func(name string) { names[name] = true })
+		default:
+			for _, m := range codeConstant.FindAllSubmatch(src, -1) {
+				constants[string(m[1])] = string(m[2])
+			}
 		}
 		return nil
 	})
+	for name, code := range constants {
+		if names[name] {
+			words[code] = true
+		}
+	}
 	return words, err
 }
 
-// literals returns the strings in Go source, comments aside.
-func literals(src []byte) []string {
+// tokens hands on the strings and the names in Go source, comments aside.
+func tokens(src []byte, text, name func(string)) {
 	var s scanner.Scanner
 	set := token.NewFileSet()
 	s.Init(set.AddFile("", set.Base(), len(src)), src, nil, 0)
-	var out []string
 	for {
-		_, tok, lit := s.Scan()
-		if tok == token.EOF {
-			return out
-		}
-		if text, err := strconv.Unquote(lit); tok == token.STRING && err == nil {
-			out = append(out, text)
+		switch _, tok, lit := s.Scan(); tok {
+		case token.EOF:
+			return
+		case token.IDENT:
+			name(lit)
+		case token.STRING:
+			if t, err := strconv.Unquote(lit); err == nil {
+				text(t)
+			}
 		}
 	}
 }
 
 func TestCaseWords(t *testing.T) {
 	fsys := fstest.MapFS{
-		"x/a.go":              {Data: []byte("package x\n\nvar s = \"x.in-code\"\n")},
-		"x/a_test.go":         {Data: []byte("package x\n\n// x.in-comment\nvar s = \"x.in-test no-area\"\n")},
+		"x/a.go":              {Data: []byte("package x\n\nvar s = \"x.in-code\"\n\nconst (\n\tNamed verify.Code = \"x.named\"\n\tUnnamed Code = \"x.unnamed\"\n)\n")},
+		"x/a_test.go":         {Data: []byte("package x\n\n// x.in-comment, Unnamed\nvar s, c = \"x.in-test no-area\", Named\n")},
 		"x/testdata/c.jsonl":  {Data: []byte(`{"want":[["x.in-data",1]]}`)},
 		"x/deeper/b_test.go":  {Data: []byte("package deeper\n\nvar s = \"x.elsewhere\"\n")},
 		"x/testdata/d/e.json": {Data: []byte(`"x.in-folder"`)},
@@ -230,10 +235,10 @@ func TestCaseWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	var table []verify.Problem
-	for _, code := range []verify.Code{"x.in-code", "x.in-comment", "x.in-test", "x.no-area", "x.in-data", "x.elsewhere", "x.in-folder", "x.in"} {
+	for _, code := range []verify.Code{"x.in-code", "x.in-comment", "x.in-test", "x.no-area", "x.in-data", "x.elsewhere", "x.in-folder", "x.in", "x.named", "x.unnamed"} {
 		table = append(table, verify.Problem{Code: code})
 	}
-	got, want := untested(table, words), []verify.Code{"x.in-code", "x.in-comment", "x.elsewhere", "x.in"}
+	got, want := untested(table, words), []verify.Code{"x.in-code", "x.in-comment", "x.elsewhere", "x.in", "x.unnamed"}
 	if !slices.Equal(got, want) {
 		t.Errorf("untested = %q, want %q", got, want)
 	}

@@ -1,0 +1,222 @@
+package verify
+
+import (
+	"context"
+	mathrand "math/rand/v2"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// dispatcher hands leased rows to workers. It is one goroutine's.
+type dispatcher struct {
+	r       *Runner
+	pending []*task // leased, and not begun
+	busy    map[string]bool
+	running int
+	ended   chan *task
+	workers sync.WaitGroup
+	failing bool // the store, at the last claim
+}
+
+// backToQueue is for how long at least a row is given back whose domain is
+// being looked at, so that those of other teams get a worker.
+const backToQueue = 30 * time.Second
+
+// dispatch claims and starts until ctx ends, and then sees everything to its end.
+func (r *Runner) dispatch(ctx context.Context) {
+	d := &dispatcher{r: r, busy: map[string]bool{}, ended: make(chan *task, r.cfg.Concurrency)}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		d.reap()
+		d.start(ctx)
+		if d.claim(ctx) {
+			continue // there was as much as could be asked for
+		}
+		timer.Reset(jitter(r.cfg.Poll))
+		select {
+		case <-ctx.Done():
+		case <-r.wake:
+		case <-timer.C:
+		case t := <-d.ended:
+			d.end(t)
+		}
+	}
+	d.drain(ctx)
+}
+
+// reap takes in all that ended.
+func (d *dispatcher) reap() {
+	for {
+		select {
+		case t := <-d.ended:
+			d.end(t)
+		default:
+			return
+		}
+	}
+}
+
+func (d *dispatcher) end(t *task) {
+	d.running--
+	delete(d.busy, t.lane)
+}
+
+// start starts what may run: at most one for each domain.
+func (d *dispatcher) start(ctx context.Context) {
+	d.pending = slices.DeleteFunc(d.pending, func(t *task) bool {
+		switch {
+		case t.ctx.Err() != nil: // the keeper found its lease lost, or a pause
+			d.r.abort(t)
+			return true
+		case d.running >= d.r.cfg.Concurrency || d.busy[t.lane]:
+			return false
+		}
+		d.running++
+		if t.lane != "" {
+			d.busy[t.lane] = true
+		}
+		d.workers.Go(func() {
+			d.r.work(ctx, t)
+			d.ended <- t
+		})
+		return true
+	})
+}
+
+// claim leases as much as soon will have a worker, and reports whether that
+// was there.
+func (d *dispatcher) claim(ctx context.Context) bool {
+	r := d.r
+	ahead := max(2, r.cfg.Concurrency/4)
+	free := r.cfg.Concurrency - d.running
+	if free > 0 && len(d.pending) >= ahead {
+		d.giveBack() // all of them wait for busy domains
+	}
+	want := free + ahead - len(d.pending)
+	if want <= ahead/2 || ctx.Err() != nil {
+		return false
+	}
+	jobs, err := r.cfg.Store.Claim(ctx, Claim{N: want, Owner: r.cfg.Name, Lease: r.cfg.Lease, Now: r.now(), Checks: r.names})
+	if err != nil {
+		if !d.failing && ctx.Err() == nil {
+			r.cfg.Log.Warn("checks can't be claimed", "err", err)
+		}
+		d.failing = true
+		return false
+	}
+	d.failing = false
+	for _, j := range jobs {
+		d.pending = append(d.pending, r.lease(ctx, j))
+	}
+	return len(jobs) == want
+}
+
+// giveBack returns what can't begin to the queue.
+func (d *dispatcher) giveBack() {
+	for _, t := range d.pending {
+		d.r.release(t, d.r.now().Add(backToQueue+mathrand.N(backToQueue)))
+	}
+	d.pending = nil
+}
+
+// drain gives back what has not begun, lets the rest finish for a while, and
+// then ends it.
+func (d *dispatcher) drain(ctx context.Context) {
+	for _, t := range d.pending {
+		d.r.release(t, time.Time{})
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		d.workers.Wait()
+	}()
+	timer := time.NewTimer(d.r.cfg.Grace)
+	defer timer.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-d.ended:
+		case <-timer.C:
+			d.r.stopAll(errStopping)
+		}
+	}
+}
+
+// lease notes that a row is leased to this runner.
+func (r *Runner) lease(ctx context.Context, j Job) *task {
+	t := &task{job: j, lane: laneOf(j.Subject)}
+	// A stop lets it finish, so it has no part in ctx's end.
+	t.ctx, t.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leased[j.Lease] = t
+	return t
+}
+
+// forget notes that a row is no longer leased to this runner.
+func (r *Runner) forget(t *task) {
+	t.cancel(nil)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.leased, t.job.Lease)
+}
+
+// abort ends a task that came to no result, by the cause that ended it.
+func (r *Runner) abort(t *task) {
+	if context.Cause(t.ctx) == errLost {
+		r.forget(t)
+		return
+	}
+	r.release(t, time.Time{})
+}
+
+// release gives a row back. If that fails the lease ends by itself.
+func (r *Runner) release(t *task, due time.Time) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), 10*time.Second)
+	defer cancel()
+	if err := r.cfg.Store.Release(ctx, []Lease{t.job.Lease}, due); err != nil {
+		r.cfg.Log.Warn("check can't be given back", "team", t.job.Team, "check", t.job.Check, "err", err)
+	}
+	r.forget(t)
+}
+
+// stopAll ends everything that is leased here.
+func (r *Runner) stopAll(cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.leased {
+		t.cancel(cause)
+	}
+}
+
+// laneOf returns the registrable domain that a subject lies under, of which one
+// is looked at at a time; "" for none.
+func laneOf(s Subject) string {
+	name := s.ID
+	switch s.Kind {
+	case SubjectDomain:
+	case SubjectContact:
+		if u, err := url.Parse(name); err == nil && u.Host != "" {
+			name = u.Hostname()
+		} else {
+			name = name[strings.LastIndexByte(name, '@')+1:]
+		}
+	default:
+		return ""
+	}
+	d, err := directory.ParseDomain(name)
+	if err != nil {
+		return ""
+	}
+	if r := d.Registrable(); r != "" {
+		return string(r)
+	}
+	return string(d)
+}

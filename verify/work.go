@@ -1,0 +1,159 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+)
+
+// mostAttempts is how often a row may be claimed without a result. One that
+// ends the process each time must not do so for ever.
+const mostAttempts = 3
+
+// work runs one job to its end, whatever that is.
+func (r *Runner) work(ctx context.Context, t *task) {
+	defer r.forget(t)
+	check := r.checks[t.job.Check]
+	target, ok := r.target(t)
+	if !ok {
+		return
+	}
+	var o Outcome
+	var data []byte
+	if t.job.Attempt > mostAttempts {
+		o.Err = &Trouble{Code: CodeCrash, Detail: fmt.Sprintf("claimed %d times without a result", t.job.Attempt-1), Ours: true}
+	} else {
+		o, data = r.run(t, check, target)
+	}
+	switch cause := context.Cause(t.ctx); {
+	case cause == errLost:
+		return
+	case cause != nil && o.Err != nil:
+		r.release(t, time.Time{})
+		return
+	}
+	var trouble *Trouble
+	if errors.As(o.Err, &trouble) && trouble.Code == CodeBusy {
+		r.release(t, r.now().Add(min(longestRetry, trouble.Retry+jitter(5*time.Second))))
+		return
+	}
+	prev := t.job.Previous
+	prev.Check, prev.Subject = t.job.Check, t.job.Subject
+	o.Result.bound()
+	at := r.now()
+	f := Finish{Job: t.job, Now: at, Raw: data, Guard: r.cfg.Guard, Result: Assess(prev, o, check.Every, at)}
+	if o.Err == nil {
+		f.Evidence = r.evidence(&target.Claims, t.job.Check, &o, at)
+	}
+	r.finish(ctx, t, f)
+}
+
+// target makes what a check looks at, from the team as the index has it. A row
+// that was planned on another state of the team than that waits until the two
+// agree.
+func (r *Runner) target(t *task) (Target, bool) {
+	team, ok := r.cfg.Follower.Index().Team(t.job.Team)
+	if !ok || team.ID != t.job.Team { // gone, or merged: the planner takes the row out
+		r.release(t, r.now().Add(r.cfg.Lease))
+		return Target{}, false
+	}
+	claims := ClaimsOf(team)
+	if claims.revision() != t.job.Revision {
+		r.release(t, r.now().Add(jitter(2*r.cfg.Poll)))
+		return Target{}, false
+	}
+	return Target{Subject: t.job.Subject, Now: r.now(), Claims: claims, Previous: t.job.Previous.Facts}, true
+}
+
+// run runs a check under its limits. Whatever it does, there is an outcome.
+func (r *Runner) run(t *task, check *Check, target Target) (Outcome, []byte) {
+	ctx, cancel := context.WithTimeoutCause(t.ctx, r.cfg.Limit,
+		&Trouble{Code: CodeTimeout, Detail: "not done after " + r.cfg.Limit.String(), Ours: true})
+	defer cancel()
+	recorder := Record(r.cfg.Network)
+	done := make(chan Outcome, 1)
+	go func() { done <- r.isolated(ctx, check, recorder, target) }()
+	var o Outcome
+	select {
+	case o = <-done:
+	case <-ctx.Done():
+		timer := time.NewTimer(r.cfg.abandon)
+		defer timer.Stop()
+		select {
+		case o = <-done:
+		case <-timer.C:
+			// It can't be ended from outside. What it still does counts for nothing.
+			r.cfg.Log.Error("check does not end", "check", check.Name, "team", target.Claims.Team, "subject", target.Subject.String())
+			return Outcome{Err: context.Cause(ctx)}, nil
+		}
+	}
+	if o.Err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			o.Err = cause // what ended it says more than what came of that
+		}
+		return o, nil
+	}
+	data, hash, err := recorder.Transcript(check.Name, target).Encode()
+	if err != nil {
+		r.cfg.Log.Warn("transcript can't be kept", "check", check.Name, "team", target.Claims.Team, "err", err)
+		return o, nil
+	}
+	o.Raw = hash
+	return o, data
+}
+
+// isolated runs a check; a panic ends that run only, and says nothing of the
+// subject.
+func (r *Runner) isolated(ctx context.Context, check *Check, n Network, target Target) (o Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.cfg.Log.Error("check panicked", "check", check.Name, "team", target.Claims.Team, "subject", target.Subject.String(),
+				"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			o = Outcome{Err: &Trouble{Code: CodePanic, Detail: fmt.Sprint(p), Ours: true}}
+		}
+	}()
+	o.Result, o.Err = check.Run(ctx, n, target)
+	return o
+}
+
+// finish writes a result. While the store can't take it, it tries again: the
+// keeper makes the lease last.
+func (r *Runner) finish(ctx context.Context, t *task, f Finish) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		writing, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), 30*time.Second)
+		done, err := r.cfg.Store.Finish(writing, f)
+		cancel()
+		switch {
+		case err == nil:
+			r.tell(t, &f, done)
+			return
+		case errors.Is(err, ErrFenced):
+			r.cfg.Log.Debug("result was not wanted any more", "team", t.job.Team, "check", t.job.Check)
+			return
+		case ctx.Err() != nil:
+			r.cfg.Log.Warn("result was lost at the stop; the check runs again", "team", t.job.Team, "check", t.job.Check, "err", err)
+			return
+		}
+		r.cfg.Log.Warn("result can't be written yet", "team", t.job.Team, "check", t.job.Check, "err", err)
+		if !pause(t.ctx, wait) {
+			return
+		}
+	}
+}
+
+// tell logs what came of a job.
+func (r *Runner) tell(t *task, f *Finish, done Finished) {
+	log := r.cfg.Log.With("team", t.job.Team, "check", t.job.Check, "subject", t.job.Subject.String(), "verdict", f.Result.Verdict)
+	switch {
+	case done.Tripped:
+		log.Error("too many verdicts turned bad at once: checks are paused until an operator resumes them")
+	case f.Result.Trouble != "":
+		log.Debug("check came to no conclusion", "code", f.Result.Trouble)
+	case f.Changed():
+		log.Info("verdict changed", "was", t.job.Previous.Verdict, "held", done.Held)
+	default:
+		log.Debug("checked")
+	}
+}

@@ -60,7 +60,7 @@ type source struct {
 // sources lists the packages whose checks ship. A new one is one line here.
 func (c Config) sources() []source {
 	return []source{
-		{dir: "", problems: verify.NetworkProblems()},
+		{dir: "", problems: slices.Concat(verify.NetworkProblems(), verify.DigestProblems())},
 		{dir: "pgpkey", problems: pgpkey.Problems()},
 	}
 }

@@ -23,6 +23,7 @@ import (
 // noStandard are the errors that no standard speaks of, and why they are errors
 // all the same. Limits of our own ("…too-…") need no word here.
 var noStandard = map[verify.Code]string{
+	"contact.failed":     "that a contact answers is asked by no standard",
 	"pgpkey.empty":       "there is nothing that could break one",
 	"pgpkey.html-page":   "what is no key at all is held to no standard",
 	"pgpkey.not-openpgp": "what is no key at all is held to no standard",

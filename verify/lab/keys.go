@@ -3,6 +3,7 @@ package lab
 import (
 	"crypto"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ type Key struct {
 // pgpKey is a key with its secret part.
 type pgpKey struct {
 	entity *openpgp.Entity
-	made   time.Time
+	leaks  bool // whoever publishes it publishes the secret part
 }
 
 // newPGPKey makes a key of version 4 on Curve25519 that was made and expires at
@@ -35,7 +36,7 @@ func newPGPKey(name, email string, made, expires time.Time) (*pgpKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key of %s: %w", email, err)
 	}
-	return &pgpKey{entity: e, made: made}, nil
+	return &pgpKey{entity: e}, nil
 }
 
 // public renders the public part.
@@ -52,6 +53,35 @@ func (k *pgpKey) public() (Key, error) {
 		return Key{}, err
 	}
 	return Key{Fingerprint: fmt.Sprintf("%X", k.entity.PrimaryKey.Fingerprint), Armor: b.String() + "\n"}, nil
+}
+
+// binary is the key as packets: what the DNS and Web Key Directories hold.
+func (k *pgpKey) binary() (string, error) {
+	var b strings.Builder
+	write := k.entity.Serialize
+	if k.leaks {
+		write = func(w io.Writer) error { return k.entity.SerializePrivateWithoutSigning(w, nil) }
+	}
+	err := write(&b)
+	return b.String(), err
+}
+
+// revoked is the public part with a revocation. The key itself stays as it is.
+func (k *pgpKey) revoked(at time.Time) (Key, error) {
+	raw, err := k.binary()
+	if err != nil {
+		return Key{}, err
+	}
+	e, err := openpgp.ReadEntity(packet.NewReader(strings.NewReader(raw)))
+	if err != nil {
+		return Key{}, err
+	}
+	e.PrivateKey = k.entity.PrivateKey
+	conf := &packet.Config{Time: func() time.Time { return at }}
+	if err := e.Revoke(packet.KeyCompromised, "lost", conf); err != nil {
+		return Key{}, err
+	}
+	return (&pgpKey{entity: e}).public()
 }
 
 // sign makes a clear-signed message (RFC 9580 section 7) at a given time.

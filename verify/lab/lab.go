@@ -92,7 +92,8 @@ func (l *Lab) build() (err error) {
 		for i := range l.teams {
 			sites = append(sites, l.teams[i].sites...)
 		}
-		sites = append(append(sites, hostileSites()...), Site{Host: "elsewhere.example", Pages: anywhere(Page{Body: harmless})})
+		sites = append(append(sites, serviceSites(l.teams)...), Site{Host: "elsewhere.example", Pages: anywhere(Page{Body: harmless})})
+		sites = append(sites, hostileSites()...)
 	}
 	if err := l.listen(sites); err != nil {
 		return err

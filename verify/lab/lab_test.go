@@ -45,7 +45,11 @@ func start(t testing.TB, cfg lab.Config) *lab.Lab {
 // lookup asks the resolver for addresses as a stub does.
 func lookup(t testing.TB, l *lab.Lab, host string, qtype uint16) (*dns.Msg, []netip.Addr) {
 	t.Helper()
-	m, err := dns.Exchange(new(dns.Msg).SetQuestion(dns.Fqdn(host), qtype), l.Resolver())
+	q := new(dns.Msg).SetQuestion(dns.Fqdn(host), qtype)
+	m, err := dns.Exchange(q, l.Resolver())
+	if err == nil && m.Truncated {
+		m, _, err = (&dns.Client{Net: "tcp"}).Exchange(q, l.Resolver())
+	}
 	if err != nil {
 		t.Fatalf("%s: %v", host, err)
 	}

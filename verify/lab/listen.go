@@ -140,31 +140,30 @@ type endpointKey struct{}
 // listenSite lets a site listen over the families it has.
 func (l *Lab) listenSite(s *Site, secure, plain *http.Server) error {
 	v4, v6 := l.plan.next()
-	if !s.NoIPv4 {
-		if err := l.listenAt(s, v4, secure, plain); err != nil {
-			return err
-		}
-	}
-	if s.NoIPv6 {
-		return nil
-	}
-	return l.listenAt(s, v6, secure, plain)
-}
-
-func (l *Lab) listenAt(s *Site, addr netip.Addr, secure, plain *http.Server) error {
-	e := &endpoint{site: s, addr: addr}
-	l.sites[addr] = e
-	if s.Refuse {
-		return nil
-	}
 	conf, err := l.ca.config(s, l.start)
 	if err != nil {
 		return err
 	}
-	if err := l.open(e, conf, l.ports.https, secure); err != nil || s.Plain == nil {
-		return err
+	for _, addr := range []netip.Addr{v4, v6} {
+		if addr.Is4() && s.NoIPv4 || addr.Is6() && s.NoIPv6 {
+			continue
+		}
+		e := &endpoint{site: s, addr: addr}
+		l.sites[addr] = e
+		if s.Refuse {
+			continue
+		}
+		if err := l.open(e, conf, l.ports.https, secure); err != nil {
+			return err
+		}
+		if s.Plain == nil {
+			continue
+		}
+		if err := l.open(e, nil, l.ports.http, plain); err != nil {
+			return err
+		}
 	}
-	return l.open(e, nil, l.ports.http, plain)
+	return nil
 }
 
 // open binds the socket behind one port of an endpoint.

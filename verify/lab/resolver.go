@@ -40,7 +40,7 @@ func (l *Lab) recurse(q *dns.Msg, tcp bool) packets {
 	default:
 		m.Rcode, m.Answer, m.Ns = r.Rcode, r.Answer, r.Ns
 		m.AuthenticatedData = state == secure && (do || q.AuthenticatedData) // RFC 6840 section 5.7
-		if !do { // RFC 4035 section 3.2.1
+		if !do {                                                             // RFC 4035 section 3.2.1
 			m.Answer, m.Ns = unsigned(m.Answer, q.Question[0].Qtype), unsigned(m.Ns, q.Question[0].Qtype)
 		}
 	}

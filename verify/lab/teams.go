@@ -18,25 +18,27 @@ type Team struct {
 	Website  string
 	Contacts []Contact
 	Keys     []Key
-	// Does says in a sentence what its site does.
+	// Does says in a sentence or two what its site, its zone and its keys do.
 	Does   string
 	Expect []Expectation
 
 	sites []Site
 	zones []Zone
+	found registered
 }
 
 // Contact is one way to reach a team.
 type Contact struct {
-	Channel string // "email", "url", "phone"
+	Channel string // "email", "url"
 	Value   string
 	Uses    []string
 }
 
-// Expectation is what a check is to conclude about a team.
+// Expectation is what a check is to conclude about a team. Where there is none,
+// the lab has no opinion.
 type Expectation struct {
-	Check   string // "securitytxt"
-	Subject string // a domain, an address, a fingerprint
+	Check   string // as "securitytxt"
+	Subject string // a domain, an e-mail address, a fingerprint
 	Verdict string // "ok", "warning", "error", "inconclusive"
 	Why     string // in a sentence
 }
@@ -56,19 +58,31 @@ func (t *Team) Expected(check, subject string) string {
 type teamPlan struct {
 	handle, name, country string
 	does                  string
-	verdict, why          string
+	verdict, why          string // of the check of security.txt
 	build                 func(*teamMaker) error
 }
 
-// teamMaker builds a team's site. It begins as a good one.
+// teamMaker builds what there is of a team. It begins with a good one.
 type teamMaker struct {
 	now    time.Time
 	domain string
 	mail   string
-	key    *pgpKey
 	team   *Team
 	site   Site
+
+	key    *pgpKey            // of the profile, and wherever no other is named
+	inWKD  *pgpKey            // nil: key
+	inDNS  *pgpKey            // nil: key
+	expect map[string]verdict // by check, where it is not "ok"; "" is no opinion
+
+	zone  Zone
+	text  map[string]string // parts of the zone by topic
+	rdap  registration
+	sts   Page // the policy of MTA-STS
+	stsAs Cert // the certificate it is served with
 }
+
+type verdict struct{ verdict, why string }
 
 const (
 	wellKnown = "/.well-known/security.txt"
@@ -89,46 +103,61 @@ func makeTeams(now time.Time) ([]Team, error) {
 }
 
 func (p *teamPlan) make(now time.Time) (*Team, error) {
-	m := &teamMaker{now: now, domain: p.handle + ".example"}
+	m := &teamMaker{now: now, domain: p.handle + ".example", expect: map[string]verdict{}}
 	m.mail = "csirt@" + m.domain
-	m.team = &Team{Handle: p.handle, Name: p.name, Country: p.country, Domain: m.domain, Website: "https://" + m.domain + "/",
-		Does: p.does, Expect: []Expectation{{Check: "securitytxt", Subject: m.domain, Verdict: p.verdict, Why: p.why}},
+	m.team = &Team{Handle: p.handle, Name: p.name, Country: p.country, Domain: m.domain, Website: "https://" + m.domain + "/", Does: p.does,
 		Contacts: []Contact{
 			{Channel: "email", Value: m.mail, Uses: []string{"general", "abuse", "vulnerability"}},
 			{Channel: "url", Value: "https://" + m.domain + "/report", Uses: []string{"vulnerability"}},
 		}}
-	var err error
-	if m.key, err = newPGPKey(p.name, m.mail, now.Add(-400*day), now.Add(700*day)); err != nil {
-		return nil, err
-	}
 	if err := m.begin(); err != nil {
 		return nil, err
 	}
+	m.expect["securitytxt"] = verdict{p.verdict, p.why}
 	if p.build != nil {
 		if err := p.build(m); err != nil {
 			return nil, err
 		}
 	}
-	m.team.sites = append(m.team.sites, m.site)
-	return m.team, nil
+	if change := mailFaults()[p.handle]; change != nil {
+		if err := change(m); err != nil {
+			return nil, err
+		}
+	}
+	return m.team, m.finish()
 }
 
-// begin makes a site on which all is right.
-func (m *teamMaker) begin() error {
+// begin makes a site, a zone and a key with which all is right.
+func (m *teamMaker) begin() (err error) {
+	if m.key, err = newPGPKey(m.team.Name, m.mail, m.now.Add(-400*day), m.now.Add(700*day)); err != nil {
+		return err
+	}
+	m.site = Site{Host: m.domain, What: m.team.Does, Pages: map[string]Page{
+		"/":       html(m.team.Name, "We are here."),
+		"/report": html("Report", "Write to "+m.mail+"."),
+		"/policy": html("Policy", "We answer within a day and harm nobody."),
+	}}
+	m.beginZone()
+	signed, err := m.signed(m.file())
+	m.serve(signed)
+	return err
+}
+
+// finish publishes what was decided.
+func (m *teamMaker) finish() error {
 	public, err := m.key.public()
 	if err != nil {
 		return err
 	}
 	m.team.Keys = []Key{public}
-	m.site = Site{Host: m.domain, What: m.team.Does, Pages: map[string]Page{
-		"/":        html(m.team.Name, "We are here."),
-		"/report":  html("Report", "Write to "+m.mail+"."),
-		"/policy":  html("Policy", "We answer within a day and harm nobody."),
-		"/key.asc": {Type: "application/pgp-keys", Body: public.Armor},
-	}}
-	signed, err := m.signed(m.file())
-	m.serve(signed)
-	return err
+	m.site.Pages["/key.asc"] = Page{Type: "application/pgp-keys", Body: public.Armor}
+	if err := m.publishKeys(public); err != nil {
+		return err
+	}
+	m.publishZone()
+	m.team.sites = append(m.team.sites, m.site)
+	m.team.Expect = m.expectations(public.Fingerprint)
+	return nil
 }
 
 // file is a security.txt with all that the standard recommends (RFC 9116).

@@ -17,8 +17,10 @@ type Zone struct {
 	Text string
 	// Servers are the hosts that serve it, from [Lab]'s name servers; nil: ns1 and ns2.
 	Servers []string
-	// Parent are the hosts that the parent's delegation names; nil: Servers.
+	// Parent are the hosts that the parent's delegation names; nil: Servers and Lame.
 	Parent []string
+	// Lame are hosts that the zone names as its servers and that do not have it.
+	Lame []string
 	// Sign says how the zone is signed; its delegation has a DS record to match.
 	Sign Signing
 }
@@ -47,11 +49,11 @@ func (z Zone) parse() (*zone, error) {
 		z.Servers = []string{"ns1.hoster.example.", "ns2.hoster.example."}
 	}
 	if z.Parent == nil {
-		z.Parent = z.Servers
+		z.Parent = slices.Concat(z.Servers, z.Lame)
 	}
 	var b strings.Builder
 	b.WriteString(ttl + soaText)
-	for _, s := range z.Servers {
+	for _, s := range slices.Concat(z.Servers, z.Lame) {
 		fmt.Fprintf(&b, "@ 3600 NS %s\n", s)
 	}
 	b.WriteString(z.Text)
@@ -246,12 +248,30 @@ func (z *zone) text() string {
 		for _, t := range slices.Sorted(maps.Keys(z.names[name])) {
 			for _, rr := range z.names[name][t] {
 				if t != dns.TypeSOA {
-					fmt.Fprintln(&b, rr)
+					b.WriteString(line(rr))
 				}
 			}
 		}
 	}
 	return b.String()
+}
+
+// line renders a record. Parsers do not take words of any length, so that a key
+// is cut into pieces.
+func line(rr dns.RR) string {
+	s := rr.String()
+	if k, ok := rr.(*dns.OPENPGPKEY); ok {
+		s = k.Hdr.String() + pieces(k.PublicKey)
+	}
+	return s + "\n"
+}
+
+func pieces(s string) string {
+	var parts []string
+	for part := range slices.Chunk([]byte(s), 64) {
+		parts = append(parts, string(part))
+	}
+	return strings.Join(parts, " ")
 }
 
 // canonicalOrder compares names from the last label to the first (RFC 4034

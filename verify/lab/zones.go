@@ -21,7 +21,11 @@ func nameServers() []*nameServer {
 		{host: "deaf.hoster.example.", manner: deaf},
 	}
 	for i, s := range list {
-		s.addr = netip.AddrFrom4([4]byte{127, 80, 0, byte(i + 1)})
+		network := byte(0)
+		if s.host[0] == 'b' || s.host == "ns2.hoster.example." { // the second of two is in another network
+			network = 64
+		}
+		s.addr = netip.AddrFrom4([4]byte{127, 80, network, byte(i + 1)})
 	}
 	return list
 }

@@ -1,0 +1,121 @@
+package dnscheck
+
+import (
+	"fmt"
+
+	"github.com/miekg/dns"
+
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
+)
+
+var (
+	daneInsecure = verify.Problem{Code: "dane.insecure", Severity: verify.Warning, Spec: "RFC 7672 section 2.2",
+		Title: "There are TLSA records that are not signed, so nobody uses them", Advice: "Sign the zone of the mail server and of the MX records, or remove the TLSA records."}
+	daneBogus = verify.Problem{Code: "dane.bogus", Severity: verify.Error, Spec: "RFC 7672 section 2.1.3",
+		Title: "TLSA records or MX records are signed wrongly: senders with DANE deliver nothing", Advice: "Sign the zone again; look for expired signatures and for a DS record of an older key."}
+	daneUnusable = verify.Problem{Code: "dane.unusable", Severity: verify.Warning, Spec: "RFC 7672 section 3.1.3",
+		Title: "A TLSA record can't be used for mail", Advice: "Use usage 3 (DANE-EE) or 2 (DANE-TA), selector 0 or 1, matching type 1 or 2 with a digest of the right length."}
+	daneNone = verify.Problem{Code: "dane.none-usable", Severity: verify.Error, Spec: "RFC 7672 section 2.2",
+		Title: "A mail server has TLSA records, and none that can be used", Advice: "Publish a record 3 1 1 with the SHA-256 digest of the server's public key."}
+	daneTesting = verify.Problem{Code: "dane.full-match", Severity: verify.Info, Spec: "RFC 7671 section 10.1",
+		Title: "A TLSA record holds a whole certificate or key instead of a digest", Advice: "Use matching type 1."}
+)
+
+// daneCheck looks for TLSA records of the mail servers and proves them by
+// itself. It does not connect to the servers.
+func daneCheck(cfg Config) verify.Check {
+	problems := []verify.Problem{daneInsecure, daneBogus, daneUnusable, daneNone, daneTesting}
+	return check(cfg, "dane", "DANE of the contact's mail servers", mailDomains, problems, func(r *run) error {
+		f, err := r.records(r.domain(), dns.TypeMX)
+		if err != nil {
+			return err
+		}
+		for i, mx := range exchangers(f.rrs) {
+			if mx.Mx == "." || i >= maxExchangers {
+				break
+			}
+			if err := r.tlsa(mx.Mx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// tlsa looks at one mail server's records: first at the name that its aliases
+// lead to, then at its own (RFC 7672 section 2.2.2).
+func (r *run) tlsa(host string) error {
+	addr, err := r.records(host, dns.TypeA)
+	if err != nil {
+		return err
+	}
+	names := []string{addr.owner}
+	if len(addr.aliases) > 0 {
+		names = append(names, dns.CanonicalName(host))
+	}
+	for _, name := range names {
+		owner := "_25._tcp." + name
+		f, err := r.records(owner, dns.TypeTLSA)
+		if err != nil {
+			return err
+		}
+		if len(f.rrs) > 0 {
+			return r.usableTLSA(owner, host, f.rrs)
+		}
+	}
+	return nil
+}
+
+func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {
+	r.fact("tlsa", owner)
+	secure, err := r.proveDANE(owner)
+	if err != nil || !secure {
+		return err
+	}
+	good := 0
+	for _, rr := range rrs {
+		t := rr.(*dns.TLSA)
+		text := fmt.Sprintf("%s %d %d %d", owner, t.Usage, t.Selector, t.MatchingType)
+		switch want := map[uint8]int{1: 64, 2: 128}[t.MatchingType]; {
+		case t.Usage != 2 && t.Usage != 3, t.Selector > 1, t.MatchingType > 2, want > 0 && len(t.Certificate) != want:
+			r.find(daneUnusable, text)
+			continue
+		case want == 0:
+			r.find(daneTesting, text)
+		}
+		good++
+	}
+	if good == 0 {
+		r.find(daneNone, host)
+	}
+	return nil
+}
+
+// proveDANE proves the MX records and the TLSA records: DANE counts only where
+// both are secure (RFC 7672 section 2.2).
+func (r *run) proveDANE(owner string) (bool, error) {
+	v, err := r.validator()
+	if err != nil {
+		return false, err
+	}
+	for _, q := range []struct {
+		name  string
+		qtype uint16
+	}{{r.domain(), dns.TypeMX}, {owner, dns.TypeTLSA}} {
+		a, err := v.Query(r.ctx, q.name, q.qtype)
+		if err != nil {
+			return false, asTrouble(err)
+		}
+		switch a.Status {
+		case dnssec.Secure:
+			continue
+		case dnssec.Bogus:
+			r.find(daneBogus, a.Reason)
+		default:
+			r.find(daneInsecure, a.Reason)
+		}
+		return false, nil
+	}
+	return true, nil
+}

@@ -1,0 +1,234 @@
+package dnscheck
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/rollcall-csirt/rollcall/verify"
+)
+
+var (
+	nsOne = verify.Problem{Code: "nameserver.single", Severity: verify.Warning, Spec: "RFC 2182 section 5",
+		Title: "The zone has one name server only", Advice: "Add a second one in another network."}
+	nsLame = verify.Problem{Code: "nameserver.lame", Severity: verify.Warning, Spec: "RFC 1912 section 2.8",
+		Title: "A name server does not know the zone that is delegated to it", Advice: "Configure the zone there, or take the server out of the delegation."}
+	nsAllLame = verify.Problem{Code: "nameserver.all-lame", Severity: verify.Error, Spec: "RFC 1912 section 2.8",
+		Title: "No name server knows the zone", Advice: "Configure the zone at the servers that the parent names."}
+	nsNoAddress = verify.Problem{Code: "nameserver.no-address", Severity: verify.Warning, Spec: "RFC 1034 section 4.2.2",
+		Title: "A name server's name has no address", Advice: "Add address records for it, or take it out of the delegation."}
+	nsSpecial = verify.Problem{Code: "nameserver.special-address", Severity: verify.Error, Spec: "RFC 6890 section 2",
+		Title: "A name server has an address that nobody outside can reach", Advice: "Publish public addresses only."}
+	nsSilent = verify.Problem{Code: "nameserver.silent", Severity: verify.Info, Spec: "RFC 2182 section 3",
+		Title: "A name server did not answer this time", Advice: "See whether it is up and reachable; others answered."}
+	nsMismatch = verify.Problem{Code: "nameserver.delegation-differs", Severity: verify.Warning, Spec: "RFC 1034 section 4.2.2",
+		Title: "The parent zone and the zone itself name different name servers", Advice: "Make both lists the same."}
+	nsOneNetwork = verify.Problem{Code: "nameserver.one-network", Severity: verify.Info, Spec: "RFC 2182 section 3.1",
+		Title: "All name servers are in one network", Advice: "Put one of them elsewhere."}
+	nsSerials = verify.Problem{Code: "nameserver.serials-differ", Severity: verify.Info, Spec: "RFC 1034 section 4.3.5",
+		Title: "The name servers have different versions of the zone", Advice: "Nothing, if the zone was changed just now; else see why transfers fail."}
+)
+
+// maxServers is how many addresses of name servers are asked.
+const maxServers = 8
+
+// nameserverCheck asks each name server of the domain's zone itself.
+func nameserverCheck(cfg Config) verify.Check {
+	problems := []verify.Problem{nsOne, nsLame, nsAllLame, nsNoAddress, nsSpecial, nsSilent, nsMismatch, nsOneNetwork, nsSerials}
+	return check(cfg, "nameserver", "the domain's name servers", domains, problems, func(r *run) error {
+		zone, err := r.apex(r.domain())
+		if err != nil || zone == "." {
+			return err
+		}
+		f, err := r.records(zone, dns.TypeNS)
+		if err != nil {
+			return err
+		}
+		names := serverNames(f.rrs)
+		if len(names) == 1 {
+			r.find(nsOne, names[0])
+		}
+		servers, err := r.servers(names)
+		if err != nil {
+			return err
+		}
+		if err := r.interview(zone, servers); err != nil {
+			return err
+		}
+		return r.compareParent(zone, names)
+	})
+}
+
+// apex returns the zone that name lies in, by the SOA record that an answer
+// carries.
+func (r *run) apex(name string) (string, error) {
+	m, err := r.ask(name, dns.TypeSOA)
+	if err != nil {
+		return "", err
+	}
+	for _, rr := range slices.Concat(m.Answer, m.Ns) {
+		if soa, ok := rr.(*dns.SOA); ok && dns.IsSubDomain(soa.Hdr.Name, name) {
+			return dns.CanonicalName(soa.Hdr.Name), nil
+		}
+	}
+	return ".", nil
+}
+
+func serverNames(rrs []dns.RR) (names []string) {
+	for _, rr := range rrs {
+		if ns, ok := rr.(*dns.NS); ok {
+			names = append(names, dns.CanonicalName(ns.Ns))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// server is one address of a name server.
+type server struct {
+	name string
+	addr netip.Addr
+}
+
+func (s server) String() string { return s.name + " " + s.addr.String() }
+
+// servers resolves the names of name servers.
+func (r *run) servers(names []string) (list []server, err error) {
+	for _, name := range names {
+		addrs, _, err := r.addresses(name)
+		if err != nil {
+			return nil, err
+		}
+		if len(addrs) == 0 {
+			r.find(nsNoAddress, name)
+		}
+		for _, a := range addrs {
+			if !r.cfg.Public(a) {
+				r.find(nsSpecial, name+" "+a.String())
+			} else if len(list) < maxServers {
+				list = append(list, server{name, a})
+			}
+		}
+	}
+	r.spreadOut(list)
+	return list, nil
+}
+
+// spreadOut looks whether the servers share one network: a /24 or a /48.
+func (r *run) spreadOut(list []server) {
+	networks := map[netip.Prefix]bool{}
+	for _, s := range list {
+		bits := 24
+		if s.addr.Is6() {
+			bits = 48
+		}
+		if p, err := s.addr.Prefix(bits); err == nil {
+			networks[p] = true
+		}
+	}
+	if len(list) > 1 && len(networks) == 1 {
+		for p := range networks {
+			r.find(nsOneNetwork, p.String())
+		}
+	}
+}
+
+// interview asks each server for the zone's SOA record. A server that does not
+// answer is no finding but a remark, and trouble when none answers.
+func (r *run) interview(zone string, servers []server) error {
+	var silent error
+	answered, lame := 0, 0
+	serials := map[uint32]bool{}
+	for _, s := range servers {
+		m, err := r.put(verify.Question{Name: zone, Type: "SOA", Server: netip.AddrPortFrom(s.addr, 53)})
+		refused := isRefusal(err)
+		if err != nil && !refused {
+			var t *verify.Trouble
+			if errors.As(err, &t) && t.Ours {
+				return err
+			}
+			silent = err
+			r.find(nsSilent, s.String())
+			continue
+		}
+		answered++
+		serial, ok := authoritative(m, zone)
+		if refused || !ok {
+			lame++
+			r.find(nsLame, s.String())
+			continue
+		}
+		serials[serial] = true
+	}
+	switch {
+	case answered == 0 && silent != nil:
+		r.out.Findings = nil
+		return silent
+	case lame > 0 && lame == answered && silent == nil:
+		r.find(nsAllLame, zone)
+	}
+	if len(serials) > 1 {
+		r.find(nsSerials, fmt.Sprintf("%d versions", len(serials)))
+	}
+	return nil
+}
+
+// isRefusal reports whether a server said that it does not serve the name,
+// which is a conclusion when the server itself was asked.
+func isRefusal(err error) bool {
+	var t *verify.Trouble
+	return errors.As(err, &t) && !t.Ours && strings.Contains(string(t.Code), "refused")
+}
+
+// authoritative reads a server's own answer for the apex of a zone.
+func authoritative(m reply, zone string) (serial uint32, ok bool) {
+	if m.Msg == nil || !m.Authoritative {
+		return 0, false
+	}
+	for _, rr := range m.Answer {
+		if soa, is := rr.(*dns.SOA); is && dns.CanonicalName(soa.Hdr.Name) == zone {
+			return soa.Serial, true
+		}
+	}
+	return 0, false
+}
+
+// compareParent asks one server of the zone above what it delegates.
+func (r *run) compareParent(zone string, names []string) error {
+	parent, err := r.apex(above(zone))
+	if err != nil {
+		return err
+	}
+	f, err := r.records(parent, dns.TypeNS)
+	if err != nil {
+		return err
+	}
+	for _, name := range serverNames(f.rrs) {
+		addrs, _, err := r.addresses(name)
+		if err != nil || len(addrs) == 0 || !r.cfg.Public(addrs[0]) {
+			continue
+		}
+		m, err := r.put(verify.Question{Name: zone, Type: "NS", Server: netip.AddrPortFrom(addrs[0], 53)})
+		if err != nil || m.Authoritative && len(m.Answer) > 0 { // a server of both zones answers for the lower one
+			continue
+		}
+		if listed := serverNames(delegation(m, zone)); len(listed) > 0 && !slices.Equal(listed, names) {
+			r.find(nsMismatch, "parent: "+strings.Join(listed, " ")+"; zone: "+strings.Join(names, " "))
+		}
+		return nil
+	}
+	return nil
+}
+
+func delegation(m reply, zone string) (list []dns.RR) {
+	for _, rr := range m.Ns {
+		if rr.Header().Rrtype == dns.TypeNS && dns.CanonicalName(rr.Header().Name) == zone {
+			list = append(list, rr)
+		}
+	}
+	return list
+}

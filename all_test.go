@@ -46,15 +46,16 @@ var mayImport = map[string][]string{
 	"store/storetest": {"store", "store/sqlite", "store/postgres", "directory", "verify", "verify/challenge", "verify/mail"},
 	"store":           {"directory", "verify", "verify/challenge", "verify/mail"},
 
-	"verify/challenge":   {"directory", "verify", "verify/mail"},
-	"verify/securitytxt": {"directory", "verify"},
-	"verify/dnscheck":    {"directory", "verify", "verify/dnssec"},
-	"verify/pgpkey":      {"directory", "verify", "verify/dnssec"},
-	"verify/dnssec":      {}, // proves answers, whoever fetched them
-	"verify/catalog":     {"directory", "verify", "verify/securitytxt", "verify/dnscheck", "verify/pgpkey"},
-	"verify/mail":        {"directory"},
-	"verify":             {"directory"},
-	"verify/lab":         {},
+	"verify/challenge":         {"directory", "verify", "verify/mail"},
+	"verify/securitytxt":       {"directory", "verify"},
+	"verify/dnscheck":          {"directory", "verify", "verify/dnssec"},
+	"verify/pgpkey":            {"directory", "verify", "verify/dnssec"},
+	"verify/dnssec/dnssectest": {"verify/dnssec"},
+	"verify/dnssec":            {}, // proves answers, whoever fetched them
+	"verify/catalog":           {"directory", "verify", "verify/securitytxt", "verify/dnscheck", "verify/pgpkey"},
+	"verify/mail":              {"directory"},
+	"verify":                   {"directory"},
+	"verify/lab":               {},
 
 	"directory/format": {"directory"},
 	"directory":        {},

@@ -29,7 +29,7 @@ func ParseTLSRPT(s string) ([]string, error) {
 		list := splitList(t.value)
 		for _, uri := range list {
 			if u, err := url.Parse(uri); !isMailto(uri) && (err != nil || u.Scheme != "https" || u.Host == "") {
-				return nil, fmt.Errorf("%w: %q is neither mailto: nor https:", ErrTLSRPT, uri)
+				return nil, fmt.Errorf("%w: %q is neither a mailto: nor an https: URI", ErrTLSRPT, uri)
 			}
 		}
 		if len(list) > 0 {

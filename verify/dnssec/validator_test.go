@@ -11,11 +11,14 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/rollcall-csirt/rollcall/verify/dnssec"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec/dnssectest"
 )
 
-func nsec3(z *zone)  { z.nsec3 = true }
-func optOut(z *zone) { z.nsec3, z.optOut = true, true }
-func plain(z *zone)  { z.plain = true }
+var now = dnssectest.Now()
+
+func nsec3(z *dnssectest.Zone)  { z.NSEC3 = true }
+func optOut(z *dnssectest.Zone) { z.NSEC3, z.OptOut = true, true }
+func plain(z *dnssectest.Zone)  { z.Plain = true }
 
 const leaf = `
 www     300 A 192.0.2.1
@@ -30,23 +33,23 @@ tree    300 DNAME good.example.
 `
 
 // example is a root, a zone example. and children of all sorts.
-func example(t testing.TB, kind ...func(*zone)) *world {
-	w := newWorld(t)
-	w.add(".", "")
-	w.add("example.", "", kind...)
-	w.add("good.example.", leaf, kind...)
-	w.add("plain.example.", leaf, plain)
-	w.add("expired.example.", leaf, append(kind, func(z *zone) { z.from, z.until = now.Add(-48*time.Hour), now.Add(-time.Hour) })...)
-	w.add("early.example.", leaf, append(kind, func(z *zone) { z.from = now.Add(time.Hour) })...)
-	w.add("wrong.example.", leaf, kind...)
-	w.add("stripped.example.", leaf, kind...).spoil = func(m *dns.Msg) { m.Answer, m.Ns = unsigned(m.Answer), unsigned(m.Ns) }
-	w.delegate(".", "example.")
+func example(t testing.TB, kind ...func(*dnssectest.Zone)) *dnssectest.World {
+	w := dnssectest.New(t)
+	w.Add(".", "")
+	w.Add("example.", "", kind...)
+	w.Add("good.example.", leaf, kind...)
+	w.Add("plain.example.", leaf, plain)
+	w.Add("expired.example.", leaf, append(kind, func(z *dnssectest.Zone) { z.From, z.Until = now.Add(-48*time.Hour), now.Add(-time.Hour) })...)
+	w.Add("early.example.", leaf, append(kind, func(z *dnssectest.Zone) { z.From = now.Add(time.Hour) })...)
+	w.Add("wrong.example.", leaf, kind...)
+	w.Add("stripped.example.", leaf, kind...).Spoil = func(m *dns.Msg) { m.Answer, m.Ns = unsigned(m.Answer), unsigned(m.Ns) }
+	w.Delegate(".", "example.")
 	for _, child := range []string{"good", "plain", "expired", "early", "stripped"} {
-		w.delegate("example.", child+".example.")
+		w.Delegate("example.", child+".example.")
 	}
-	w.delegate("example.", "wrong.example.")
-	other := w.zones["good.example."].key.ToDS(dns.SHA256)
-	ds := w.zones["example."].at("wrong.example.", dns.TypeDS)[0].(*dns.DS)
+	w.Delegate("example.", "wrong.example.")
+	other := w.Zones["good.example."].Key.ToDS(dns.SHA256)
+	ds := w.Zones["example."].At("wrong.example.", dns.TypeDS)[0].(*dns.DS)
 	ds.Digest = other.Digest // vouches for no key of the zone
 	return w
 }
@@ -60,9 +63,9 @@ func unsigned(rrs []dns.RR) (list []dns.RR) {
 	return list
 }
 
-func ask(t *testing.T, w *world, name, qtype string) dnssec.Answer {
+func ask(t *testing.T, w *dnssectest.World, name, qtype string) dnssec.Answer {
 	t.Helper()
-	v, err := dnssec.New(dnssec.Config{Exchange: w.exchange, Anchors: w.anchors(), Now: now})
+	v, err := dnssec.New(dnssec.Config{Exchange: w.Exchange, Anchors: w.Anchors(), Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +77,7 @@ func ask(t *testing.T, w *world, name, qtype string) dnssec.Answer {
 }
 
 func TestQuery(t *testing.T) {
-	kinds := map[string][]func(*zone){"NSEC": nil, "NSEC3": {nsec3}, "NSEC3 with salt and rounds": {nsec3, func(z *zone) { z.salt, z.rounds = "ab12", 10 }}}
+	kinds := map[string][]func(*dnssectest.Zone){"NSEC": nil, "NSEC3": {nsec3}, "NSEC3 with salt and rounds": {nsec3, func(z *dnssectest.Zone) { z.Salt, z.Rounds = "ab12", 10 }}}
 	for kind, change := range kinds {
 		w := example(t, change...)
 		for _, c := range []struct {
@@ -137,13 +140,13 @@ func TestOptOut(t *testing.T) {
 
 func TestDNAME(t *testing.T) {
 	w := example(t)
-	z := w.zones["good.example."]
-	z.spoil = func(m *dns.Msg) {
+	z := w.Zones["good.example."]
+	z.Spoil = func(m *dns.Msg) {
 		if m.Question[0].Name != "www.tree.good.example." {
 			return
 		}
 		m.Rcode, m.Ns = dns.RcodeSuccess, nil
-		m.Answer = append(z.signed(z.at("tree.good.example.", dns.TypeDNAME), "tree.good.example."),
+		m.Answer = append(z.Signed(z.At("tree.good.example.", dns.TypeDNAME), "tree.good.example."),
 			&dns.CNAME{Hdr: dns.RR_Header{Name: "www.tree.good.example.", Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: "www.evil.example."})
 	}
 	a := ask(t, w, "www.tree.good.example.", "A")
@@ -156,60 +159,60 @@ func TestDNAME(t *testing.T) {
 func TestLies(t *testing.T) {
 	for _, kind := range []struct {
 		name   string
-		change []func(*zone)
-	}{{"NSEC", nil}, {"NSEC3", []func(*zone){nsec3}}} {
+		change []func(*dnssectest.Zone)
+	}{{"NSEC", nil}, {"NSEC3", []func(*dnssectest.Zone){nsec3}}} {
 		for _, c := range []struct {
 			name, asked, qtype string
 			zone               string
-			spoil              func(w *world, z *zone, m *dns.Msg)
+			spoil              func(w *dnssectest.World, z *dnssectest.Zone, m *dns.Msg)
 		}{
-			{"another address", "www.good.example.", "A", "good.example.", func(_ *world, _ *zone, m *dns.Msg) { m.Answer[0].(*dns.A).A[3]++ }},
-			{"another name's records", "www.good.example.", "A", "good.example.", func(_ *world, z *zone, m *dns.Msg) {
-				m.Answer = z.signed(z.at("a.deep.good.example.", dns.TypeA), "www.good.example.")
+			{"another address", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) { m.Answer[0].(*dns.A).A[3]++ }},
+			{"another name's records", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				m.Answer = z.Signed(z.At("a.deep.good.example.", dns.TypeA), "www.good.example.")
 			}},
-			{"a wildcard's answer for a name that exists", "www.good.example.", "A", "good.example.", func(_ *world, z *zone, m *dns.Msg) {
-				m.Answer = z.signed([]dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "*.good.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 9}}}, "www.good.example.")
+			{"a wildcard's answer for a name that exists", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				m.Answer = z.Signed([]dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "*.good.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 9}}}, "www.good.example.")
 			}},
-			{"signed by the zone above", "www.good.example.", "A", "good.example.", func(w *world, _ *zone, m *dns.Msg) {
-				m.Answer = w.zones["example."].signed(unsigned(m.Answer), "www.good.example.")
+			{"signed by the zone above", "www.good.example.", "A", "good.example.", func(w *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
+				m.Answer = w.Zones["example."].Signed(unsigned(m.Answer), "www.good.example.")
 			}},
-			{"an alias without signature", "www.good.example.", "A", "good.example.", func(_ *world, _ *zone, m *dns.Msg) {
+			{"an alias without signature", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
 				m.Answer = []dns.RR{&dns.CNAME{Hdr: dns.RR_Header{Name: "www.good.example.", Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: "www.plain.example."}}
 			}},
-			{"nothing, without proof", "www.good.example.", "A", "good.example.", func(_ *world, _ *zone, m *dns.Msg) { m.Answer, m.Ns = nil, nil }},
-			{"no such name, by the proof for another", "www.good.example.", "A", "good.example.", func(_ *world, z *zone, m *dns.Msg) {
+			{"nothing, without proof", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) { m.Answer, m.Ns = nil, nil }},
+			{"no such name, by the proof for another", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
 				m.Answer, m.Rcode = nil, dns.RcodeNameError
-				z.deny(m, "nowhere.good.example.", "*.good.example.")
+				z.Deny(m, "nowhere.good.example.", "*.good.example.")
 			}},
-			{"no such name, without a word on the wildcard", "any.wild.good.example.", "A", "good.example.", func(_ *world, z *zone, m *dns.Msg) {
+			{"no such name, without a word on the wildcard", "any.wild.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
 				m.Answer, m.Ns, m.Rcode = nil, nil, dns.RcodeNameError
-				z.deny(m, "any.wild.good.example.", "")
+				z.Deny(m, "any.wild.good.example.", "")
 			}},
-			{"a wildcard's answer without proof", "any.wild.good.example.", "A", "good.example.", func(_ *world, _ *zone, m *dns.Msg) { m.Ns = nil }},
-			{"no DS, without proof", "www.good.example.", "A", "example.", func(_ *world, _ *zone, m *dns.Msg) {
+			{"a wildcard's answer without proof", "any.wild.good.example.", "A", "good.example.", func(_ *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) { m.Ns = nil }},
+			{"no DS, without proof", "www.good.example.", "A", "example.", func(_ *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
 				if m.Question[0].Name == "good.example." {
 					m.Answer, m.Ns = nil, nil
 				}
 			}},
-			{"no DS, denied by the child's own apex", "www.good.example.", "A", "example.", func(w *world, _ *zone, m *dns.Msg) {
+			{"no DS, denied by the child's own apex", "www.good.example.", "A", "example.", func(w *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
 				if m.Question[0].Name == "good.example." {
 					m.Answer, m.Ns = nil, nil
-					w.zones["good.example."].deny(m, "good.example.", "")
+					w.Zones["good.example."].Deny(m, "good.example.", "")
 				}
 			}},
-			{"no type, by the record above the cut", "good.example.", "MX", "good.example.", func(w *world, _ *zone, m *dns.Msg) {
+			{"no type, by the record above the cut", "good.example.", "MX", "good.example.", func(w *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
 				m.Ns = nil
-				w.zones["example."].deny(m, "good.example.", "")
+				w.Zones["example."].Deny(m, "good.example.", "")
 			}},
-			{"no such name below a cut, by the zone above", "www.good.example.", "A", "good.example.", func(w *world, _ *zone, m *dns.Msg) {
+			{"no such name below a cut, by the zone above", "www.good.example.", "A", "good.example.", func(w *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
 				m.Answer, m.Rcode = nil, dns.RcodeNameError
-				w.zones["example."].deny(m, "www.good.example.", "*.good.example.")
+				w.Zones["example."].Deny(m, "www.good.example.", "*.good.example.")
 			}},
 		} {
 			t.Run(kind.name+"/"+c.name, func(t *testing.T) {
 				w := example(t, kind.change...)
-				z := w.zones[c.zone]
-				z.spoil = func(m *dns.Msg) {
+				z := w.Zones[c.zone]
+				z.Spoil = func(m *dns.Msg) {
 					if q := m.Question[0]; q.Qtype == dns.StringToType[c.qtype] && q.Name == c.asked || q.Qtype == dns.TypeDS && c.zone == "example." {
 						c.spoil(w, z, m)
 					}
@@ -223,7 +226,7 @@ func TestLies(t *testing.T) {
 }
 
 func TestManyRounds(t *testing.T) {
-	w := example(t, nsec3, func(z *zone) { z.rounds = 500 })
+	w := example(t, nsec3, func(z *dnssectest.Zone) { z.Rounds = 500 })
 	if a := ask(t, w, "nowhere.good.example.", "A"); a.Status != dnssec.Insecure || !strings.Contains(a.Reason, "RFC 9276") {
 		t.Errorf("Query = %s (%s), want insecure by RFC 9276", a.Status, a.Reason)
 	}
@@ -232,11 +235,11 @@ func TestManyRounds(t *testing.T) {
 // TestWork makes zones that would keep a validator busy; the work must end.
 func TestWork(t *testing.T) {
 	t.Run("a maze of aliases", func(t *testing.T) {
-		w := newWorld(t)
-		w.add(".", "")
+		w := dnssectest.New(t)
+		w.Add(".", "")
 		n := 0
-		v, err := dnssec.New(dnssec.Config{Anchors: w.anchors(), Now: now, Queries: 30, Exchange: func(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
-			m, err := w.exchange(ctx, name, qtype)
+		v, err := dnssec.New(dnssec.Config{Anchors: w.Anchors(), Now: now, Queries: 30, Exchange: func(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
+			m, err := w.Exchange(ctx, name, qtype)
 			if n++; qtype == dns.TypeA {
 				m.Rcode, m.Ns = 0, nil
 				m.Answer = []dns.RR{&dns.CNAME{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: fmt.Sprintf("a.b.c.d%d.", n)}}
@@ -252,7 +255,7 @@ func TestWork(t *testing.T) {
 	})
 	t.Run("signatures without end", func(t *testing.T) {
 		w := example(t)
-		w.zones["good.example."].spoil = func(m *dns.Msg) {
+		w.Zones["good.example."].Spoil = func(m *dns.Msg) {
 			if m.Question[0].Qtype != dns.TypeA {
 				return
 			}
@@ -265,7 +268,7 @@ func TestWork(t *testing.T) {
 			}
 			m.Answer = bad
 		}
-		v, _ := dnssec.New(dnssec.Config{Exchange: w.exchange, Anchors: w.anchors(), Now: now})
+		v, _ := dnssec.New(dnssec.Config{Exchange: w.Exchange, Anchors: w.Anchors(), Now: now})
 		if _, err := v.Query(context.Background(), "www.good.example.", dns.TypeA); !errors.Is(err, dnssec.ErrWork) {
 			t.Errorf("Query: %v, want %v", err, dnssec.ErrWork)
 		}
@@ -281,17 +284,17 @@ func TestAnchors(t *testing.T) {
 		t.Errorf("RootAnchors have %v, want 20326 and 38696", tags)
 	}
 	w := example(t)
-	late := w.anchors()
+	late := w.Anchors()
 	late[0].From = now.Add(time.Hour)
-	v, _ := dnssec.New(dnssec.Config{Exchange: w.exchange, Anchors: late, Now: now})
+	v, _ := dnssec.New(dnssec.Config{Exchange: w.Exchange, Anchors: late, Now: now})
 	if a, err := v.Query(context.Background(), "www.good.example.", dns.TypeA); err != nil || a.Status != dnssec.Indeterminate {
 		t.Errorf("Query before the anchor holds = %+v, %v; want indeterminate", a, err)
 	}
-	island, err := dnssec.ParseAnchors("; a zone of its own\n" + w.zones["good.example."].key.String() + "\n")
+	island, err := dnssec.ParseAnchors("; a zone of its own\n" + w.Zones["good.example."].Key.String() + "\n")
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, _ = dnssec.New(dnssec.Config{Exchange: w.exchange, Anchors: island, Now: now})
+	v, _ = dnssec.New(dnssec.Config{Exchange: w.Exchange, Anchors: island, Now: now})
 	if a, err := v.Query(context.Background(), "www.good.example.", dns.TypeA); err != nil || a.Status != dnssec.Secure {
 		t.Errorf("Query below an anchor of its own = %+v, %v; want secure", a, err)
 	}
@@ -303,7 +306,7 @@ func TestAnchors(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	for _, cfg := range []dnssec.Config{{}, {Now: now}, {Exchange: newWorld(t).exchange}} {
+	for _, cfg := range []dnssec.Config{{}, {Now: now}, {Exchange: dnssectest.New(t).Exchange}} {
 		if _, err := dnssec.New(cfg); err == nil {
 			t.Errorf("New(%+v) = nil error", cfg)
 		}

@@ -34,6 +34,10 @@ const (
 	DNSTooLarge      Code = "dns.too-large"
 	DNSUnreachable   Code = "dns.unreachable"
 	DNSAddress       Code = "dns.address-refused"
+	DNSAliases       Code = "dns.too-many-aliases"
+	DNSWork          Code = "dns.too-much-work"
+	FetchStatus      Code = "fetch.status"
+	FetchFormat      Code = "fetch.format"
 )
 
 // NetworkProblems is the table of the codes that a [Failure] can carry. Their
@@ -71,6 +75,8 @@ func temporaryProblems() []Problem {
 		{FetchReset, Info, "", "The host broke the connection", "Nothing, if it does not happen again.", ""},
 		{FetchUnreachable, Info, "", "No way led to the host", "Nothing, if it does not happen again.", ""},
 		{FetchServerError, Info, "RFC 9110 section 15.6", "The server reported an error of its own", "See what the server logs.", ""},
+		{FetchStatus, Info, "RFC 9110 section 15", "A service that is asked about the team answered with another status than 200", "Nothing: it is asked again later.", ""},
+		{FetchFormat, Info, "", "A service that is asked about the team answered in a form that can't be read", "Nothing: it is asked again later.", ""},
 		{FetchThrottled, Info, "RFC 6585 section 4", "The server asked to be left alone for a while", "Nothing: it is asked again later.", ""},
 	}
 }
@@ -86,6 +92,8 @@ func dnsProblems() []Problem {
 		{DNSGarbled, Info, "RFC 1035 section 4.1", "The answer was no DNS message, or one to another question", "See what the server sends.", ""},
 		{DNSTooLarge, Info, "", "The answer had more records than are read", "Publish fewer records at one name.", ""},
 		{DNSUnreachable, Info, "", "No way led to the name server", "Nothing, if it does not happen again.", ""},
+		{DNSAliases, Info, "RFC 1034 section 3.6.2", "A chain of more than 16 aliases, or one without end", "Let the name lead to its records directly.", ""},
+		{DNSWork, Info, "RFC 9276 section 3.2", "The answer would have cost more questions or signatures than are allowed", "Publish fewer keys, signatures and aliases.", ""},
 		{DNSAddress, Info, "RFC 6890 section 2", "The name server has an address that is not asked", "Publish public addresses only.", ""},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
@@ -12,7 +13,9 @@ import (
 
 // Config is what the checks are set up with. The zero Config is for the
 // Internet as it is.
-type Config struct{}
+type Config struct {
+	DNS dnscheck.Config
+}
 
 // Checks returns all checks that ship, set up for the Internet as it is.
 func Checks() []verify.Check { return Config{}.Checks() }
@@ -61,6 +64,7 @@ type source struct {
 func (c Config) sources() []source {
 	return []source{
 		{dir: "", problems: slices.Concat(verify.NetworkProblems(), verify.DigestProblems())},
+		{dir: "dnscheck", checks: dnscheck.Checks(c.DNS), problems: dnscheck.Problems()},
 		{dir: "pgpkey", problems: pgpkey.Problems()},
 	}
 }

@@ -122,7 +122,7 @@ func domainCases() []a {
 	return []a{
 		{check: "domain", name: "it exists", zone: good},
 		{check: "domain", name: "it does not", zone: "none", want: []string{"domain.missing"}},
-		{check: "domain", name: "nothing but a text", zone: "@ 300 TXT x\n", want: []string{"domain.empty"}},
+		{check: "domain", name: "nothing but a text", zone: "@ 300 TXT x\n", want: []string{"domain.no-records"}},
 		{check: "domain", name: "no mail, but an address", zone: "@ 300 AAAA 2001:db8::1\n"},
 		{check: "domain", name: "servers fail", zone: good, set: broken("team.test."), trouble: verify.DNSServFail},
 		{check: "domain", name: "time-out", zone: good, set: func(n *network) { n.broken["team.test. MX"] = verify.DNSTimeout }, trouble: verify.DNSTimeout},
@@ -155,7 +155,7 @@ func mxCases() []a {
 				rr, _ := dns.NewRR(fmt.Sprintf("%s 1 IN CNAME x%s", m.Question[0].Name, m.Question[0].Name))
 				m.Rcode, m.Ns, m.Answer = 0, nil, []dns.RR{rr}
 			}
-		}, trouble: "dns.aliases"},
+		}, trouble: verify.DNSAliases},
 	}
 }
 
@@ -352,7 +352,7 @@ func dnssecCases() []a {
 		{check: "dnssec", name: "servers fail", zone: good, set: broken("team.test. DS"), trouble: verify.DNSServFail},
 		{check: "dnssec", name: "the answer is an error", zone: good, set: func(n *network) {
 			n.Zones["team.test."].Spoil = func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure }
-		}, trouble: "dns.rcode"},
+		}, trouble: verify.DNSRcode},
 	}
 }
 
@@ -423,8 +423,8 @@ func expiryCases() []a {
 		{check: "expiry", name: "the registry errs", zone: good, set: func(n *network) {
 			set("")(n)
 			n.pages["https://rdap.test/x/domain/team.test"] = page(400, "text/html", "no")
-		}, trouble: "fetch.status"},
-		{check: "expiry", name: "the registry sends no JSON", zone: good, set: set("<html>"), trouble: "fetch.format"},
+		}, trouble: verify.FetchStatus},
+		{check: "expiry", name: "the registry sends no JSON", zone: good, set: set("<html>"), trouble: verify.FetchFormat},
 	}
 }
 

@@ -59,7 +59,7 @@ func (r *run) notSecure(a dnssec.Answer) error {
 		r.find(dnssecUnsigned, a.Reason)
 	case dnssec.Indeterminate:
 		if a.Rcode != dns.RcodeSuccess && a.Rcode != dns.RcodeNameError {
-			return &verify.Trouble{Code: "dns.rcode", Detail: a.Reason}
+			return &verify.Trouble{Code: verify.DNSRcode, Detail: a.Reason}
 		}
 		r.find(dnssecIndeterminate, a.Reason)
 	}

@@ -9,7 +9,7 @@ import (
 var (
 	domainMissing = verify.Problem{Code: "domain.missing", Severity: verify.Error, Spec: "RFC 1034 section 4.3.1",
 		Title: "The domain does not exist in the DNS", Advice: "Register the domain again, or name another one in the profile: everything under it is out of reach, and somebody else may register it."}
-	domainEmpty = verify.Problem{Code: "domain.empty", Severity: verify.Warning, Spec: "RFC 2308 section 2.2",
+	domainEmpty = verify.Problem{Code: "domain.no-records", Severity: verify.Warning, Spec: "RFC 2308 section 2.2",
 		Title: "The name exists, and has neither addresses nor mail servers", Advice: "Add MX or address records, or name a domain that has them."}
 )
 

@@ -58,7 +58,7 @@ func (r *run) fetchJSON(address string) ([]byte, error) {
 	case x.Last().Status == 404:
 		return nil, nil
 	case x.Last().Status != 200:
-		return nil, &verify.Trouble{Code: "fetch.status", Detail: fmt.Sprintf("%s: status %d", address, x.Last().Status)}
+		return nil, &verify.Trouble{Code: verify.FetchStatus, Detail: fmt.Sprintf("%s: status %d", address, x.Last().Status)}
 	}
 	return x.Body, nil
 }
@@ -72,7 +72,7 @@ func (r *run) rdapBase(name string) (base string, err error) {
 	}
 	var file struct{ Services [][][]string }
 	if err := json.Unmarshal(body, &file); err != nil {
-		return "", &verify.Trouble{Code: "fetch.format", Detail: r.cfg.RDAP, Err: err}
+		return "", &verify.Trouble{Code: verify.FetchFormat, Detail: r.cfg.RDAP, Err: err}
 	}
 	most := 0
 	for _, service := range file.Services {
@@ -102,7 +102,7 @@ func (r *run) registration(body []byte) error {
 		Events  []struct{ EventAction, EventDate string }
 	}
 	if err := json.Unmarshal(body, &domain); err != nil {
-		return &verify.Trouble{Code: "fetch.format", Detail: "RDAP", Err: err}
+		return &verify.Trouble{Code: verify.FetchFormat, Detail: "RDAP", Err: err}
 	}
 	for _, s := range domain.Status { // as RFC 8056 section 2 writes EPP's words
 		switch strings.ToLower(s) {

@@ -173,9 +173,9 @@ func asTrouble(err error) error {
 	case errors.As(err, &t):
 		return err
 	case errors.Is(err, dnssec.ErrWork):
-		return &verify.Trouble{Code: "dns.too-much-work", Err: err}
+		return &verify.Trouble{Code: verify.DNSWork, Err: err}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &verify.Trouble{Code: verify.CodeInternal, Ours: true, Err: err}
 	}
-	return &verify.Trouble{Code: codeGarbled, Err: err}
+	return &verify.Trouble{Code: verify.DNSGarbled, Err: err}
 }

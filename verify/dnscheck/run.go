@@ -129,14 +129,10 @@ func (r *run) put(q verify.Question) (reply, error) {
 	}
 	m := new(dns.Msg)
 	if err := m.Unpack(a.Wire); err != nil {
-		return reply{}, &verify.Trouble{Code: codeGarbled, Detail: q.Name + " " + q.Type, Err: err}
+		return reply{}, &verify.Trouble{Code: verify.DNSGarbled, Detail: q.Name + " " + q.Type, Err: err}
 	}
 	return reply{m, a.Secure}, nil
 }
-
-// codeGarbled is trouble: an answer that is no DNS message. Another server may
-// do better.
-const codeGarbled verify.Code = "dns.garbled"
 
 // maxAliases is how far CNAME records are followed.
 const maxAliases = 16
@@ -163,7 +159,7 @@ func (r *run) records(name string, qtype uint16) (found, error) {
 			return f, nil
 		}
 	}
-	return f, &verify.Trouble{Code: "dns.aliases", Detail: name + ": more than 16 aliases"}
+	return f, &verify.Trouble{Code: verify.DNSAliases, Detail: name + ": more than 16 aliases"}
 }
 
 // read takes in one answer; false means that an alias leads out of it.

@@ -148,7 +148,7 @@ func (v *Validator) step(ctx context.Context, a *Answer, m *dns.Msg, qtype uint1
 // positive verifies a set of records that the message has.
 func (v *Validator) positive(ctx context.Context, a *Answer, m *dns.Msg, rrs []dns.RR) error {
 	owner := dns.CanonicalName(rrs[0].Header().Name)
-	z, err := v.zoneOf(ctx, owner, rrs[0].Header().Rrtype)
+	z, err := v.signerOf(ctx, rrs[0].Header(), signatures(m.Answer, owner))
 	if err != nil {
 		return err
 	}

@@ -173,8 +173,11 @@ func TestLies(t *testing.T) {
 			{"a wildcard's answer for a name that exists", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
 				m.Answer = z.Signed([]dns.RR{&dns.A{Hdr: dns.RR_Header{Name: "*.good.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 300}, A: []byte{192, 0, 2, 9}}}, "www.good.example.")
 			}},
-			{"signed by the zone above", "www.good.example.", "A", "good.example.", func(w *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
-				m.Answer = w.Zones["example."].Signed(unsigned(m.Answer), "www.good.example.")
+			{"signed by a zone beside", "www.good.example.", "A", "good.example.", func(w *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
+				m.Answer = w.Zones["early.example."].Signed(unsigned(m.Answer), "www.good.example.")
+			}},
+			{"signed in the name of a host", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
+				m.Answer[1].(*dns.RRSIG).SignerName = "www.good.example."
 			}},
 			{"an alias without signature", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
 				m.Answer = []dns.RR{&dns.CNAME{Hdr: dns.RR_Header{Name: "www.good.example.", Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: "www.plain.example."}}
@@ -229,6 +232,9 @@ func TestManyRounds(t *testing.T) {
 	w := example(t, nsec3, func(z *dnssectest.Zone) { z.Rounds = 500 })
 	if a := ask(t, w, "nowhere.good.example.", "A"); a.Status != dnssec.Insecure || !strings.Contains(a.Reason, "RFC 9276") {
 		t.Errorf("Query = %s (%s), want insecure by RFC 9276", a.Status, a.Reason)
+	}
+	if a := ask(t, w, "www.good.example.", "A"); a.Status != dnssec.Secure {
+		t.Errorf("Query = %s (%s), want secure: no denial is needed", a.Status, a.Reason)
 	}
 }
 

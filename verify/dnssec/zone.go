@@ -42,6 +42,23 @@ func (v *Validator) zoneOf(ctx context.Context, name string, qtype uint16) (*zon
 	return z, nil
 }
 
+// signerOf returns the zone that says it signed a set of records; where none
+// says so, the deepest one that they lie in. Whether a zone above signs what a
+// zone below ought to is not asked: it could as well have delegated elsewhere.
+func (v *Validator) signerOf(ctx context.Context, h *dns.RR_Header, sigs []*dns.RRSIG) (*zone, error) {
+	owner, signer := dns.CanonicalName(h.Name), ""
+	for _, s := range sigs {
+		name := dns.CanonicalName(s.SignerName)
+		if s.TypeCovered == h.Rrtype && dns.IsSubDomain(name, owner) && len(name) > len(signer) {
+			signer = name
+		}
+	}
+	if signer == "" || h.Rrtype == dns.TypeDS {
+		return v.zoneOf(ctx, owner, h.Rrtype)
+	}
+	return v.zoneOf(ctx, signer, dns.TypeDNSKEY)
+}
+
 // anchored returns the zone of the closest trust anchor above name.
 func (v *Validator) anchored(ctx context.Context, name string) (*zone, error) {
 	apex := ""

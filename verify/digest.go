@@ -12,10 +12,10 @@ import (
 // Attention is one thing about a team that somebody should look at.
 type Attention struct {
 	Finding           // Subject is always set; Severity says how urgent it is
-	Title   string    // what is wrong, in a sentence without a full stop
-	Check   string    // that found it; "" for what is known of contacts
-	Since   time.Time // since when it is so; zero: unknown
-	Due     time.Time // by when to act; zero: at once for an error, else whenever it suits
+	Title   string    `json:"title"`           // what is wrong, in a sentence without a full stop
+	Check   string    `json:"check,omitempty"` // that found it; "" for what is known of contacts
+	Since   time.Time `json:"since,omitzero"`  // since when it is so; zero: unknown
+	Due     time.Time `json:"due,omitzero"`    // by when to act; zero: at once for an error, else whenever it suits
 }
 
 // SoonWithin is how long before a proof runs out that is worth mentioning.

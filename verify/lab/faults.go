@@ -80,6 +80,32 @@ func endless(ctx context.Context, c net.Conn) {
 	}
 }
 
+// hugeLength announces more than anybody wants.
+func hugeLength(ctx context.Context, c net.Conn) {
+	if _, err := io.WriteString(c, okText+"Content-Length: 10737418240\r\n\r\n"); err == nil {
+		repeat(ctx, c, strings.Repeat("# huge\n", 4096), 0)
+	}
+}
+
+// interim sends early hints for ever (RFC 8297).
+func interim(ctx context.Context, c net.Conn) {
+	repeat(ctx, c, "HTTP/1.1 103 Early Hints\r\nLink: </more>\r\n\r\n", 0)
+}
+
+// trailers ends its chunks and goes on with fields (RFC 9112 section 7.1.2).
+func trailers(ctx context.Context, c net.Conn) {
+	if _, err := io.WriteString(c, okText+"Transfer-Encoding: chunked\r\n\r\n2\r\n#\n\r\n0\r\n"); err == nil {
+		repeat(ctx, c, "X-Trailer: "+strings.Repeat("t", 1000)+"\r\n", 0)
+	}
+}
+
+// slowTLS begins a record of a handshake that takes hours (RFC 8446 section 5.1).
+func slowTLS(ctx context.Context, c net.Conn) {
+	if _, err := c.Write([]byte{22, 3, 3, 0x40, 0}); err == nil {
+		repeat(ctx, c, "\x02", time.Second)
+	}
+}
+
 // silent takes a connection and says nothing.
 func silent(ctx context.Context, _ net.Conn) { <-ctx.Done() }
 

@@ -214,6 +214,8 @@ func TestFaults(t *testing.T) {
 		"truncated": fails("unexpected EOF"), "reset": fails("reset"), "reset-body": fails("reset"), "refused": fails("refused"),
 		"closes": fails("EOF"), "not-tls": fails("HTTP response to HTTPS"), "http09": fails("malformed"), "not-http": fails("malformed"),
 		"bad-header": fails("malformed"), "two-lengths": fails("Content-Length"),
+		"huge-length": func(_ *http.Response, b string, err error) bool { return err == nil && len(b) == 1<<20 },
+		"big-header":  status(200, "X-Big"), "interim": fails("headers exceeded"), "bad-chunk": fails("chunk"), "trailers": fails("trailer"), "slow-tls": fails("Timeout"),
 		"endless": func(_ *http.Response, b string, err error) bool { return err == nil && len(b) == 1<<20 },
 		"bomb":    func(r *http.Response, b string, err error) bool { return err == nil && unpacked(b) > 256<<20 },
 		"lying":   status(200, "Content-Encoding"), "large": func(_ *http.Response, b string, _ error) bool { return len(b) > 290_000 },

@@ -77,6 +77,9 @@ func appendCandidate(dst []byte, c *directory.Candidate) []byte {
 	if c.Designation != nil {
 		dst = appendDesignation(dst, c.Designation)
 	}
+	if len(c.Checks)+len(c.OnMatch) > 0 {
+		dst = appendChecks(dst, c.Checks, c.OnMatch)
+	}
 	return append(dst, '}')
 }
 
@@ -129,6 +132,24 @@ func appendStanding(dst []byte, s *directory.Standing) []byte {
 	dst = appendOptional(dst, `,"by":`, s.By)
 	dst = appendTime(dst, `,"valid_until":"`, s.ValidUntil)
 	return append(dst, '}')
+}
+
+// appendChecks appends the verdicts that an answer leans on.
+func appendChecks(dst []byte, lists ...[]directory.CheckVerdict) []byte {
+	open := `,"checks":[`
+	for _, list := range lists {
+		for i := range list {
+			v := &list[i]
+			dst = appendString(append(append(dst, open...), `{"check":`...), v.Check)
+			dst = appendString(append(dst, `,"kind":`...), v.Kind)
+			dst = appendString(append(dst, `,"subject":`...), v.Subject)
+			dst = appendString(append(dst, `,"verdict":`...), v.Verdict)
+			dst = appendTime(dst, `,"since":"`, v.Since)
+			dst = append(appendTime(dst, `,"checked":"`, v.Checked), '}')
+			open = ","
+		}
+	}
+	return append(dst, ']')
 }
 
 func appendDesignation(dst []byte, d *directory.Designation) []byte {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,9 @@ func wantedCandidate(c *directory.Candidate) api.Candidate {
 		s := c.Standing
 		out.Evidence = &format.Evidence{Level: int(s.Level), LevelName: s.Level.String(), State: string(s.State), At: s.At.UTC(), Method: s.Method, By: s.By, ValidUntil: s.ValidUntil.UTC()}
 	}
+	for _, v := range slices.Concat(c.Checks, c.OnMatch) {
+		out.Checks = append(out.Checks, format.CheckVerdict{Check: v.Check, Kind: v.Kind, Subject: v.Subject, Verdict: v.Verdict, Since: v.Since.UTC(), Checked: v.Checked.UTC()})
+	}
 	if d := c.Designation; d != nil {
 		out.Designation = &format.Designation{Country: string(d.Country), Scope: d.Scope, By: d.By, Evidence: d.Evidence, Since: string(d.Since), Until: string(d.Until), Preference: d.Preference}
 	}
@@ -93,11 +97,18 @@ func answerOf(seed uint64, text string) *directory.Answer {
 			{Prefix: mustPrefix("192.0.2.0/24"), Country: "NL"}, {Prefix: mustPrefix("192.0.2.0/24"), ASN: 64511}}[rng.IntN(8)]
 	}
 	team := &directory.Team{ID: "5694da62-6314-4565-9c4d-1298538826be", Handle: "alpha", Profile: directory.Profile{Names: directory.Names{Short: word()}}}
+	verdicts := func() (list []directory.CheckVerdict) {
+		for range rng.IntN(3) {
+			list = append(list, directory.CheckVerdict{Check: word(), Kind: word(), Subject: word(), Verdict: word(), Since: when(), Checked: when()})
+		}
+		return list
+	}
 	a := &directory.Answer{
 		Query: directory.Query{Text: text, Kind: directory.KindTeam}, Status: directory.StatusAmbiguous, Incomplete: rng.IntN(2) == 0, Seq: rng.Int64(),
 	}
 	for range rng.IntN(4) {
-		c := directory.Candidate{Team: team, MatchedOn: subject(), Rung: directory.RungNational, Rank: rng.IntN(9), Holder: word(), Claim: word(), Withheld: rng.IntN(2) == 0, Near: rng.IntN(2) == 0}
+		c := directory.Candidate{Team: team, MatchedOn: subject(), Rung: directory.RungNational, Rank: rng.IntN(9), Holder: word(), Claim: word(), Withheld: rng.IntN(2) == 0, Near: rng.IntN(2) == 0,
+			Checks: verdicts(), OnMatch: verdicts()}
 		if rng.IntN(3) > 0 {
 			c.Contact = &directory.Contact{ID: "x", Channel: word(), Value: word(), Label: word(), Person: word(), Hours: directory.Hours{Always: rng.IntN(2) == 0}}
 			for range rng.IntN(3) {
@@ -167,6 +178,7 @@ func TestAppendAnswerDoesNotAllocate(t *testing.T) {
 		Candidates: []directory.Candidate{{
 			Team: team, Contact: &directory.Contact{Channel: "email", Value: "csirt@example.org", Uses: []string{"abuse"}}, Rung: directory.RungNational,
 			MatchedOn: directory.Subject{Country: "AT"}, Standing: directory.Standing{State: directory.Verified, At: time.Unix(1, 0)}, Designation: &directory.Designation{Scope: "national"},
+			Checks: []directory.CheckVerdict{{Check: "securitytxt", Kind: "domain", Subject: "example.org", Verdict: "warning", Since: time.Unix(1, 0)}},
 		}},
 		Trace: []directory.Step{
 			{Rung: directory.RungCountry, Result: directory.StepMapped, Subject: directory.Subject{Prefix: mustPrefix("192.0.2.1/32")},

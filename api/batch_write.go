@@ -146,6 +146,9 @@ func appendRecipient(dst []byte, r *directory.Recipient) []byte {
 	if r.Withheld {
 		dst = append(dst, `,"withheld":true`...)
 	}
+	if len(r.Checks) > 0 {
+		dst = appendChecks(dst, r.Checks)
+	}
 	return append(dst, '}')
 }
 

@@ -122,6 +122,12 @@ type Candidate struct {
 	Holder      string       // the organisation behind what matched, where known
 	Claim       Word         // of [Claims], of a resource; "" is declared
 	Designation *Designation // of a national team
+
+	// What checks found about what the answer leans on: the contact, the domain
+	// that it is reached by and the team's keys; and about the domain that
+	// matched, where that is another one. The worst first, at most 16 of each.
+	// They belong to the index.
+	Checks, OnMatch []CheckVerdict
 }
 
 // Answer is the answer to one query. An Answer may be used again: Lookup

@@ -7,10 +7,11 @@ import (
 
 // Recipient is one team to tell, with the contact to use.
 type Recipient struct {
-	Team     *Team    // belongs to the index, see [Candidate]
-	Contact  *Contact // nil when the viewer may see none
-	Standing Standing // of Contact
-	Withheld bool     // a better contact exists that the viewer may not see
+	Team     *Team          // belongs to the index, see [Candidate]
+	Contact  *Contact       // nil when the viewer may see none
+	Standing Standing       // of Contact
+	Withheld bool           // a better contact exists that the viewer may not see
+	Checks   []CheckVerdict // as in [Candidate]
 }
 
 // rankToTell returns the rank whose teams are to be told: the first in which a
@@ -39,7 +40,7 @@ func (a *Answer) Recipients(list []Recipient) []Recipient {
 	}
 	for i := range a.Candidates {
 		if c := &a.Candidates[i]; c.Rank == rank && (c.Contact != nil || !reachable) {
-			list = append(list, Recipient{Team: c.Team, Contact: c.Contact, Standing: c.Standing, Withheld: c.Withheld})
+			list = append(list, Recipient{Team: c.Team, Contact: c.Contact, Standing: c.Standing, Withheld: c.Withheld, Checks: c.Checks})
 		}
 	}
 	return list

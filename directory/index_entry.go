@@ -15,6 +15,13 @@ type entry struct {
 	orders   [uses][]preferred // per use asked for: all contacts, best first
 	moments  [][]moment        // per contact: its states in the course of time
 	inForce  []dayRange        // per designation
+	verdicts *entryVerdicts    // nil: no check has found anything yet
+}
+
+// entryVerdicts are what answers lean on that name a team.
+type entryVerdicts struct {
+	contacts  [][]CheckVerdict // per contact
+	resources [][]CheckVerdict // per resource, where it is a domain
 }
 
 // preferred is one contact in the order for a use.
@@ -59,7 +66,39 @@ func newEntry(t Team, policy Policy) *entry {
 		e.inForce = append(e.inForce, daysOf(&t.Designations[i]))
 	}
 	e.order(n)
+	e.lean(n)
 	return e
+}
+
+// lean finds the verdicts that the first n contacts, and the domains, lean on.
+func (e *entry) lean(n int) {
+	t := e.team
+	if len(t.Checks) == 0 {
+		return
+	}
+	v := &entryVerdicts{make([][]CheckVerdict, n), make([][]CheckVerdict, len(t.Resources))}
+	for i := range n {
+		v.contacts[i] = t.verdictsOn(&t.Contacts[i])
+	}
+	for i := range t.Resources {
+		if t.Resources[i].Type == "domain" {
+			v.resources[i] = t.verdictsOf(t.Resources[i].Domain)
+		}
+	}
+	e.verdicts = v
+}
+
+// on returns the verdicts that an answer with this contact leans on.
+func (e *entry) on(c *Contact) []CheckVerdict {
+	if e.verdicts == nil || c == nil {
+		return nil
+	}
+	for i := range e.verdicts.contacts {
+		if &e.team.Contacts[i] == c {
+			return e.verdicts.contacts[i]
+		}
+	}
+	return nil
 }
 
 // order sorts the first n contacts for each use.

@@ -35,6 +35,7 @@ func (r *Record) Team() Team {
 		m.add(&l.Profile, Origin{Source: l.Source, AsOf: l.AsOf, At: l.At}, l.Dates)
 	}
 	t.Raw = r.rawOf(order)
+	t.Checks = t.onlyOf(r.Checks)
 	return t
 }
 

@@ -210,7 +210,7 @@ func (c *climb) add(r Rung, found Subject, h *holder, ch choice, rank int) {
 	}
 	k := Candidate{
 		Team: h.team, Contact: ch.contact, Withheld: ch.withheld, Standing: ch.standing,
-		Rung: r, MatchedOn: found, Rank: rank, Holder: h.team.Host,
+		Rung: r, MatchedOn: found, Rank: rank, Holder: h.team.Host, Checks: h.on(ch.contact),
 	}
 	switch r {
 	case RungPrefix, RungASN, RungDomain, RungCountry:
@@ -218,6 +218,9 @@ func (c *climb) add(r Rung, found Subject, h *holder, ch choice, rank int) {
 		k.Claim = res.Claim
 		if res.Holder != "" {
 			k.Holder = res.Holder
+		}
+		if h.verdicts != nil && r == RungDomain && (ch.contact == nil || string(res.Domain) != ch.contact.host()) {
+			k.OnMatch = h.verdicts.resources[h.item]
 		}
 	case RungNational:
 		k.Designation = &h.team.Designations[h.item]

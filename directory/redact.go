@@ -98,6 +98,9 @@ func Redact(t *Team, p Principal) Team {
 		out.Withheld = append(out.Withheld, "maturity")
 	}
 	out.Evidence = redactEvidence(&out, t.Evidence, p)
+	if out.Withheld != nil {
+		out.Checks = out.onlyOf(t.Checks)
+	}
 	return out
 }
 

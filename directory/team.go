@@ -245,6 +245,10 @@ type Record struct {
 	OwnDates   Dates      `json:",omitzero"`
 	Layers     []Layer    `json:",omitzero"` // in order of import
 	Evidence   []Evidence `json:"-"`         // newest first; kept beside the record
+
+	// Checks are what followers were told of checks, in the order of checks and
+	// subjects; kept beside the record.
+	Checks []CheckVerdict `json:"-"`
 }
 
 // Team is a team as it is shown: the merge of a [Record]'s layers.
@@ -261,6 +265,7 @@ type Team struct {
 	Origins  map[string]Origin // wire field name → where its value comes from; lists carry theirs in each item
 	Sources  []TeamSource      // who says something about the team: itself first, then its layers in order of import
 	Evidence []Evidence        // newest first
+	Checks   []CheckVerdict    // what checks found, in the order of checks and subjects
 	Raw      []Raw             // what sources say in their own words, where no field could take it
 	Withheld []string          // what [Redact] took out, as "contacts" or "keys"
 }

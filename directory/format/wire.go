@@ -22,6 +22,7 @@ type Team struct {
 	Deleted    time.Time `json:"deleted,omitzero" format:"date-time" readOnly:"true" doc:"When the team was deleted; absent while it lives"`
 	MergedInto string    `json:"merged_into,omitzero" format:"uuid" readOnly:"true" doc:"The team that this one became part of"`
 	Profile
+	Checks   []CheckVerdict    `json:"checks,omitzero" readOnly:"true" doc:"What checks found about what the team says; absent while none has"`
 	Origins  map[string]Origin `json:"origins,omitzero" readOnly:"true" doc:"Where each top-level field comes from; items of lists carry theirs"`
 	Raw      []Raw             `json:"raw,omitzero" readOnly:"true" doc:"What sources say in their own words where no field could take it"`
 	Withheld []string          `json:"withheld,omitzero" readOnly:"true" doc:"Fields of which the viewer does not see everything" example:"[\"contacts\"]"`
@@ -110,6 +111,16 @@ type Evidence struct {
 	Method     string    `json:"method" doc:"How it was proven" example:"phone"`
 	By         string    `json:"by,omitzero" doc:"Who vouches for it"`
 	ValidUntil time.Time `json:"valid_until,omitzero" format:"date-time" doc:"When the proof runs out; absent at level 0"`
+}
+
+// CheckVerdict is what one check found about one thing that a team says.
+type CheckVerdict struct {
+	Check   string    `json:"check" doc:"Name of the check" example:"securitytxt"`
+	Kind    string    `json:"kind" enum:"domain,contact,key" doc:"What the subject is" example:"domain"`
+	Subject string    `json:"subject" doc:"The domain, the contact's value or the key's fingerprint" example:"example.org"`
+	Verdict string    `json:"verdict" enum:"ok,warning,error,inconclusive" doc:"What was found; inconclusive is nobody's defect: the check could not ask" example:"warning"`
+	Since   time.Time `json:"since,omitzero" format:"date-time" doc:"Since when the verdict is this one"`
+	Checked time.Time `json:"checked,omitzero" format:"date-time" doc:"Until when at least it was seen to hold; it is refreshed weekly while nothing changes. Absent where no check came to a conclusion"`
 }
 
 // Key is an OpenPGP key that a team publishes. Everything but the armour and
@@ -212,7 +223,7 @@ func TeamFrom(t *directory.Team, policy directory.Policy, now time.Time) Team {
 	w := Team{
 		ID: string(t.ID), Handle: string(t.Handle), Name: t.Name(), Revision: t.Revision, Seq: t.Seq,
 		Created: utc(t.Created), Updated: utc(t.Updated), Deleted: utc(t.Deleted), MergedInto: string(t.MergedInto),
-		Profile: ProfileTo(t.Profile), Raw: each(t.Raw, rawTo), Withheld: t.Withheld,
+		Profile: ProfileTo(t.Profile), Checks: each(t.Checks, checkTo), Raw: each(t.Raw, rawTo), Withheld: t.Withheld,
 	}
 	for i, c := range t.Contacts {
 		s := standingTo(directory.Assess(c, t.Evidence, policy, now))
@@ -225,6 +236,10 @@ func TeamFrom(t *directory.Team, policy directory.Policy, now time.Time) Team {
 		w.Origins[field] = *originTo(o)
 	}
 	return w
+}
+
+func checkTo(v directory.CheckVerdict) CheckVerdict {
+	return CheckVerdict{Check: v.Check, Kind: v.Kind, Subject: v.Subject, Verdict: v.Verdict, Since: utc(v.Since), Checked: utc(v.Checked)}
 }
 
 func standingTo(s directory.Standing) Evidence {

@@ -31,6 +31,7 @@ func AppendTeam(dst []byte, t *directory.Team, policy directory.Policy, now time
 	b.text("merged_into", string(t.MergedInto))
 	b.facts(&t.Profile)
 	b.items(t, policy, now)
+	objects(&b, "checks", t.Checks, (*writer).check)
 	b.origins(t.Origins)
 	objects(&b, "raw", t.Raw, func(b *writer, r *directory.Raw) {
 		b.must("field", r.Field)
@@ -140,6 +141,15 @@ func (b *writer) contact(c *directory.Contact, s directory.Standing) {
 	b.time("valid_until", s.ValidUntil)
 	*b = append(*b, '}')
 	b.origin("origin", c.Origin)
+}
+
+func (b *writer) check(v *directory.CheckVerdict) {
+	b.must("check", v.Check)
+	b.must("kind", v.Kind)
+	b.must("subject", v.Subject)
+	b.must("verdict", v.Verdict)
+	b.time("since", v.Since)
+	b.time("checked", v.Checked)
 }
 
 func (b *writer) teamKey(k *directory.TeamKey) {

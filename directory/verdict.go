@@ -1,0 +1,151 @@
+package directory
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// CheckVerdict is what one check found about one thing that a team says, as
+// followers were told of it last. Package verify keeps the findings behind it.
+// A verdict never hides anything: what is bad is shown, and marked.
+type CheckVerdict struct {
+	Check   string    // its name: "securitytxt"
+	Kind    Word      // of the subject, of [CheckKinds]
+	Subject string    // the domain, the contact's value or the key's fingerprint
+	Verdict Word      // of [CheckVerdicts]
+	Since   time.Time // since when it is this one
+	Checked time.Time // when it was last told that it still is; zero: the check came to no conclusion
+}
+
+// CheckKinds are what checks look at.
+var CheckKinds = []Word{"domain", "contact", "key"}
+
+// CheckVerdicts are what checks come to, the worst first. Inconclusive is nobody's
+// defect: the check could not ask, or not for too long.
+var CheckVerdicts = []Word{"error", "warning", "inconclusive", "ok"}
+
+// checkSubject is a thing that checks look at.
+type checkSubject struct {
+	kind Word
+	id   string
+}
+
+func (v *CheckVerdict) about() checkSubject {
+	if v.Kind == "contact" {
+		return checkSubject{v.Kind, strings.ToLower(v.Subject)}
+	}
+	return checkSubject{v.Kind, v.Subject}
+}
+
+// onlyOf returns the verdicts about what t names. Of the rest the team says
+// nothing any more, or nothing that may be seen: that it is checked would tell.
+func (t *Team) onlyOf(list []CheckVerdict) []CheckVerdict {
+	if len(list) == 0 {
+		return nil
+	}
+	named := t.checkSubjects()
+	if !slices.ContainsFunc(list, func(v CheckVerdict) bool { return !named[v.about()] }) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(v CheckVerdict) bool { return !named[v.about()] })
+}
+
+// checkSubjects returns the things that t names and a check can look at: its
+// domains, contacts and keys, and the hosts of its addresses and pages.
+func (t *Team) checkSubjects() map[checkSubject]bool {
+	named := map[checkSubject]bool{}
+	host := func(h string) {
+		if h != "" {
+			named[checkSubject{"domain", h}] = true
+		}
+	}
+	for i := range t.Resources {
+		if t.Resources[i].Type == "domain" {
+			named[checkSubject{"domain", string(t.Resources[i].Domain)}] = true
+		}
+	}
+	for i := range t.Contacts {
+		named[checkSubject{"contact", strings.ToLower(t.Contacts[i].Value)}] = true
+		host(t.Contacts[i].host())
+	}
+	for i := range t.Keys {
+		named[checkSubject{"key", string(t.Keys[i].Fingerprint)}] = true
+		for _, u := range t.Keys[i].UserIDs {
+			named[checkSubject{"contact", strings.ToLower(u.Email)}] = true
+			host(string(Email(strings.ToLower(u.Email)).Domain()))
+		}
+	}
+	host(hostOf(t.Website))
+	return named
+}
+
+// host returns the domain by which a contact is reached, "" where there is none.
+func (c *Contact) host() string {
+	switch c.Channel {
+	case "email":
+		return string(Email(c.Value).Domain())
+	case "url":
+		return hostOf(c.Value)
+	}
+	return ""
+}
+
+func hostOf(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return strings.ToLower(u.Hostname())
+	}
+	return ""
+}
+
+// maxLeaning is how many verdicts an answer shows that leans on them.
+const maxLeaning = 16
+
+// leaning sorts verdicts for an answer that leans on them: the worst first, of
+// those the newest.
+func leaning(list []CheckVerdict) []CheckVerdict {
+	slices.SortStableFunc(list, func(a, b CheckVerdict) int {
+		return cmp.Or(cmp.Compare(slices.Index(CheckVerdicts, a.Verdict), slices.Index(CheckVerdicts, b.Verdict)), b.Since.Compare(a.Since))
+	})
+	return list[:min(len(list), maxLeaning)]
+}
+
+// verdictsOn returns what an answer that names c leans on: what was found about
+// the contact, about the domain that it is reached by, and about the keys that
+// whoever sees the contact sees too.
+func (t *Team) verdictsOn(c *Contact) []CheckVerdict {
+	if len(t.Checks) == 0 {
+		return nil
+	}
+	var list []CheckVerdict
+	host := c.host()
+	for _, v := range t.Checks {
+		switch {
+		case v.Kind == "contact" && strings.EqualFold(v.Subject, c.Value),
+			v.Kind == "domain" && v.Subject == host,
+			v.Kind == "key" && t.showsKey(v.Subject, c.Visibility):
+			list = append(list, v)
+		}
+	}
+	return leaning(list)
+}
+
+// showsKey reports whether everybody who sees what has the label sees the key.
+func (t *Team) showsKey(fingerprint string, label TLP) bool {
+	return slices.ContainsFunc(t.Keys, func(k TeamKey) bool {
+		return string(k.Fingerprint) == fingerprint && k.Visibility.rank() <= label.rank()
+	})
+}
+
+// verdictsOf returns what was found about one domain that the team lists.
+func (t *Team) verdictsOf(d Domain) []CheckVerdict {
+	var list []CheckVerdict
+	for _, v := range t.Checks {
+		if v.Kind == "domain" && v.Subject == string(d) {
+			list = append(list, v)
+		}
+	}
+	return leaning(list)
+}

@@ -219,7 +219,7 @@ func (t *tx) putFound(row verify.Row, v *verify.Verification, announced time.Tim
 	if err != nil {
 		return err
 	}
-	return t.insertAll(foundTable, foundTable.overwrite(), append(rowArgs(row), string(v.Verdict), v.Raw, micros(announced), string(doc), "", ""))
+	return t.insertAll(foundTable, foundTable.overwrite(), append(rowArgs(row), string(v.Verdict), v.Raw, micros(v.Since), micros(announced), string(doc), "", ""))
 }
 
 // putEvent writes the next event. Its number is right because whoever writes

@@ -42,7 +42,7 @@ var (
 	setTable      = table{"reference_set", "kind, source", cols("kind", "source", "#as_of", "#loaded", "#entries", "hash", "#seq")}
 	blockTable    = table{"reference_block", "kind, source, n", cols("kind", "source", "#n", "=data")}
 	jobTable      = table{"import_job", "id", cols("id", "state", "format", "options", "#created", "created_by", "#started", "#ended", "#size", "#rows_done", "#attempts", "runner", "#lease", "#cancel", "report")}
-	foundTable    = table{"verification", rowKey, cols("team_id", "check_name", "kind", "subject", "verdict", "raw", "#announced", "doc", "held", "held_raw")}
+	foundTable    = table{"verification", rowKey, cols("team_id", "check_name", "kind", "subject", "verdict", "raw", "#since", "#announced", "doc", "held", "held_raw")}
 	eventTable    = table{"check_event", "n", cols("#n", "#at", "team_id", "check_name", "kind", "subject", "was", "verdict", "doc")}
 	rawTable      = table{"check_raw", "hash", cols("hash", "#at", "=data")}
 	pauseTable    = table{"check_pause", "check_name, guard", cols("check_name", "#guard", "#at_once", "paused_by", "why", "#at")}

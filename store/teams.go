@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 const (
@@ -19,6 +20,12 @@ const (
 	evidenceBetween = `SELECT e.team_id, e.id, e.contact, e.revision, e.level, e.outcome, e.method, e.at, e.valid_until, e.vouched_by, e.note, e.raw_hash
 		FROM evidence e JOIN team t ON t.id = e.team_id
 		WHERE t.handle >= $1 AND t.handle <= $2 ORDER BY e.team_id, e.at DESC, e.n DESC`
+	// What followers were not told of is not read: all who have read up to one
+	// change shall have read the same.
+	verdictsOf = `SELECT team_id, check_name, kind, subject, verdict, since, announced FROM verification
+		WHERE team_id = $1 AND announced <> 0 ORDER BY check_name, kind, subject`
+	verdictsBetween = `SELECT v.team_id, v.check_name, v.kind, v.subject, v.verdict, v.since, v.announced FROM verification v JOIN team t ON t.id = v.team_id
+		WHERE t.handle >= $1 AND t.handle <= $2 AND v.announced <> 0 ORDER BY v.team_id, v.check_name, v.kind, v.subject`
 )
 
 // Team implements [directory.Reader].
@@ -44,7 +51,12 @@ func (v *view) one(query, key string) (directory.Record, error) {
 	if err != nil {
 		return r, internal(op, key, err)
 	}
-	r.Evidence, err = v.evidence(r.ID)
+	if r.Evidence, err = v.evidence(r.ID); err == nil {
+		r.Checks, err = collect(v, func(rows *sql.Rows) (directory.CheckVerdict, error) {
+			_, verdict, err := scanVerdict(rows)
+			return verdict, err
+		}, verdictsOf, string(r.ID))
+	}
 	return r, v.db.fail(op, key, err)
 }
 
@@ -82,8 +94,17 @@ func (v *view) Teams(f directory.TeamFilter) ([]directory.Record, error) {
 		byTeam[id] = append(byTeam[id], e)
 		return err
 	}, evidenceBetween, string(first), string(last))
+	if err != nil {
+		return nil, v.db.fail(op, "", err)
+	}
+	verdicts := map[directory.TeamID][]directory.CheckVerdict{}
+	err = v.each(func(rows *sql.Rows) error {
+		id, verdict, err := scanVerdict(rows)
+		verdicts[id] = append(verdicts[id], verdict)
+		return err
+	}, verdictsBetween, string(first), string(last))
 	for i := range records {
-		records[i].Evidence = byTeam[records[i].ID]
+		records[i].Evidence, records[i].Checks = byTeam[records[i].ID], verdicts[records[i].ID]
 	}
 	return records, v.db.fail(op, "", err)
 }
@@ -129,6 +150,20 @@ func decodeAll(docs []stored) ([]directory.Record, error) {
 		}
 	}
 	return records, nil
+}
+
+// scanVerdict reads a verdict as it was announced. That a check came to no
+// conclusion is announced once, and says nothing of when one still held.
+func scanVerdict(rows *sql.Rows) (directory.TeamID, directory.CheckVerdict, error) {
+	var id directory.TeamID
+	var v directory.CheckVerdict
+	var since, announced int64
+	err := rows.Scan(&id, &v.Check, &v.Kind, &v.Subject, &v.Verdict, &since, &announced)
+	v.Since = timeOf(since)
+	if v.Verdict != string(verify.VerdictInconclusive) {
+		v.Checked = timeOf(announced)
+	}
+	return id, v, err
 }
 
 func scanEvidence(rows *sql.Rows) (directory.TeamID, directory.Evidence, error) {

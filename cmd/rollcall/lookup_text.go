@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
 )
 
 // ladder prints one answer for people.
@@ -111,6 +112,31 @@ func (p *lookupPrinter) candidate(b *strings.Builder, paint func(string, string)
 		s := proof{e.LevelName, directory.State(e.State), e.Method, e.By, e.At, e.ValidUntil}
 		fmt.Fprintf(b, "     %s\n", paint(colourOf(s.state), plain(s.words())))
 	}
+	for _, v := range c.Checks {
+		if v.Verdict != "ok" {
+			fmt.Fprintf(b, "     %s\n", paint(colourOfVerdict(v.Verdict), plain(verdictWords(&v))))
+		}
+	}
+}
+
+// verdictWords says in one line what a check found: "securitytxt of
+// example.org: warning since 2026-11-01".
+func verdictWords(v *format.CheckVerdict) string {
+	said := fmt.Sprintf("%s of %s: %s", v.Check, v.Subject, v.Verdict)
+	if v.Verdict == "inconclusive" {
+		said = fmt.Sprintf("%s of %s: could not be checked", v.Check, v.Subject)
+	}
+	if !v.Since.IsZero() {
+		said += " since " + v.Since.UTC().Format(time.DateOnly)
+	}
+	return said
+}
+
+func colourOfVerdict(verdict string) string {
+	if verdict == "error" {
+		return red
+	}
+	return yellow
 }
 
 // proof is what the evidence about a contact says.

@@ -45,6 +45,7 @@ func Run(t *testing.T, e Engine) {
 		{"a result is written whole", testFinish},
 		{"what is no news is told once a week", testFinishAgain},
 		{"trouble is counted and is no event", testFinishTrouble},
+		{"verdicts are read as they were announced", testVerdicts},
 		{"several claimants run each row once", testClaimOnce},
 		{"pauses hold for everybody", testPauses},
 		{"what somebody asks for goes first", testRunChecks},

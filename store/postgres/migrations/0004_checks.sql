@@ -6,6 +6,7 @@ CREATE TABLE verification (
 	subject    TEXT COLLATE "C" NOT NULL,
 	verdict    TEXT NOT NULL,
 	raw        TEXT COLLATE "C" NOT NULL,
+	since      BIGINT NOT NULL,
 	announced  BIGINT NOT NULL,
 	doc        TEXT NOT NULL,
 	held       TEXT NOT NULL,

@@ -6,6 +6,7 @@ CREATE TABLE verification (
 	subject    TEXT NOT NULL,
 	verdict    TEXT NOT NULL,
 	raw        TEXT NOT NULL,
+	since      INTEGER NOT NULL,
 	announced  INTEGER NOT NULL,
 	doc        TEXT NOT NULL,
 	held       TEXT NOT NULL,

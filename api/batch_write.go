@@ -171,7 +171,7 @@ func (c jsonCodec) end(dst []byte, s *BatchSummary) []byte {
 type csvCodec struct{ grouped bool }
 
 // csvRecipient are the columns about whom to tell.
-const csvRecipient = "handle,team,contact,evidence_level,evidence_state,evidence_at,valid_until"
+const csvRecipient = "handle,team,contact,evidence_level,evidence_state,evidence_at,valid_until,checks"
 
 // csvEnd is the end of a row.
 const csvEnd = "\r\n"
@@ -223,6 +223,7 @@ func appendRecipients(dst []byte, list []directory.Recipient) []byte {
 		contactOr(func(r *directory.Recipient) string { return string(r.Standing.State) }),
 		contactOr(func(r *directory.Recipient) string { return stamp(r.Standing.At) }),
 		contactOr(func(r *directory.Recipient) string { return stamp(r.Standing.ValidUntil) }),
+		func(r *directory.Recipient) string { return worst(r.Checks) },
 	}
 	for i, column := range columns {
 		if i > 0 {
@@ -241,6 +242,14 @@ func appendRecipients(dst []byte, list []directory.Recipient) []byte {
 		}
 	}
 	return dst
+}
+
+// worst is the verdict of the first, since the worst comes first.
+func worst(list []directory.CheckVerdict) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0].Verdict
 }
 
 // contactOr is of for recipients whose contact can be seen.

@@ -25,6 +25,10 @@ func exampleEvidence() format.Evidence {
 	return format.Evidence{Level: 2, LevelName: "answered", State: "verified", At: exampleDay(), Method: "phone", By: "token:rct_4f2a9c1b", ValidUntil: exampleDay().AddDate(0, 6, 0)}
 }
 
+func exampleChecks() []format.CheckVerdict {
+	return []format.CheckVerdict{{Check: "securitytxt", Kind: "domain", Subject: "example.org", Verdict: "warning", Since: exampleDay().AddDate(0, 0, -20), Checked: exampleDay().AddDate(0, 0, -3)}}
+}
+
 func exampleProfile() format.Profile {
 	return format.Profile{
 		Names: &format.Names{Short: "EXAMPLE-CSIRT", Full: "Example Computer Security Incident Response Team"},
@@ -43,6 +47,7 @@ func exampleTeam() format.Team {
 	}
 	e := exampleEvidence()
 	t.Contacts[0].ID, t.Contacts[0].Revision, t.Contacts[0].Evidence = exampleContactID, 1, &e
+	t.Checks = exampleChecks()
 	return t
 }
 
@@ -57,7 +62,7 @@ func exampleAnswer() Answer {
 		Query: "192.0.2.17", Kind: "ip", Status: "match", Seq: 812,
 		Candidates: []Candidate{{
 			Team: team, Contact: &AnswerContact{ID: exampleContactID, Channel: "email", Value: "csirt@example.org", Uses: []string{"general", "abuse"}},
-			MatchedOn: "192.0.2.0/24", Rung: "prefix", Rank: 1, Why: "is responsible for 192.0.2.0/24", Holder: "Example University", Evidence: &e,
+			MatchedOn: "192.0.2.0/24", Rung: "prefix", Rank: 1, Why: "is responsible for 192.0.2.0/24", Holder: "Example University", Evidence: &e, Checks: exampleChecks(),
 		}},
 		Trace: []Step{{Rung: "prefix", Result: "match", Subject: "192.0.2.17", Found: "192.0.2.0/24", Team: &team, Count: 1, Text: "prefix 192.0.2.0/24, which holds 192.0.2.17: EXAMPLE-CSIRT"}},
 	}

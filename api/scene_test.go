@@ -17,23 +17,25 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/store/storetest"
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 // scene is a whole server on one engine, with three teams and a token of each
 // role.
 type scene struct {
-	t      testing.TB
-	db     *store.DB
-	dir    *directory.Directory
-	follow *directory.Follower
-	server *httptest.Server
-	clock  *clock
-	log    *lockedBuffer
-	tokens map[string]string // by role; "other" is an editor of another team
-	alpha  directory.Team    // of the forum first, with a contact of each label
-	beta   directory.Team    // of no forum
-	n      int               // see next
-	keys   map[string]string // armour of the keys of alpha that newKey made, by fingerprint
+	t       testing.TB
+	db      *store.DB
+	dir     *directory.Directory
+	follow  *directory.Follower
+	server  *httptest.Server
+	clock   *clock
+	log     *lockedBuffer
+	tokens  map[string]string   // by role; "other" is an editor of another team
+	alpha   directory.Team      // of the forum first, with a contact of each label
+	beta    directory.Team      // of no forum
+	n       int                 // see next
+	keys    map[string]string   // armour of the keys of alpha that newKey made, by fingerprint
+	planned map[verify.Row]bool // what ran so far
 }
 
 type clock struct {
@@ -81,7 +83,7 @@ const (
 
 func newScene(t testing.TB, db *store.DB) *scene {
 	t.Helper()
-	s := &scene{t: t, db: db, clock: &clock{now: time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)}, log: &lockedBuffer{}, tokens: map[string]string{}}
+	s := &scene{t: t, db: db, clock: &clock{now: time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)}, log: &lockedBuffer{}, tokens: map[string]string{}, planned: map[verify.Row]bool{}}
 	var err error
 	if s.follow, err = directory.NewFollower(directory.FollowerConfig{Store: db, Now: s.clock.Now}); err != nil {
 		t.Fatal(err)

@@ -97,6 +97,21 @@ const (
 	ChangeTypeTeam ChangeType = "team"
 )
 
+// Defines values for CheckVerdictKind.
+const (
+	CheckVerdictKindContact CheckVerdictKind = "contact"
+	CheckVerdictKindDomain  CheckVerdictKind = "domain"
+	CheckVerdictKindKey     CheckVerdictKind = "key"
+)
+
+// Defines values for CheckVerdictVerdict.
+const (
+	CheckVerdictVerdictError        CheckVerdictVerdict = "error"
+	CheckVerdictVerdictInconclusive CheckVerdictVerdict = "inconclusive"
+	CheckVerdictVerdictOk           CheckVerdictVerdict = "ok"
+	CheckVerdictVerdictWarning      CheckVerdictVerdict = "warning"
+)
+
 // Defines values for ConstituencySectors.
 const (
 	ConstituencySectorsBanking               ConstituencySectors = "banking"
@@ -270,7 +285,7 @@ const (
 
 // Defines values for HealthStatus.
 const (
-	Ok HealthStatus = "ok"
+	HealthStatusOk HealthStatus = "ok"
 )
 
 // Defines values for ImportJobState.
@@ -1290,6 +1305,9 @@ type BatchProblem struct {
 
 // BatchRecipient defines model for BatchRecipient.
 type BatchRecipient struct {
+	// Checks What checks found about the contact, the domain that it is reached by and the team's keys, the worst first
+	Checks []CheckVerdict `json:"checks,omitempty,omitzero"`
+
 	// Contact The contact for the asked use; null where none can be shown
 	Contact AnswerContact `json:"contact"`
 
@@ -1357,6 +1375,9 @@ type BatchSummary struct {
 
 // Candidate defines model for Candidate.
 type Candidate struct {
+	// Checks What checks found about what this answer leans on, the worst first: the contact, the domain that it is reached by, the team's keys, and the domain that matched. A bad verdict hides nothing; all of them are in the team
+	Checks []CheckVerdict `json:"checks,omitempty,omitzero"`
+
 	// Claim How far the team's responsibility is established; absent is declared
 	Claim CandidateClaim `json:"claim,omitempty,omitzero"`
 
@@ -1475,6 +1496,45 @@ type ChangePage struct {
 	// Examples: 812
 	Next int64 `json:"next"`
 }
+
+// CheckVerdict defines model for CheckVerdict.
+type CheckVerdict struct {
+	// Check Name of the check
+	//
+	// Examples: securitytxt
+	Check string `json:"check"`
+
+	// Checked Until when at least it was seen to hold; it is refreshed weekly while nothing changes. Absent where no check came to a conclusion
+	Checked time.Time `json:"checked,omitempty,omitzero"`
+
+	// Kind What the subject is
+	//
+	// Examples: domain
+	Kind CheckVerdictKind `json:"kind"`
+
+	// Since Since when the verdict is this one
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// Subject The domain, the contact's value or the key's fingerprint
+	//
+	// Examples: example.org
+	Subject string `json:"subject"`
+
+	// Verdict What was found; inconclusive is nobody's defect: the check could not ask
+	//
+	// Examples: warning
+	Verdict CheckVerdictVerdict `json:"verdict"`
+}
+
+// CheckVerdictKind What the subject is
+//
+// Examples: domain
+type CheckVerdictKind string
+
+// CheckVerdictVerdict What was found; inconclusive is nobody's defect: the check could not ask
+//
+// Examples: warning
+type CheckVerdictVerdict string
 
 // Constituency defines model for Constituency.
 type Constituency struct {
@@ -3517,8 +3577,11 @@ type Team struct {
 	// Example Street 1
 	// 1010 Vienna
 	// Austria
-	Address      string       `json:"address,omitempty,omitzero"`
-	Constituency Constituency `json:"constituency,omitempty,omitzero"`
+	Address string `json:"address,omitempty,omitzero"`
+
+	// Checks What checks found about what the team says; absent while none has
+	Checks       []CheckVerdict `json:"checks,omitempty,omitzero"`
+	Constituency Constituency   `json:"constituency,omitempty,omitzero"`
 
 	// Contacts Ways of reaching the team, preferred ones first within a use
 	Contacts []Contact `json:"contacts,omitempty,omitzero"`

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/directory/format"
 )
 
 func TestProofInWords(t *testing.T) {
@@ -31,6 +32,33 @@ func TestProofInWords(t *testing.T) {
 				t.Errorf("words = %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestCandidateText marks what checks found wrong, and goes on without a word
+// about what is fine.
+func TestCandidateText(t *testing.T) {
+	since := time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
+	of := func(subject, verdict string) format.CheckVerdict {
+		return format.CheckVerdict{Check: "securitytxt", Kind: "domain", Subject: subject, Verdict: verdict, Since: since}
+	}
+	a := &api.Answer{Candidates: []api.Candidate{{Rank: 1, Team: api.TeamRef{Name: "ALPHA", Handle: "alpha"}, Why: "is responsible for 192.0.2.0/24",
+		Checks: []format.CheckVerdict{of("a.example", "error"), of("b.example", "warning"), of("c\x1b.example", "inconclusive"), of("d.example", "ok")}}}}
+	var b strings.Builder
+	(&lookupPrinter{}).candidate(&b, painter(false), a, 0)
+	want := `  1. ALPHA (alpha)
+     is responsible for 192.0.2.0/24
+     securitytxt of a.example: error since 2026-11-01
+     securitytxt of b.example: warning since 2026-11-01
+     securitytxt of c�.example: could not be checked since 2026-11-01
+`
+	if got := b.String(); got != strings.ReplaceAll(want, `\uFFFD`, "\uFFFD") {
+		t.Errorf("the candidate reads\n%s", got)
+	}
+	b.Reset()
+	(&lookupPrinter{}).candidate(&b, painter(true), a, 0)
+	if got := b.String(); !strings.Contains(got, "\x1b[31msecuritytxt of a.example") || !strings.Contains(got, "\x1b[33msecuritytxt of b.example") {
+		t.Errorf("an error is not red, or a warning not yellow: %q", got)
 	}
 }
 

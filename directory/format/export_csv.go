@@ -24,7 +24,7 @@ type csvColumn struct {
 }
 
 // csvAside are the columns that are for people only: nothing is read from them.
-var csvAside = []string{"evidence", "withheld"}
+var csvAside = []string{"evidence", "checks", "withheld"}
 
 func csvColumns() []csvColumn {
 	columns := csvTeamColumns()
@@ -40,6 +40,7 @@ func csvColumns() []csvColumn {
 	return append(columns,
 		csvColumn{"contacts.fax", func(t *directory.Team, _ ExportOptions) string { return strings.Join(rawOf(t, "contacts.fax"), "; ") }},
 		csvColumn{"evidence", csvEvidence},
+		csvColumn{"checks", csvChecks},
 		csvColumn{"withheld", func(t *directory.Team, _ ExportOptions) string { return strings.Join(t.Withheld, "; ") }},
 	)
 }
@@ -144,6 +145,15 @@ func csvEvidence(t *directory.Team, o ExportOptions) string {
 			line += " until " + s.ValidUntil.UTC().Format(time.DateOnly)
 		}
 		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// csvChecks says of each thing that was checked what was found.
+func csvChecks(t *directory.Team, _ ExportOptions) string {
+	var lines []string
+	for _, v := range t.Checks {
+		lines = append(lines, fmt.Sprintf("%s of %s: %s since %s", v.Check, v.Subject, v.Verdict, v.Since.UTC().Format(time.DateOnly)))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1135,6 +1135,8 @@ export interface components {
             query: string;
         };
         BatchRecipient: {
+            /** @description What checks found about the contact, the domain that it is reached by and the team's keys, the worst first */
+            checks?: components["schemas"]["CheckVerdict"][];
             /** @description The contact for the asked use; null where none can be shown */
             contact: components["schemas"]["AnswerContact"] | null;
             /** @description What was proven about the contact; null without a contact */
@@ -1207,6 +1209,8 @@ export interface components {
             unavailable: number;
         };
         Candidate: {
+            /** @description What checks found about what this answer leans on, the worst first: the contact, the domain that it is reached by, the team's keys, and the domain that matched. A bad verdict hides nothing; all of them are in the team */
+            checks?: components["schemas"]["CheckVerdict"][];
             /**
              * @description How far the team's responsibility is established; absent is declared
              * @enum {string}
@@ -1317,6 +1321,40 @@ export interface components {
              * @example 812
              */
             next: number;
+        };
+        CheckVerdict: {
+            /**
+             * @description Name of the check
+             * @example securitytxt
+             */
+            check: string;
+            /**
+             * Format: date-time
+             * @description Until when at least it was seen to hold; it is refreshed weekly while nothing changes. Absent where no check came to a conclusion
+             */
+            checked?: string;
+            /**
+             * @description What the subject is
+             * @example domain
+             * @enum {string}
+             */
+            kind: "domain" | "contact" | "key";
+            /**
+             * Format: date-time
+             * @description Since when the verdict is this one
+             */
+            since?: string;
+            /**
+             * @description The domain, the contact's value or the key's fingerprint
+             * @example example.org
+             */
+            subject: string;
+            /**
+             * @description What was found; inconclusive is nobody's defect: the check could not ask
+             * @example warning
+             * @enum {string}
+             */
+            verdict: "ok" | "warning" | "error" | "inconclusive";
         };
         Constituency: {
             /**
@@ -3191,6 +3229,8 @@ export interface components {
              *     Austria
              */
             address?: string;
+            /** @description What checks found about what the team says; absent while none has */
+            readonly checks?: components["schemas"]["CheckVerdict"][];
             /** @description Whom the team serves (RFC 2350 3.2) */
             constituency?: components["schemas"]["Constituency"];
             /** @description Ways of reaching the team, preferred ones first within a use */
@@ -4156,6 +4196,16 @@ export interface operations {
                      *                   "valid_until": "2027-05-21T20:00:00Z"
                      *                 }
                      *               }
+                     *             ],
+                     *             "checks": [
+                     *               {
+                     *                 "check": "securitytxt",
+                     *                 "kind": "domain",
+                     *                 "subject": "example.org",
+                     *                 "verdict": "warning",
+                     *                 "since": "2026-11-01T20:00:00Z",
+                     *                 "checked": "2026-11-18T20:00:00Z"
+                     *               }
                      *             ]
                      *           }
                      *         },
@@ -4461,8 +4511,8 @@ export interface operations {
                      */
                     "application/stix+json": unknown;
                     /**
-                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,withheld
-                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",
+                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,checks,withheld
+                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",,
                      */
                     "text/csv": string;
                     /**
@@ -5328,7 +5378,17 @@ export interface operations {
                      *             "method": "phone",
                      *             "by": "token:rct_4f2a9c1b",
                      *             "valid_until": "2027-05-21T20:00:00Z"
-                     *           }
+                     *           },
+                     *           "checks": [
+                     *             {
+                     *               "check": "securitytxt",
+                     *               "kind": "domain",
+                     *               "subject": "example.org",
+                     *               "verdict": "warning",
+                     *               "since": "2026-11-01T20:00:00Z",
+                     *               "checked": "2026-11-18T20:00:00Z"
+                     *             }
+                     *           ]
                      *         }
                      *       ],
                      *       "trace": [
@@ -5517,7 +5577,17 @@ export interface operations {
                      *                 "method": "phone",
                      *                 "by": "token:rct_4f2a9c1b",
                      *                 "valid_until": "2027-05-21T20:00:00Z"
-                     *               }
+                     *               },
+                     *               "checks": [
+                     *                 {
+                     *                   "check": "securitytxt",
+                     *                   "kind": "domain",
+                     *                   "subject": "example.org",
+                     *                   "verdict": "warning",
+                     *                   "since": "2026-11-01T20:00:00Z",
+                     *                   "checked": "2026-11-18T20:00:00Z"
+                     *                 }
+                     *               ]
                      *             }
                      *           ],
                      *           "trace": [
@@ -5939,6 +6009,16 @@ export interface operations {
                      *               "by": "token:rct_4f2a9c1b",
                      *               "valid_until": "2027-05-21T20:00:00Z"
                      *             }
+                     *           }
+                     *         ],
+                     *         "checks": [
+                     *           {
+                     *             "check": "securitytxt",
+                     *             "kind": "domain",
+                     *             "subject": "example.org",
+                     *             "verdict": "warning",
+                     *             "since": "2026-11-01T20:00:00Z",
+                     *             "checked": "2026-11-18T20:00:00Z"
                      *           }
                      *         ]
                      *       }
@@ -7102,6 +7182,16 @@ export interface operations {
                      *                 "valid_until": "2027-05-21T20:00:00Z"
                      *               }
                      *             }
+                     *           ],
+                     *           "checks": [
+                     *             {
+                     *               "check": "securitytxt",
+                     *               "kind": "domain",
+                     *               "subject": "example.org",
+                     *               "verdict": "warning",
+                     *               "since": "2026-11-01T20:00:00Z",
+                     *               "checked": "2026-11-18T20:00:00Z"
+                     *             }
                      *           ]
                      *         }
                      *       ],
@@ -7290,6 +7380,16 @@ export interface operations {
                      *             "by": "token:rct_4f2a9c1b",
                      *             "valid_until": "2027-05-21T20:00:00Z"
                      *           }
+                     *         }
+                     *       ],
+                     *       "checks": [
+                     *         {
+                     *           "check": "securitytxt",
+                     *           "kind": "domain",
+                     *           "subject": "example.org",
+                     *           "verdict": "warning",
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "checked": "2026-11-18T20:00:00Z"
                      *         }
                      *       ]
                      *     }
@@ -7485,6 +7585,16 @@ export interface operations {
                      *             "by": "token:rct_4f2a9c1b",
                      *             "valid_until": "2027-05-21T20:00:00Z"
                      *           }
+                     *         }
+                     *       ],
+                     *       "checks": [
+                     *         {
+                     *           "check": "securitytxt",
+                     *           "kind": "domain",
+                     *           "subject": "example.org",
+                     *           "verdict": "warning",
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "checked": "2026-11-18T20:00:00Z"
                      *         }
                      *       ]
                      *     }
@@ -7689,6 +7799,16 @@ export interface operations {
                      *             "valid_until": "2027-05-21T20:00:00Z"
                      *           }
                      *         }
+                     *       ],
+                     *       "checks": [
+                     *         {
+                     *           "check": "securitytxt",
+                     *           "kind": "domain",
+                     *           "subject": "example.org",
+                     *           "verdict": "warning",
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "checked": "2026-11-18T20:00:00Z"
+                     *         }
                      *       ]
                      *     }
                      */
@@ -7755,6 +7875,16 @@ export interface operations {
                      *             "by": "token:rct_4f2a9c1b",
                      *             "valid_until": "2027-05-21T20:00:00Z"
                      *           }
+                     *         }
+                     *       ],
+                     *       "checks": [
+                     *         {
+                     *           "check": "securitytxt",
+                     *           "kind": "domain",
+                     *           "subject": "example.org",
+                     *           "verdict": "warning",
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "checked": "2026-11-18T20:00:00Z"
                      *         }
                      *       ]
                      *     }
@@ -8119,6 +8249,16 @@ export interface operations {
                      *             "by": "token:rct_4f2a9c1b",
                      *             "valid_until": "2027-05-21T20:00:00Z"
                      *           }
+                     *         }
+                     *       ],
+                     *       "checks": [
+                     *         {
+                     *           "check": "securitytxt",
+                     *           "kind": "domain",
+                     *           "subject": "example.org",
+                     *           "verdict": "warning",
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "checked": "2026-11-18T20:00:00Z"
                      *         }
                      *       ]
                      *     }
@@ -10445,6 +10585,16 @@ export interface operations {
                      *             "valid_until": "2027-05-21T20:00:00Z"
                      *           }
                      *         }
+                     *       ],
+                     *       "checks": [
+                     *         {
+                     *           "check": "securitytxt",
+                     *           "kind": "domain",
+                     *           "subject": "example.org",
+                     *           "verdict": "warning",
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "checked": "2026-11-18T20:00:00Z"
+                     *         }
                      *       ]
                      *     }
                      */
@@ -10773,8 +10923,8 @@ export interface operations {
                      */
                     "application/stix+json": unknown;
                     /**
-                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,withheld
-                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",
+                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,checks,withheld
+                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",,
                      */
                     "text/csv": string;
                     /**
@@ -13043,6 +13193,16 @@ export interface operations {
                      *             "valid_until": "2027-05-21T20:00:00Z"
                      *           }
                      *         }
+                     *       ],
+                     *       "checks": [
+                     *         {
+                     *           "check": "securitytxt",
+                     *           "kind": "domain",
+                     *           "subject": "example.org",
+                     *           "verdict": "warning",
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "checked": "2026-11-18T20:00:00Z"
+                     *         }
                      *       ]
                      *     }
                      */
@@ -14325,6 +14485,16 @@ export interface operations {
                      *               "valid_until": "2027-05-21T20:00:00Z"
                      *             }
                      *           }
+                     *         ],
+                     *         "checks": [
+                     *           {
+                     *             "check": "securitytxt",
+                     *             "kind": "domain",
+                     *             "subject": "example.org",
+                     *             "verdict": "warning",
+                     *             "since": "2026-11-01T20:00:00Z",
+                     *             "checked": "2026-11-18T20:00:00Z"
+                     *           }
                      *         ]
                      *       },
                      *       "from": {
@@ -14374,6 +14544,16 @@ export interface operations {
                      *               "by": "token:rct_4f2a9c1b",
                      *               "valid_until": "2027-05-21T20:00:00Z"
                      *             }
+                     *           }
+                     *         ],
+                     *         "checks": [
+                     *           {
+                     *             "check": "securitytxt",
+                     *             "kind": "domain",
+                     *             "subject": "example.org",
+                     *             "verdict": "warning",
+                     *             "since": "2026-11-01T20:00:00Z",
+                     *             "checked": "2026-11-18T20:00:00Z"
                      *           }
                      *         ]
                      *       }

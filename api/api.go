@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -54,6 +55,8 @@ type Config struct {
 	// pages may send tokens. What needs none is open to all.
 	CORSOrigins []string
 	ImportMax   int64 // bytes of a file that is uploaded for import; 0 is 256 MiB
+	// Figures are shown at /metrics beside the server's own.
+	Figures []prometheus.Collector
 }
 
 // Server is the REST API. It is safe for concurrent use.

@@ -66,6 +66,7 @@ func newMetrics(cfg Config) *metrics {
 	if cfg.Directory != nil {
 		m.registry.MustRegister(jobCollector{cfg.Directory, prometheus.NewDesc("rollcall_import_jobs", "Import jobs in the store, by state.", []string{"state"}, nil)})
 	}
+	m.registry.MustRegister(cfg.Figures...)
 	return m
 }
 

@@ -35,6 +35,7 @@ type config struct {
 	CORSOrigins     []string
 	ImportMax       int // MiB
 	ImportKeep      time.Duration
+	Verify          verifyConfig
 
 	file   string             // that was read; "" for none
 	values map[string]setting // by key

@@ -18,7 +18,7 @@ import (
 
 // keys lists everything that can be configured.
 func keys() []key {
-	return []key{
+	return append([]key{
 		{name: "db", arg: "DB", usage: "database: a file of SQLite, or DB as a postgres:// URL", secret: true, set: (*config).setDB},
 		{name: "listen", preset: "127.0.0.1:8080", arg: "ADDRESS", usage: "ADDRESS to listen on, as host:port", set: (*config).setListen},
 		{name: "tls_cert", arg: "FILE", usage: "FILE with the certificate chain in PEM; without one, plain HTTP", set: text(func(c *config) *string { return &c.TLSCert })},
@@ -43,7 +43,7 @@ func keys() []key {
 		{name: "import_keep", preset: "30d", arg: "TIME", usage: "TIME for which the result of an import job is kept", set: span(time.Minute, func(c *config) *time.Duration { return &c.ImportKeep })},
 		{name: "shutdown_timeout", preset: "10s", arg: "TIME", usage: "TIME that requests under way get to finish on a stop", set: span(time.Millisecond, func(c *config) *time.Duration { return &c.ShutdownTimeout })},
 		{name: "batch_body", preset: "128MiB", arg: "SIZE", usage: "largest SIZE of the body of a batch lookup", set: (*config).setBatchBody},
-	}
+	}, verifyKeys()...)
 }
 
 // bad is the error of a wrong value.

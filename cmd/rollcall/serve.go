@@ -12,12 +12,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/directory/format"
 	"github.com/rollcall-csirt/rollcall/store"
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/catalog"
 )
 
 const serveLong = `Serve answers over HTTP: the REST API under /v1, its description at
@@ -32,8 +35,13 @@ request, so listen beyond the own machine with TLS or behind a proxy only.
 Files that are uploaded to /v1/imports are imported one after the other, by one
 server for each database. A job that a stop interrupts begins anew afterwards.
 
-SIGINT and SIGTERM stop it: no new requests, shutdown_timeout for those under
-way, then the index, then the database. A second signal ends it at once.`
+It checks what teams claim, too: it asks name servers and fetches pages of the
+domains in the directory. --verify off leaves that to "rollcall worker", or to
+nobody; "rollcall verify" shows and steers it.
+
+SIGINT and SIGTERM stop it: no new requests and checks, shutdown_timeout for
+those under way, then the index, then the database. A second signal ends it at
+once.`
 
 func serveCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
@@ -43,13 +51,17 @@ func serveCommand(w world) *cobra.Command {
   ROLLCALL_DB=teams.db ROLLCALL_LISTEN=:8443 rollcall serve --tls-cert cert.pem --tls-key key.pem`,
 		Args: exactArgs(), RunE: w.action((*call).serve),
 	}
-	keyFlags(cmd.Flags(), "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout",
+	keyFlags(cmd.Flags(), append(verifyKeyNames(), "verify", "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout",
 		"rate_anonymous", "rate_anonymous_burst", "rate_token", "rate_token_burst", "rate_failed", "rate_limit_exempt",
-		"trusted_proxies", "proxy_header", "cors_origins", "import_max_mib", "import_keep", "batch_body")
+		"trusted_proxies", "proxy_header", "cors_origins", "import_max_mib", "import_keep", "batch_body")...)
+	cmd.Flags().Bool("no-verify", false, "the same as --verify off")
 	return cmd
 }
 
 func (c *call) serve() error {
+	if no, err := c.cmd.Flags().GetBool("no-verify"); err == nil && no {
+		c.cfg.Verify.On = false
+	}
 	s, err := c.newServer()
 	if err != nil {
 		return err
@@ -72,6 +84,7 @@ type server struct {
 	follower   *directory.Follower
 	door       *directory.Directory
 	imports    *directory.ImportRunner
+	checks     *verify.Runner // nil: not here
 	db         *store.DB
 }
 
@@ -106,18 +119,8 @@ func (c *call) newServer() (*server, error) {
 
 // wire puts the parts together and builds the first index.
 func (c *call) wire(s *server) error {
-	options := directory.IndexOptions{LastResort: c.cfg.LastResort, Policy: c.cfg.Policy}
 	var err error
-	// What was committed between the first index and the watch is looked for at once.
-	watch := func(ctx context.Context, wake func()) error {
-		wake()
-		return s.db.Watch(ctx, wake)
-	}
-	s.follower, err = directory.NewFollower(directory.FollowerConfig{Store: s.db, Now: c.now, Watch: watch, Log: c.log, Options: options})
-	if err != nil {
-		return err
-	}
-	if err := s.follower.Start(c.ctx); err != nil {
+	if s.follower, err = c.newFollower(s.db); err != nil {
 		return err
 	}
 	s.door, err = directory.New(directory.Config{Store: s.db, Now: c.now, Committed: s.follower.Sync, Rules: c.cfg.MatchRules})
@@ -133,10 +136,14 @@ func (c *call) wire(s *server) error {
 	if err != nil {
 		return err
 	}
+	if err := c.wireChecks(s); err != nil {
+		return err
+	}
 	handler, err := api.New(api.Config{
 		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age, Moved: s.follower.Moved, Sync: s.follower.Sync,
 		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(), Ready: readiness(s.db), MaxBatchBody: c.cfg.BatchBody,
 		Limits: c.cfg.Limits, CORSOrigins: c.cfg.CORSOrigins, ImportMax: int64(c.cfg.ImportMax) << 20,
+		Figures: []prometheus.Collector{newCheckFigures(s.db, c.now)},
 	})
 	if err != nil {
 		return err
@@ -148,6 +155,21 @@ func (c *call) wire(s *server) error {
 	}
 	s.http.RegisterOnShutdown(handler.Release)
 	return nil
+}
+
+// wireChecks makes the runner of checks, where the configuration wants one. A
+// machine without resolvers can serve all the same.
+func (c *call) wireChecks(s *server) error {
+	if !c.cfg.Verify.On {
+		return nil
+	}
+	network, err := c.live()
+	if err != nil {
+		c.log.Error("nothing is checked from here", "err", err)
+		return nil
+	}
+	s.checks, err = c.newRunner(verify.RunnerConfig{Store: s.db, Directory: s.door, Follower: s.follower, Network: network, Checks: catalog.Checks()})
+	return err
 }
 
 // readiness is what must work beside the index before requests are sent here.
@@ -182,7 +204,7 @@ func (s *server) url() string {
 }
 
 // run serves until ctx ends or something fails, and then stops in reverse
-// order: stop accepting, drain, import jobs, follower, store.
+// order: stop accepting, drain, checks and import jobs, follower, store.
 func (s *server) run(ctx context.Context) error {
 	s.greet()
 	// Requests and the index outlive ctx until it is their turn to end.
@@ -191,7 +213,12 @@ func (s *server) run(ctx context.Context) error {
 	importing, stopImporting := context.WithCancel(following)
 	defer stopImporting()
 	served, followed := make(chan error, 1), make(chan error, 1)
+	checking, stopChecking := context.WithCancel(ctx) // checks end while requests drain
+	defer stopChecking()
 	var parts, imports sync.WaitGroup
+	if s.checks != nil {
+		imports.Go(func() { _ = s.checks.Run(checking) }) // it has no error but its end
+	}
 	imports.Go(func() { _ = s.imports.Run(importing) }) // it has no error but its end
 	parts.Go(func() { followed <- s.follower.Run(following) })
 	parts.Go(func() { served <- s.http.Serve(s.listener) })
@@ -202,6 +229,7 @@ func (s *server) run(ctx context.Context) error {
 	case err = <-served:
 	}
 	err = firstError(ignore(err, http.ErrServerClosed), s.drain(ctx))
+	stopChecking()
 	stopImporting()
 	imports.Wait()
 	stopFollowing()

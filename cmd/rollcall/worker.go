@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/store"
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/catalog"
+)
+
+const workerLong = `Worker checks what teams claim, and does nothing else: it fetches and asks when a
+check is due, and writes what came of it into the database. Run it apart from
+"rollcall serve --verify off", as another user or on another machine behind a
+firewall of its own, to keep what reaches out apart from what is reached. Any
+number of workers share the work on one database.
+
+SIGINT and SIGTERM stop it: no new checks, shutdown_timeout for those under way,
+which then run again later. "rollcall verify" shows and steers what it does.`
+
+func workerCommand(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "worker", Short: "Check what teams claim, apart from serving", Long: workerLong,
+		Example: `  rollcall worker --db teams.db --verify-contact https://rollcall.example.org/about
+  rollcall worker --db postgres://rollcall@db.example.org/rollcall --verify-resolvers 127.0.0.1 --verify-deny 198.51.100.0/24`,
+		Args: exactArgs(), RunE: w.action((*call).worker),
+	}
+	keyFlags(cmd.Flags(), append([]string{"db", "policy_lasts", "policy_grace", "shutdown_timeout", "verify_memory_mib"}, verifyKeyNames()...)...)
+	return cmd
+}
+
+func (c *call) worker() error {
+	network, err := c.live()
+	if err != nil {
+		return err
+	}
+	return c.runWorker(verify.RunnerConfig{Network: network, Checks: catalog.Checks()})
+}
+
+// runWorker runs checks until the call ends.
+func (c *call) runWorker(cfg verify.RunnerConfig) error {
+	if c.cfg.Verify.Memory > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(c.cfg.Verify.Memory) << 20)
+	}
+	return c.withStore(func(db *store.DB) error {
+		follower, err := c.newFollower(db)
+		if err != nil {
+			return err
+		}
+		door, err := directory.New(directory.Config{Store: db, Now: c.now})
+		if err != nil {
+			return err
+		}
+		cfg.Store, cfg.Directory, cfg.Follower = db, door, follower
+		runner, err := c.newRunner(cfg)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(c.stdout, "checking %d teams by %d checks\n", follower.Index().Stats().Teams, len(cfg.Checks)); err != nil {
+			return err
+		}
+		return c.untilOver(follower, runner)
+	}, store.MigrateFirst)
+}
+
+// untilOver runs a runner, and what it follows, until the call ends.
+func (c *call) untilOver(follower *directory.Follower, runner *verify.Runner) error {
+	following, stop := context.WithCancel(context.WithoutCancel(c.ctx))
+	defer stop()
+	var parts sync.WaitGroup
+	var followed error
+	parts.Go(func() { followed = follower.Run(following) })
+	c.log.Info("checking", "version", version(), "teams", follower.Index().Stats().Teams)
+	err := runner.Run(c.ctx)
+	stop()
+	parts.Wait()
+	c.log.Info("stopped")
+	return errors.Join(err, followed)
+}
+
+// newFollower reads the directory and follows it.
+func (c *call) newFollower(db *store.DB) (*directory.Follower, error) {
+	// What was committed between the first index and the watch is looked for at once.
+	watch := func(ctx context.Context, wake func()) error {
+		wake()
+		return db.Watch(ctx, wake)
+	}
+	f, err := directory.NewFollower(directory.FollowerConfig{Store: db, Now: c.now, Watch: watch, Log: c.log,
+		Options: directory.IndexOptions{LastResort: c.cfg.LastResort, Policy: c.cfg.Policy}})
+	if err != nil {
+		return nil, err
+	}
+	return f, f.Start(c.ctx)
+}
+
+// newRunner makes a runner of cfg, completed by the configuration.
+func (c *call) newRunner(cfg verify.RunnerConfig) (*verify.Runner, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	v := &c.cfg.Verify
+	cfg.Name, cfg.Concurrency, cfg.Grace, cfg.KeepRaw = host+"/"+strconv.Itoa(os.Getpid()), v.Concurrency, c.cfg.ShutdownTimeout, v.KeepRaw
+	cfg.Guard = verify.Guard{Share: v.Guard, Least: v.GuardLeast, Window: time.Hour}
+	cfg.Policy, cfg.Now, cfg.Log = c.cfg.Policy, c.now, c.log
+	return verify.NewRunner(cfg)
+}
+
+// live is the network as it is configured.
+func (c *call) live() (verify.Network, error) {
+	v := &c.cfg.Verify
+	release, _, _ := strings.Cut(version(), " ") // a product is followed by a token (RFC 9110 section 5.6.2)
+	agent := "Rollcall/" + release
+	if v.Contact != "" {
+		agent += " (+" + v.Contact + ")"
+	}
+	live, err := verify.NewLive(verify.LiveConfig{
+		UserAgent: agent, Resolvers: v.Resolvers, Allow: v.Allow, Deny: v.Deny, NAT64: v.NAT64, Proxy: v.Proxy,
+		Limiter: verify.NewLimiter(verify.Paces(), 0), Now: c.now,
+	})
+	if err != nil {
+		return nil, notAsked("%w", err)
+	}
+	return live, nil
+}

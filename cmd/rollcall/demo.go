@@ -16,8 +16,11 @@ import (
 )
 
 const demoLong = `Demo starts a real server on an embedded database in a temporary folder, fills it
-with a few dozen invented teams in every state a contact can be in, runs five
-commands and shows their output, says where to look further, and stops.
+with a few dozen invented teams in every state a contact can be in, runs some
+commands and shows their output. Thirty of the teams live on a small Internet of
+its own on this machine, with name servers, sites and key servers: what they
+claim is checked there, and the verdicts are shown. Then it says where to look
+further, and stops.
 
 With --hold it keeps running until Ctrl-C; with --keep the folder stays. Nothing
 leaves this machine.`
@@ -57,24 +60,36 @@ func (c *call) demo(keep, hold bool) (err error) {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
-	return c.runDemo(s, demo.cfg.DB, token, hold)
+	d, err := demo.newDemoLab(s)
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	return c.runDemo(s, d, demo.cfg.DB, token, hold)
 }
 
 // runDemo shows the server while it runs, and stops it.
-func (c *call) runDemo(s *server, db, token string, hold bool) error {
+func (c *call) runDemo(s *server, d *demoLab, db, token string, hold bool) error {
 	ctx, stop := context.WithCancel(c.ctx)
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- s.run(ctx) }()
+	endChecks := d.run(ctx)
 	err := c.showDemo(s, db, token)
+	if err == nil {
+		err = c.showChecks(s, d, db)
+	}
+	if err == nil {
+		err = c.showPlaces(s, db)
+	}
 	if err == nil && hold {
 		fmt.Fprintln(c.stdout, "The server keeps running. Stop it with Ctrl-C.")
 		select {
 		case <-c.ctx.Done():
 		case err := <-done: // it failed by itself
-			return err
+			return errors.Join(err, endChecks())
 		}
 	}
+	err = errors.Join(err, endChecks())
 	stop()
 	if err = errors.Join(err, <-done); err == nil {
 		fmt.Fprintln(c.stdout, "Stopped: no more requests, then the index, then the database.")
@@ -124,6 +139,11 @@ consumer: %s
 			return err
 		}
 	}
+	return nil
+}
+
+// showPlaces says where to look while the server runs.
+func (c *call) showPlaces(s *server, db string) error {
 	fmt.Fprintf(c.stdout, `Where to look further while it runs (--hold):
   %[1]s/v1/teams          the teams, with the evidence for each contact
   %[1]s/v1/teams/harbour  one of them; its keys and its prose

@@ -170,6 +170,12 @@ func (l *Lab) DialMap(a netip.AddrPort) netip.AddrPort {
 	}
 }
 
+// Socket is where a site's host listens for https, by IPv4: for tools that are
+// told where to connect to.
+func (l *Lab) Socket(host string) netip.AddrPort {
+	return l.DialMap(netip.AddrPortFrom(l.Addr(host), 443))
+}
+
 // DialContext dials what DialMap says, for net/http and other plain clients.
 // The address must be an IP address and a port.
 func (l *Lab) DialContext(ctx context.Context, network, address string) (net.Conn, error) {

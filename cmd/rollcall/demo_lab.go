@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/catalog"
+	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
+	"github.com/rollcall-csirt/rollcall/verify/lab"
+)
+
+// demoLab is the part of the demo in which claims are checked: teams whose
+// sites, zones and keys are in the lab, and what checks them.
+type demoLab struct {
+	*lab.Lab
+	checks []verify.Check
+	runner *verify.Runner
+	ids    map[string]directory.TeamID // by handle
+}
+
+// newDemoLab starts the lab, enters its teams, and makes the runner.
+func (c *call) newDemoLab(s *server) (*demoLab, error) {
+	l, err := lab.Start(lab.Config{Now: c.now})
+	if err != nil {
+		return nil, err
+	}
+	d := &demoLab{Lab: l, ids: map[string]directory.TeamID{}}
+	if err := c.fillLab(s, d); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return d, nil
+}
+
+func (c *call) fillLab(s *server, d *demoLab) (err error) {
+	for _, t := range d.Teams() {
+		if err := c.enterLabTeam(s.door, d, t); err != nil {
+			return fmt.Errorf("demo team %s: %w", t.Handle, err)
+		}
+	}
+	if d.checks, err = d.checksFor(); err != nil {
+		return err
+	}
+	network, err := d.network(c)
+	if err != nil {
+		return err
+	}
+	// A runner looks at one thing of a domain at a time, and gives back for a while
+	// what must wait. With room for all checks at once nothing is given back.
+	d.runner, err = verify.NewRunner(verify.RunnerConfig{Store: s.db, Directory: s.door, Follower: s.follower, Checks: d.checks, Network: network,
+		Name: "demo", Now: c.now, Log: c.log, Poll: 50 * time.Millisecond, Concurrency: 4096})
+	return err
+}
+
+// network asks the lab and nobody else. It is in a hurry: some of the lab's
+// sites never answer.
+func (d *demoLab) network(c *call) (verify.Network, error) {
+	return verify.NewLive(verify.LiveConfig{
+		Resolvers: []string{d.Resolver()}, Allow: d.Allow(), Roots: d.Roots(), Map: d.DialMap, Now: c.now,
+		Connect: 3 * time.Second, Header: 3 * time.Second, Total: 6 * time.Second,
+	})
+}
+
+// checksFor are all checks that ship, set up for the lab, for its teams alone:
+// the demo's other teams have domains that the lab does not have.
+func (d *demoLab) checksFor() ([]verify.Check, error) {
+	anchors, err := dnssec.ParseAnchors(d.TrustAnchor())
+	if err != nil {
+		return nil, err
+	}
+	public := func(a netip.Addr) bool {
+		return slices.ContainsFunc(d.Allow(), func(p netip.Prefix) bool { return p.Contains(a) })
+	}
+	all := catalog.Config{DNS: dnscheck.Config{Public: public, Anchors: anchors, RDAP: lab.RDAPBootstrap}}.Checks()
+	for i := range all {
+		applies := all[i].Applies
+		all[i].Applies = func(t *directory.Team) []verify.Subject {
+			if d.ids[string(t.Handle)] != t.ID {
+				return nil
+			}
+			return applies(t)
+		}
+	}
+	return all, nil
+}
+
+// enterLabTeam enters what a team says of itself, as the team would.
+func (c *call) enterLabTeam(door *directory.Directory, d *demoLab, t lab.Team) error {
+	p := directory.Profile{
+		Names: directory.Names{Short: t.Name}, Kinds: []directory.Word{"csirt"}, Country: directory.Country(t.Country),
+		Website: t.Website, Languages: []directory.Language{"en"},
+		Resources: []directory.Resource{{Type: "domain", Domain: directory.Domain(t.Domain)}},
+	}
+	for _, o := range t.Contacts {
+		contact := directory.Contact{Channel: directory.Word(o.Channel), Value: o.Value}
+		for _, use := range o.Uses {
+			contact.Uses = append(contact.Uses, directory.Word(use))
+		}
+		p.Contacts = append(p.Contacts, contact)
+	}
+	for _, k := range t.Keys {
+		key, _, err := directory.ParseKey([]byte(k.Armor))
+		if err != nil {
+			return err
+		}
+		p.Keys = append(p.Keys, directory.TeamKey{Key: key})
+	}
+	team, err := door.Create(c.ctx, c.operator(), directory.NewTeam{Handle: directory.Handle(t.Handle), Profile: p})
+	if err != nil {
+		return err
+	}
+	d.ids[t.Handle] = team.ID
+	_, err = door.RecordEvidence(c.ctx, c.operator(), t.Handle, directory.Evidence{
+		Contact: team.Contacts[0].ID, Level: directory.Answered, Outcome: directory.OutcomeProved, Method: "phone", At: c.ago(30)})
+	return err
+}
+
+// run checks until the result is called, which also closes the lab.
+func (d *demoLab) run(ctx context.Context) (stop func() error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { _ = d.runner.Run(ctx) }) // it has no error but its end
+	return func() error {
+		cancel()
+		running.Wait()
+		return d.Close()
+	}
+}
+
+// demoPatience is how long the demo waits for the checks.
+const demoPatience = 2 * time.Minute
+
+// settled waits until each check of each team was tried, and returns how many
+// there are.
+func (d *demoLab) settled(ctx context.Context, s *server) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		rows, tried, err := d.progress(ctx, s)
+		if err != nil || rows > 0 && tried == rows {
+			return rows, err
+		}
+		select {
+		case <-ctx.Done():
+			return rows, fmt.Errorf("demo: %d of %d checks were tried: %w", tried, rows, context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
+// progress counts the checks there are and those that were tried. Until all
+// teams have some there are none to speak of.
+func (d *demoLab) progress(ctx context.Context, s *server) (rows, tried int, err error) {
+	for _, id := range d.ids {
+		list, err := s.db.Verifications(ctx, id)
+		if err != nil || len(list) == 0 {
+			return 0, 0, err
+		}
+		for _, v := range list {
+			if rows++; !v.Tried.IsZero() {
+				tried++
+			}
+		}
+	}
+	return rows, tried, nil
+}
+
+// replay runs a check again on what is kept of its last conclusion, without any
+// network.
+func (d *demoLab) replay(ctx context.Context, s *server, v *verify.Verification) (verify.Verdict, error) {
+	data, err := s.db.Transcript(ctx, v.Raw)
+	if err != nil {
+		return "", err
+	}
+	t, err := verify.DecodeTranscript(data)
+	if err != nil {
+		return "", err
+	}
+	i := slices.IndexFunc(d.checks, func(c verify.Check) bool { return c.Name == t.Check })
+	if i < 0 {
+		return "", fmt.Errorf("demo: a transcript of %s, which is no check", t.Check)
+	}
+	r, err := d.checks[i].Run(ctx, verify.Replay(t), t.Target)
+	if err != nil {
+		return verify.VerdictInconclusive, nil // which is then another verdict
+	}
+	return verify.VerdictOf(r.Findings), nil
+}
+
+// writeRoot writes the lab's root certificate beside the database.
+func (d *demoLab) writeRoot(dir string) (string, error) {
+	name := filepath.Join(dir, "lab-root.pem")
+	return name, os.WriteFile(name, d.RootPEM(), 0o600)
+}

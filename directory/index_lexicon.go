@@ -87,6 +87,12 @@ func (l *lexicon) at(word string) (int, bool) {
 	return i, i < to && l.word(i) == word
 }
 
+// has reports whether a word is there, or one that begins with it.
+func (l *lexicon) has(word string, prefix bool) bool {
+	at, ok := l.at(word)
+	return ok || prefix && at < l.size() && strings.HasPrefix(l.word(at), word)
+}
+
 // behind returns the first place from i on whose word does not begin with
 // prefix; i is that of prefix, or the one after it.
 func (l *lexicon) behind(i int, prefix string) int {

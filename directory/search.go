@@ -4,7 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -135,11 +138,7 @@ func (x *Index) Search(q SearchQuery, ask SearchAsk) (SearchResult, error) {
 	s.always, s.ever = ask.Viewer.reach()
 	s.filter = newFilter(&ask.Filter, ask.Now)
 	if len(q.items) > 0 && x.search != nil {
-		for _, b := range x.search.blocks {
-			if b != nil {
-				s.block(b)
-			}
-		}
+		s.blocks()
 		if !s.named {
 			s.near()
 		}
@@ -211,8 +210,69 @@ type docState struct {
 	score float64
 }
 
+// together is how many teams one processor searches by itself: below that, to
+// bring in another costs more than it saves.
+const together = 4096
+
+// blocks finds the hits of all blocks, on as many processors as it is worth.
+func (s *searching) blocks() {
+	teams := 0
+	for _, b := range s.x.search.blocks {
+		if b != nil {
+			teams += len(b.docs)
+		}
+	}
+	others := make([]searching, max(0, min(runtime.GOMAXPROCS(0), 1+teams/together)-1))
+	var next atomic.Int64
+	work := func(w *searching) {
+		for i := next.Add(1) - 1; i < searchBlocks; i = next.Add(1) - 1 {
+			if b := w.x.search.blocks[i]; b != nil {
+				w.block(b)
+			}
+		}
+	}
+	var workers sync.WaitGroup
+	for i := range others {
+		w := &others[i]
+		*w = searching{x: s.x, q: s.q, ask: s.ask, best: s.best, always: s.always, ever: s.ever, filter: s.filter}
+		workers.Go(func() { work(w) })
+	}
+	work(s)
+	workers.Wait()
+	for i := range others {
+		s.named = s.named || others[i].named
+		s.best.merge(&others[i].best)
+	}
+}
+
+// merge takes in the hits of another part.
+func (b *bestHits) merge(other *bestHits) {
+	total, left := b.total+other.total, b.left+other.left
+	for _, f := range other.list {
+		b.add(f)
+	}
+	b.total, b.left = total, left
+}
+
+// possible reports whether each item has a word in the block at all. Nearly all
+// searches for a name are done with a block then.
+func (s *searching) possible(b *searchBlock) bool {
+	for i := range s.q.items {
+		it := &s.q.items[i]
+		for _, w := range it.words {
+			if !b.names.has(w, !it.whole) && !b.text.has(w, !it.whole && len(w) >= shortWord) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // block finds the hits of one block.
 func (s *searching) block(b *searchBlock) {
+	if !s.possible(b) {
+		return
+	}
 	s.match(b)
 	for n := range s.docs {
 		d := &s.docs[n]

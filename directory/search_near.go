@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"math"
 	"math/bits"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 const (
@@ -54,10 +56,24 @@ func (n *nearNames) like(folded string) []likeName {
 	if n == nil || len(folded) < nearShortest {
 		return nil
 	}
+	var parts [4][]likeName // the lengths are dealt out, one to each processor in turn
+	workers := min(runtime.GOMAXPROCS(0), len(parts))
+	var others sync.WaitGroup
+	for w := 1; w < workers; w++ {
+		others.Go(func() { parts[w] = n.likeAmong(folded, w, workers) })
+	}
+	parts[0] = n.likeAmong(folded, 0, workers)
+	others.Wait()
+	return mostLike(slices.Concat(parts[:]...))
+}
+
+// likeAmong looks at every step-th length from first on.
+func (n *nearNames) likeAmong(folded string, first, step int) []likeName {
 	var list []likeName
 	r := newResemblance(folded)
 	least := nearFrom
-	for length, byLength := range n.byLength {
+	for length := first; length < len(n.byLength); length += step {
+		byLength := n.byLength[length]
 		if byLength == nil {
 			continue
 		}

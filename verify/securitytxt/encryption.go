@@ -61,6 +61,7 @@ func (p *parser) armor(line, rest string) (skip int) {
 		p.tell("encryption-key-inline", line)
 	} else {
 		p.tell("signature-malformed", line)
+		p.file.frame = true
 	}
 	return armorEnd(rest)
 }

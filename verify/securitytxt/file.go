@@ -17,7 +17,8 @@ type File struct {
 	// [Keyring.Verify] has seen it; nil: it was not signed.
 	Signed *Signed
 
-	partial bool // not all of the text could be read
+	partial bool // not all of the fields could be read
+	frame   bool // it was signed in a way that could not be read
 }
 
 // Field is one line of a file.

@@ -38,7 +38,7 @@ func (j *judgement) verdict() (name, evidence string) {
 		return "signature-invalid", "it has a critical notation that nobody knows"
 	case s.CreationTime.After(j.now.Add(clockSkew)):
 		return "signature-future", made
-	case s.SigExpired(j.now):
+	case s.SigExpired(notBefore(j.now, s.CreationTime)):
 		return "signature-expired", made
 	}
 	return j.key(k, pub)

@@ -97,7 +97,7 @@ func (s *Signed) packets() ([]*packet.Signature, *verify.Finding) {
 		p, err := r.Next()
 		switch sig, ok := p.(*packet.Signature); {
 		case errors.Is(err, io.EOF) && len(out) == 0:
-			return nil, malformed("there is no signature in the armour")
+			return nil, s.unread()
 		case errors.Is(err, io.EOF):
 			return out, nil
 		case err != nil:
@@ -110,6 +110,24 @@ func (s *Signed) packets() ([]*packet.Signature, *verify.Finding) {
 			out = append(out, sig)
 		}
 	}
+}
+
+// unread says why no signature could be read: go-crypto passes over those with hashes
+// that it does not know any more.
+func (s *Signed) unread() *verify.Finding {
+	f := find("signature-malformed", "there is no signature in the armour that can be read")
+	p, err := packet.NewOpaqueReader(bytes.NewReader(s.Signature)).Next()
+	if err != nil || p.Tag != 2 || len(p.Contents) < 17 {
+		return &f
+	}
+	hash := p.Contents[3] // RFC 9580 section 5.2.3
+	if p.Contents[0] == 3 {
+		hash = p.Contents[16] // section 5.2.2
+	}
+	if hash >= 1 && hash <= 3 { // section 9.5: MD5, SHA-1, RIPEMD-160
+		f = find("signature-weak", fmt.Sprintf("hash algorithm %d", hash))
+	}
+	return &f
 }
 
 // issuer returns what a signature says of who made it.

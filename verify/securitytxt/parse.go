@@ -25,7 +25,7 @@ func Parse(data []byte) (File, []verify.Finding) {
 	var p parser
 	if len(data) > MaxSize {
 		p.say(find("too-large", ""))
-		p.file.partial = true
+		p.file.partial, p.file.frame = true, true
 		return p.file, p.findings
 	}
 	text := p.decode(data)
@@ -157,7 +157,7 @@ func (p *parser) read(line, rest string) (skip int) {
 
 func (p *parser) tooLong(line string) {
 	p.tell("line-too-long", line)
-	p.file.partial = true
+	p.file.partial = p.file.partial || line[0] != '#'
 }
 
 // clean reports control characters and puts U+FFFD in their place. RFC 5198

@@ -30,14 +30,14 @@ func (p *parser) signed(text string, at int) {
 	block, rest := clearsign.Decode([]byte(message))
 	first := strings.Count(text[:at], "\n") // lines before the message
 	if block == nil {
-		p.file.partial = true
+		p.file.partial, p.file.frame = true, true
 		p.malformed(message, first)
 		return
 	}
 	p.after(text, string(rest))
 	signature, err := io.ReadAll(io.LimitReader(block.ArmoredSignature.Body, MaxSize))
 	if err != nil {
-		p.file.partial = true
+		p.file.partial, p.file.frame = true, true
 		p.say(find("signature-malformed", "the armour is damaged").AtLine(1 + first + strings.Count(message[:lineWith(message, beginSignature)], "\n")))
 		return
 	}

@@ -170,9 +170,11 @@ func (p *parser) chained(f *Field) bool {
 		return false
 	}
 	parts := strings.FieldsFunc(f.Value, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == ';' })
+	// RFC 6068 section 2: one mailto: URI may have several addresses, with a comma between.
+	addresses := strings.ContainsAny(f.Value, " ;\t")
 	n := 0
 	for _, s := range parts {
-		if splitURI(s).scheme != "" || strings.Contains(s, "@") {
+		if splitURI(s).scheme != "" || addresses && strings.Contains(s, "@") {
 			n++
 		}
 	}

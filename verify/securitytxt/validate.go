@@ -22,6 +22,9 @@ func (f File) Validate(now time.Time, urls ...string) []verify.Finding {
 	if !f.partial {
 		v.missing()
 	}
+	if f.Signed == nil && !f.frame {
+		v.say(find("unsigned", ""))
+	}
 	v.repeated()
 	v.expiry(now)
 	if len(urls) > 0 {
@@ -46,9 +49,7 @@ func (v *validator) missing() {
 	if !v.file.has(Expires) {
 		v.say(find("expires-missing", ""))
 	}
-	if v.file.Signed == nil {
-		v.say(find("unsigned", ""))
-	} else if !v.file.has(Canonical) {
+	if v.file.Signed != nil && !v.file.has(Canonical) {
 		v.say(find("canonical-missing", ""))
 	}
 	if v.file.has(Encryption) {

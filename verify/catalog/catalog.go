@@ -7,6 +7,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
+	"github.com/rollcall-csirt/rollcall/verify/securitytxt"
 )
 
 //go:generate go run generate.go
@@ -66,5 +67,6 @@ func (c Config) sources() []source {
 		{dir: "", problems: slices.Concat(verify.NetworkProblems(), verify.DigestProblems())},
 		{dir: "dnscheck", checks: dnscheck.Checks(c.DNS), problems: dnscheck.Problems()},
 		{dir: "pgpkey", problems: pgpkey.Problems()},
+		{dir: "securitytxt", checks: []verify.Check{securitytxt.Check()}, problems: securitytxt.Problems()},
 	}
 }

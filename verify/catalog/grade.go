@@ -68,5 +68,12 @@ func useless(code verify.Code) bool {
 // uselessCodes are the errors, beside those of keys, after which nothing is left
 // to rely on.
 func uselessCodes() []verify.Code {
-	return []verify.Code{}
+	return []verify.Code{
+		"securitytxt.address-refused", "securitytxt.canonical-mismatch", "securitytxt.certificate", "securitytxt.contact-missing",
+		"securitytxt.content-type-missing", "securitytxt.content-type-wrong", "securitytxt.expired", "securitytxt.fetch-failed", "securitytxt.http-only",
+		"securitytxt.no-host",
+		"securitytxt.not-found", "securitytxt.redirect-refused", "securitytxt.redirect-to-http", "securitytxt.redirects-too-many",
+		"securitytxt.signature-invalid", "securitytxt.signature-key-revoked", "securitytxt.signature-malformed", "securitytxt.status",
+		"securitytxt.tls", "securitytxt.too-large",
+	}
 }

@@ -41,7 +41,7 @@ func contentType(x *verify.Exchange) (findings []verify.Finding, plain bool) {
 		say("content-type-wrong")
 		return findings, false
 	case err != nil:
-		say("content-type-wrong")
+		say("charset-wrong") // parameters that can't be read
 	case !stated:
 		say("charset-missing")
 	case !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "csutf8"): // RFC 3629 section 8, and its alias

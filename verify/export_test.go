@@ -1,7 +1,10 @@
 package verify
 
 import (
+	"net/netip"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -23,3 +26,18 @@ func NewEvidence(have []directory.Evidence, claims *Claims, method string, o *Ou
 
 // Bound cuts a result to what is kept of it.
 func Bound(r *Result) { r.bound() }
+
+// HostName is what a host in a URL is asked for, or why it is refused.
+func HostName(host string) (name, why string) { return hostName(host) }
+
+// ParseReply reads a message as the answer to a question.
+func ParseReply(wire []byte, m *dns.Msg) (*dns.Msg, error) { return parseReply(wire, m, true) }
+
+// AddressesIn returns the addresses in an answer.
+func AddressesIn(a *Answer) ([]netip.Addr, error) { return addressesIn(a) }
+
+// Trusted reports whether an answer counts as validated.
+func Trusted(reply *dns.Msg, q Question, s netip.AddrPort) bool { return trusted(reply, q, s) }
+
+// Routed asks this machine's routing table for an address.
+func Routed(l *Live, at netip.AddrPort) bool { return l.routed(at) }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -32,6 +31,7 @@ type fetch struct {
 	req  Request
 	x    *Exchange
 	seen map[string]bool // URLs that were asked
+	left time.Duration   // of the time for all hops
 }
 
 // Fetch fetches one URL with all its redirects. Each hop is resolved, checked,
@@ -40,19 +40,16 @@ func (l *Live) Fetch(ctx context.Context, q Request) (*Exchange, error) {
 	if err := l.ready(ctx); err != nil {
 		return nil, err
 	}
-	f := &fetch{l: l, req: q, x: &Exchange{Request: q, At: l.cfg.Now()}, seen: map[string]bool{}}
+	f := &fetch{l: l, req: q, x: &Exchange{Request: q, At: l.cfg.Now()}, seen: map[string]bool{}, left: l.cfg.Total}
 	if f.req.Limit <= 0 {
 		f.req.Limit = defaultBody
 	}
 	if f.req.Redirects == 0 {
 		f.req.Redirects = maxHopRedirect
 	}
-	outer := ctx
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.Total)
-	defer cancel()
 	err := f.follow(ctx)
-	if err == nil && outer.Err() != nil {
-		err = &Trouble{Code: CodeCancelled, Detail: q.URL, Ours: true, Err: context.Cause(outer)}
+	if err == nil && ctx.Err() != nil {
+		err = &Trouble{Code: CodeCancelled, Detail: q.URL, Ours: true, Err: context.Cause(ctx)}
 	}
 	if err != nil {
 		return nil, err
@@ -168,42 +165,31 @@ func number(s string) bool {
 	return s != "" && (err == nil || digits || strings.EqualFold(s, "0x"))
 }
 
+// timed runs one part of a fetch and takes its time off what is left. Waiting
+// for a turn lies between the parts: it is our doing, and must not make a host
+// look slow.
+func (f *fetch) timed(ctx context.Context, part func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, f.left)
+	defer cancel()
+	begun := time.Now()
+	err := part(ctx)
+	f.left -= time.Since(begun)
+	return err
+}
+
 // hop asks one URL and returns where it redirects to.
 func (f *fetch) hop(ctx context.Context, u *url.URL) (location string, err error) {
-	hop := Hop{URL: u.String(), CrossSite: f.crosses(u)}
-	addrs, failure, err := f.l.resolve(ctx, u.Hostname(), f.req.Family)
-	if err != nil {
+	if err := f.l.ready(ctx); err != nil {
 		return "", err
 	}
-	if failure != nil {
-		f.x.Hops, f.x.Failure = append(f.x.Hops, hop), failure
-		return "", nil
-	}
-	done, err := f.l.turn(ctx, LimitHost, u.Hostname())
-	if err != nil {
-		return "", err
-	}
-	defer done()
-	c := &call{fetch: f, hop: &hop, addrs: addrs, url: u}
+	c := &call{fetch: f, hop: &Hop{URL: u.String(), CrossSite: f.crosses(u)}, url: u}
 	defer c.close()
-	resp, err := c.send(ctx)
-	if err == nil {
-		f.x.Failure = c.read(resp)
-		location = c.location(resp)
-		if location != "" {
-			f.x.Failure, f.x.Body = nil, nil
-		}
-	}
-	f.x.Hops = append(f.x.Hops, hop)
-	if err == nil {
-		return location, nil
-	}
-	var t *Trouble
-	if errors.As(err, &t) {
+	failure, err := c.ask(ctx)
+	if err != nil {
 		return "", err
 	}
-	f.x.Failure, err = c.failure(ctx, err)
-	return "", err
+	f.x.Hops, f.x.Failure = append(f.x.Hops, *c.hop), failure
+	return c.location, nil
 }
 
 // crosses reports whether u leaves the registrable domain of the hop before.

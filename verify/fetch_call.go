@@ -1,7 +1,7 @@
 package verify
 
 import (
-	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
@@ -15,12 +15,16 @@ import (
 	"strings"
 )
 
+// maxPacking is what gzip may add to a body that it can't make smaller.
+const maxPacking = 4 << 10
+
 // call is one request to one host at one of its addresses.
 type call struct {
 	*fetch
-	hop   *Hop
-	addrs []netip.Addr
-	url   *url.URL
+	hop      *Hop
+	url      *url.URL
+	addrs    []netip.Addr
+	location string // where it redirects to
 
 	conn  net.Conn
 	leave []func() // turns to give back
@@ -35,11 +39,78 @@ func (c *call) close() {
 	}
 }
 
-// send connects, proves the host, and asks. The connection is used once.
-func (c *call) send(ctx context.Context) (*http.Response, error) {
-	if err := c.connect(ctx); err != nil {
+// ask finds the host, waits for a turn with it, connects and asks.
+func (c *call) ask(ctx context.Context) (failure *Failure, err error) {
+	host := c.url.Hostname()
+	err = c.timed(ctx, func(ctx context.Context) (err error) {
+		c.addrs, failure, err = c.l.resolve(ctx, host, c.req.Family)
+		return err
+	})
+	if err == nil && failure != nil && failure.Code == DNSTimeout {
+		err = c.l.deaf(ctx)
+	}
+	if err != nil || failure != nil {
+		return failure, err
+	}
+	done, err := c.l.turn(ctx, LimitHost, host)
+	if err != nil {
 		return nil, err
 	}
+	c.leave = append(c.leave, done)
+	if err = c.reach(ctx); err == nil {
+		err = c.timed(ctx, func(ctx context.Context) (err error) {
+			failure, err = c.exchange(ctx)
+			return err
+		})
+	}
+	if err != nil {
+		return c.failure(err)
+	}
+	return failure, nil
+}
+
+// reach tries the addresses in turn and leaves a connection to the first that
+// takes one.
+func (c *call) reach(ctx context.Context) (err error) {
+	for _, a := range c.addrs[:min(len(c.addrs), maxDials)] {
+		c.hop.Addr = netip.AddrPortFrom(a, uint16(portOf(c.url))) //nolint:gosec // 80 or 443
+		done, busy := c.l.turn(ctx, LimitAddr, a.String())
+		if busy != nil {
+			return busy
+		}
+		err = c.timed(ctx, func(ctx context.Context) (err error) {
+			c.conn, err = c.dial(ctx, c.hop.Addr)
+			return err
+		})
+		if err == nil {
+			c.leave = append(c.leave, done)
+			return nil
+		}
+		done()
+		var t *Trouble
+		if errors.As(err, &t) || errors.Is(err, errRefused) || ctx.Err() != nil || c.left <= 0 {
+			return err
+		}
+	}
+	return err
+}
+
+// exchange proves the host, where it is to be proven, and asks.
+func (c *call) exchange(ctx context.Context) (*Failure, error) {
+	if c.url.Scheme == "https" {
+		if err := c.handshake(ctx, c.hop.Addr); err != nil {
+			return nil, err
+		}
+	}
+	resp, err := c.send(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.read(resp), nil
+}
+
+// send asks over the connection, which is used once.
+func (c *call) send(ctx context.Context) (*http.Response, error) {
 	transport := &http.Transport{
 		DialContext:            func(context.Context, string, string) (net.Conn, error) { return c.conn, nil },
 		DialTLSContext:         func(context.Context, string, string) (net.Conn, error) { return c.conn, nil },
@@ -61,129 +132,93 @@ func (c *call) send(ctx context.Context) (*http.Response, error) {
 	return transport.RoundTrip(r)
 }
 
-// connect tries the addresses in turn and leaves a connection that is proven,
-// for https, to be the host's.
-func (c *call) connect(ctx context.Context) (err error) {
-	for i, a := range c.addrs[:min(len(c.addrs), maxDials)] {
-		at := netip.AddrPortFrom(a, uint16(portOf(c.url))) //nolint:gosec // 80 or 443
-		c.hop.Addr = at
-		done, busy := c.l.turn(ctx, LimitAddr, a.String())
-		if busy != nil {
-			return busy
-		}
-		c.leave = append(c.leave, done)
-		if c.conn, err = c.dial(ctx, at); err == nil {
-			break
-		}
-		if what, _ := kindOf(err); what == "address" || ctx.Err() != nil || i == maxDials-1 {
-			break
-		}
-	}
-	if err != nil || c.url.Scheme == "http" {
-		return err
-	}
-	return c.handshake(ctx, c.hop.Addr)
-}
-
-// dial connects to the address, through the proxy where there is one.
-func (c *call) dial(ctx context.Context, at netip.AddrPort) (net.Conn, error) {
-	if c.l.cfg.Proxy == nil {
-		return c.l.dial(ctx, "tcp", at)
-	}
-	if !c.l.allowed(at.Addr()) {
-		return nil, errRefused
-	}
-	conn, err := c.l.own.DialContext(ctx, "tcp", c.l.cfg.Proxy.Host)
-	if err != nil {
-		return nil, &Trouble{Code: CodeInternal, Detail: "the proxy", Ours: true, Err: err}
-	}
-	if err := tunnel(ctx, conn, at, c.l.cfg.UserAgent); err != nil {
-		_ = conn.Close()
-		return nil, &Trouble{Code: CodeInternal, Detail: "the proxy", Ours: true, Err: err}
-	}
-	return conn, nil
-}
-
-// tunnel asks a proxy for a connection to an address (RFC 9110 section 9.3.6).
-func tunnel(ctx context.Context, conn net.Conn, at netip.AddrPort, agent string) error {
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return err
-		}
-	}
-	if _, err := fmt.Fprintf(conn, "CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: %s\r\n\r\n", at, at, agent); err != nil {
-		return err
-	}
-	resp, err := http.ReadResponse(bufio.NewReaderSize(io.LimitReader(conn, 4096), 16), &http.Request{Method: http.MethodConnect})
-	if err != nil {
-		return err
-	}
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answered %d", resp.StatusCode)
-	}
-	return nil
-}
-
-// read takes in the header and the body under their limits.
+// read takes in the header and, of a success, the body under its limit. What a
+// redirect or an error page says beside is not read: its size, its encoding or
+// its slowness would hide the status, which is what counts.
 func (c *call) read(resp *http.Response) *Failure {
 	defer resp.Body.Close() //nolint:errcheck // it was only read
 	c.hop.Status, c.hop.Proto, c.hop.Header = resp.StatusCode, resp.Proto, resp.Header
-	body, failure := c.body(resp)
-	if failure != nil {
-		return failure
-	}
-	c.x.Body = body
-	now := c.l.cfg.Now()
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
-		return c.rest(&Failure{Code: FetchThrottled, Detail: resp.Status, Temporary: true, Retry: retryAfter(resp.Header, now)})
+		return c.rest(FetchThrottled, resp)
 	case resp.StatusCode >= 500:
-		return c.rest(&Failure{Code: FetchServerError, Detail: resp.Status, Temporary: true, Retry: retryAfter(resp.Header, now)})
+		return c.rest(FetchServerError, resp)
+	case resp.StatusCode/100 != 2:
+		c.location = location(resp)
+		return nil
 	}
-	return nil
+	body, failure := c.body(resp)
+	c.x.Body = body
+	return failure
 }
 
 // rest leaves the host alone for as long as it asks.
-func (c *call) rest(f *Failure) *Failure {
-	f.Detail = Quote(f.Detail)
+func (c *call) rest(code Code, resp *http.Response) *Failure {
+	f := &Failure{Code: code, Detail: Quote(resp.Status), Temporary: true, Retry: retryAfter(resp.Header, c.l.cfg.Now())}
 	if f.Retry > 0 && c.l.cfg.Limiter != nil {
 		c.l.cfg.Limiter.Rest(LimitHost, c.url.Hostname(), f.Retry)
 	}
 	return f
 }
 
-// body reads one octet more than is allowed, to tell enough from too much.
+// body takes in a body, unpacked.
 func (c *call) body(resp *http.Response) ([]byte, *Failure) {
-	var r io.Reader = resp.Body
-	switch enc := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); enc {
+	limit := c.req.Limit
+	// RFC 9110 section 8.4: several fields are one list of encodings.
+	enc := strings.ToLower(strings.TrimSpace(strings.Join(resp.Header.Values("Content-Encoding"), ",")))
+	switch enc {
 	case "", "identity":
+		body, err := readLimited(resp.Body, limit)
+		return body, bodyFailure(err, limit)
 	case "gzip", "x-gzip": // not asked for, but harmless under the limit
-		z, err := gzip.NewReader(io.LimitReader(resp.Body, c.req.Limit+1))
-		if err != nil {
-			return nil, &Failure{Code: FetchEncoding, Detail: "broken gzip"}
-		}
-		r = z
 	default:
 		return nil, &Failure{Code: FetchEncoding, Detail: Quote(enc)}
 	}
-	body, err := io.ReadAll(io.LimitReader(r, c.req.Limit+1))
-	switch {
-	case int64(len(body)) > c.req.Limit:
-		return nil, &Failure{Code: FetchTooLarge, Detail: fmt.Sprintf("more than %d octets", c.req.Limit)}
-	case err == nil:
-		return body, nil
-	case r != io.Reader(resp.Body) && (errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader)):
+	packed, err := readLimited(resp.Body, limit+maxPacking)
+	if err != nil {
+		return nil, bodyFailure(err, limit)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
 		return nil, &Failure{Code: FetchEncoding, Detail: "broken gzip"}
 	}
-	if what, _ := kindOf(err); what == "timeout" {
-		return nil, &Failure{Code: FetchTimeout, Detail: "in the middle of the body", Temporary: true}
+	body, err := readLimited(z, limit)
+	if err != nil && !errors.Is(err, errTooLarge) {
+		return nil, &Failure{Code: FetchEncoding, Detail: "broken gzip"}
 	}
-	return nil, &Failure{Code: FetchTruncated, Detail: "in the middle of the body", Temporary: true}
+	return body, bodyFailure(err, limit)
+}
+
+// errTooLarge is a body that goes on after the limit.
+var errTooLarge = errors.New("verify: the body is too large")
+
+// readLimited reads one octet more than is allowed, to tell enough from too much.
+func readLimited(r io.Reader, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	switch {
+	case int64(len(body)) > limit:
+		return nil, errTooLarge
+	case err != nil:
+		return nil, err
+	}
+	return body, nil
+}
+
+// bodyFailure says why a body did not come whole, nil when it did.
+func bodyFailure(err error, limit int64) *Failure {
+	switch what, _ := kindOf(err); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errTooLarge):
+		return &Failure{Code: FetchTooLarge, Detail: fmt.Sprintf("more than %d octets", limit)}
+	case what == "timeout":
+		return &Failure{Code: FetchTimeout, Detail: "in the middle of the body", Temporary: true}
+	}
+	return &Failure{Code: FetchTruncated, Detail: "in the middle of the body", Temporary: true}
 }
 
 // location returns where a redirect leads (RFC 9110 section 15.4).
-func (c *call) location(resp *http.Response) string {
+func location(resp *http.Response) string {
 	switch resp.StatusCode {
 	case 301, 302, 303, 307, 308:
 		return resp.Header.Get("Location")
@@ -193,23 +228,25 @@ func (c *call) location(resp *http.Response) string {
 
 // failure says what an error of the network means; an error of its own is
 // trouble of ours.
-func (c *call) failure(ctx context.Context, err error) (*Failure, error) {
+func (c *call) failure(err error) (*Failure, error) {
+	var t *Trouble
 	var bad *certError
 	var alert tls.AlertError
 	var record tls.RecordHeaderError
-	what, ours := kindOf(err)
+	what, ours := c.l.kind(err, c.hop.Addr)
 	switch {
+	case errors.As(err, &t):
+		return nil, err
+	case what == "no-route":
+		return nil, &Trouble{Code: CodeNoRoute, Detail: "to " + c.url.Hostname(), Ours: true, Err: err}
 	case ours:
 		return nil, &Trouble{Code: CodeInternal, Detail: c.url.Hostname(), Ours: true, Err: err}
 	case what == "address":
 		return &Failure{Code: FetchAddress}, nil
 	case errors.As(err, &bad):
 		return &Failure{Code: FetchCertificate, Detail: bad.problem}, nil
-	case what != "" || ctx.Err() != nil:
-		code := map[string]Code{"refused": FetchRefused, "reset": FetchReset, "unreachable": FetchUnreachable}[what]
-		if code == "" {
-			code = FetchTimeout
-		}
+	case what != "":
+		code := map[string]Code{"refused": FetchRefused, "reset": FetchReset, "unreachable": FetchUnreachable, "timeout": FetchTimeout}[what]
 		return &Failure{Code: code, Detail: c.url.Hostname(), Temporary: true}, nil
 	case errors.As(err, &alert) && alert == 70, strings.Contains(err.Error(), "protocol version"), strings.Contains(err.Error(), "unsupported versions"):
 		return &Failure{Code: FetchTLSVersion, Detail: c.url.Hostname()}, nil

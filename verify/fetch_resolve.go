@@ -8,8 +8,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// maxAddresses is how many addresses of one host are looked at.
-const maxAddresses = 16
+// Limits of what one host resolves to.
+const (
+	maxAddresses = 16 // that are looked at
+	maxAliases   = 16 // CNAME records on the way to them
+)
 
 // resolve finds the addresses of a host, of one family or of both. A host that
 // has one special address is refused whole: which one is dialled must not
@@ -18,7 +21,7 @@ func (l *Live) resolve(ctx context.Context, host, family string) (list []netip.A
 	types := map[string][]string{"ip4": {"A"}, "ip6": {"AAAA"}, "": {"A", "AAAA"}}[family]
 	var missing, trouble *Failure
 	for _, t := range types {
-		a, err := l.Query(ctx, Question{Name: host, Type: t})
+		a, err := l.query(ctx, Question{Name: host, Type: t})
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -59,7 +62,7 @@ func addressesIn(a *Answer) (list []netip.Addr, err error) {
 		return nil, err
 	}
 	owner := dns.CanonicalName(a.Question.Name)
-	for range maxAddresses {
+	for range maxAliases + 1 {
 		next := ""
 		for _, rr := range m.Answer {
 			if dns.CanonicalName(rr.Header().Name) != owner {

@@ -40,7 +40,7 @@ func (c *call) handshake(ctx context.Context, at netip.AddrPort) error {
 		return err
 	}
 	bad := &certError{problem, err}
-	c.hop.TLS = &TLS{Problem: problem}
+	c.hop.TLS = describe(tls.ConnectionState{PeerCertificates: refusedChain(err)}, false, problem)
 	if c.conn, err = c.dial(ctx, at); err != nil {
 		return bad
 	}
@@ -50,6 +50,15 @@ func (c *call) handshake(ctx context.Context, at netip.AddrPort) error {
 		bad.problem = c.hop.TLS.Problem
 	}
 	return bad
+}
+
+// refusedChain is the chain of a handshake that failed for its sake.
+func refusedChain(err error) []*x509.Certificate {
+	var verification *tls.CertificateVerificationError
+	if errors.As(err, &verification) {
+		return verification.UnverifiedCertificates
+	}
+	return nil
 }
 
 // shake makes one handshake over the connection and puts TLS in its place.
@@ -109,7 +118,10 @@ const (
 
 // describe keeps what a handshake showed.
 func describe(state tls.ConnectionState, verified bool, problem string) *TLS {
-	t := &TLS{Version: tls.VersionName(state.Version), Verified: verified, Problem: problem}
+	t := &TLS{Verified: verified, Problem: problem}
+	if state.Version != 0 {
+		t.Version = tls.VersionName(state.Version)
+	}
 	for _, c := range state.PeerCertificates[:min(len(state.PeerCertificates), maxChain)] {
 		sum := sha256.Sum256(c.Raw)
 		one := Certificate{Subject: Quote(c.Subject.String()), Issuer: Quote(c.Issuer.String()), NotBefore: c.NotBefore.UTC(), NotAfter: c.NotAfter.UTC(), SHA256: hex.EncodeToString(sum[:])}

@@ -102,10 +102,7 @@ func TestSpecialAddresses(t *testing.T) {
 func TestLiterals(t *testing.T) {
 	n := newNet(t)
 	l := n.live(func(c *verify.LiveConfig) { c.Allow = append(c.Allow, netip.MustParsePrefix("127.0.0.0/8")) })
-	for _, host := range []string{
-		"127.0.0.1", "2130706433", "0x7f000001", "0x7f.1", "0x7f.0x0.0x0.0x1", "017700000001", "0177.0.0.1", "127.1", "127.0.1", "[::1]", "[::ffff:127.0.0.1]",
-		"[fe80::1%25lo]", "[::1%25lo]", "127.0.0.1.", "0x", "1.2.3.0x4", "１２７.０.０.１", "①②⑦.⓪.⓪.①",
-	} {
+	for _, host := range append(loopbackLiterals(), "0x", "１２７.０.０.１", "①②⑦.⓪.⓪.①") {
 		x := n.fetch(l, verify.Request{URL: "https://" + host + "/"})
 		if failureOf(x.Failure) != verify.FetchAddress {
 			t.Errorf("Fetch(%s) = %+v, want %s", host, x.Failure, verify.FetchAddress)

@@ -13,6 +13,7 @@ import (
 
 	"code.dny.dev/ssrf"
 	"github.com/miekg/dns"
+	"golang.org/x/net/http/httpguts"
 )
 
 // LiveConfig is what a [Live] needs. The zero value is for the Internet, with
@@ -36,8 +37,9 @@ type LiveConfig struct {
 	// Map says where to dial instead of an allowed address; nil: there. It is
 	// for a lab that can't listen on ports 53 and 443.
 	Map func(netip.AddrPort) netip.AddrPort
-	// Proxy is an HTTP proxy that fetches go through by CONNECT to the address
-	// that was found; nil: none. The environment is never asked.
+	// Proxy is an HTTP proxy, http or https, that fetches go through by CONNECT to
+	// the address that was found, with its user and password if it has them; nil:
+	// none. The environment is never asked.
 	Proxy *url.URL
 	// Limiter keeps to paces; nil: no politeness, for a few questions by hand.
 	Limiter *Limiter
@@ -59,16 +61,27 @@ type Live struct {
 	cfg       LiveConfig
 	resolvers []netip.AddrPort
 	guard     *ssrf.Guardian
+	denied    []netip.Prefix
 	own       net.Dialer // for the resolvers, which are the operator's choice
 }
 
-// deniedAlways are addresses that are public by their range and still none of
-// anybody's sites: the wire server of a large cloud.
-func deniedAlways() []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix("168.63.129.16/32")} }
+// deniedAlways are where clouds tell a machine its secrets. The first is public
+// by its range; the others stay closed when Allow opens the range around them.
+func deniedAlways() []netip.Prefix {
+	var list []netip.Prefix
+	for _, s := range []string{"168.63.129.16", "169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"} {
+		a := netip.MustParseAddr(s)
+		list = append(list, netip.PrefixFrom(a, a.BitLen()))
+	}
+	return list
+}
 
 // NewLive returns a Live on cfg.
 func NewLive(cfg LiveConfig) (*Live, error) {
-	l := &Live{cfg: cfg.complete(), guard: ssrf.New(ssrf.WithAnyPort())}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	l := &Live{cfg: cfg.complete(), guard: ssrf.New(ssrf.WithAnyPort()), denied: append(deniedAlways(), cfg.Deny...)}
 	l.own = net.Dialer{Timeout: l.cfg.Connect, KeepAlive: -1}
 	list := cfg.Resolvers
 	if len(list) == 0 {
@@ -89,6 +102,14 @@ func NewLive(cfg LiveConfig) (*Live, error) {
 		return nil, errors.New("verify: no resolvers")
 	}
 	return l, nil
+}
+
+// check finds what would make every peer look broken.
+func (c LiveConfig) check() error {
+	if !httpguts.ValidHeaderFieldValue(c.UserAgent) {
+		return fmt.Errorf("verify: user agent %q can't stand in a header", c.UserAgent)
+	}
+	return checkProxy(c.Proxy)
 }
 
 func (c LiveConfig) complete() LiveConfig {
@@ -128,7 +149,7 @@ func (l *Live) allowed(a netip.Addr) bool {
 	if !a.IsValid() || a.Zone() != "" || a.Is4In6() {
 		return false
 	}
-	for _, p := range append(deniedAlways(), l.cfg.Deny...) {
+	for _, p := range l.denied {
 		if p.Contains(a) {
 			return false
 		}
@@ -211,10 +232,31 @@ func kindOf(err error) (what string, ours bool) {
 		return "refused", false
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "reset", false
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, errBadGateway):
 		return "unreachable", false
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "timeout", false
 	}
 	return "", false
+}
+
+// kind is kindOf, and knows that an address to which this machine has no route,
+// such as one of IPv6 where there is only IPv4, says nothing of the peer.
+func (l *Live) kind(err error, at netip.AddrPort) (what string, ours bool) {
+	what, ours = kindOf(err)
+	if errors.Is(err, syscall.ENETUNREACH) && !l.routed(at) {
+		return "no-route", true
+	}
+	return what, ours
+}
+
+// routed asks this machine's routing table for an address. Connecting a socket
+// for datagrams does that and sends nothing.
+func (l *Live) routed(at netip.AddrPort) bool {
+	d := net.Dialer{Control: l.control}
+	c, err := d.Dial("udp", at.String())
+	if err == nil {
+		_ = c.Close()
+	}
+	return !errors.Is(err, syscall.ENETUNREACH)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -31,17 +32,36 @@ func (l *Live) Query(ctx context.Context, q Question) (*Answer, error) {
 	if err := l.ready(ctx); err != nil {
 		return nil, err
 	}
+	if q.Server.IsValid() { // our own resolvers ask politely themselves
+		done, err := l.turn(ctx, LimitServer, q.Server.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+	}
+	a, err := l.query(ctx, q)
+	if err == nil && ctx.Err() != nil {
+		err = &Trouble{Code: CodeCancelled, Ours: true, Err: context.Cause(ctx)}
+	}
+	if err == nil && a.Failure != nil && a.Failure.Code == DNSTimeout && !q.Server.IsValid() {
+		err = l.deaf(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// query is Query without the waiting for a turn, and without the looking at
+// whose doing it is that no answer came.
+func (l *Live) query(ctx context.Context, q Question) (*Answer, error) {
 	m, err := l.message(q)
 	if err != nil {
 		return &Answer{Question: q, At: l.cfg.Now(), Failure: &Failure{Code: DNSQuestion, Detail: err.Error()}}, nil
 	}
-	outer := ctx
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Query)
 	defer cancel()
 	a, err := l.tries(ctx, q, m)
-	if err == nil && outer.Err() != nil {
-		err = &Trouble{Code: CodeCancelled, Ours: true, Err: context.Cause(outer)}
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +70,22 @@ func (l *Live) Query(ctx context.Context, q Question) (*Answer, error) {
 		l.tellBogus(ctx, q, a)
 	}
 	return a, nil
+}
+
+// deaf asks the resolvers, none of which answered a question, for what each of
+// them knows: the root. One that does not answer that either is broken or cut
+// off, which is trouble of our own.
+func (l *Live) deaf(ctx context.Context) error {
+	m, err := l.message(Question{Name: ".", Type: "NS"})
+	if err != nil {
+		return err
+	}
+	for _, s := range l.order() {
+		if _, _, err := l.over(ctx, "udp", m, s, false); err == nil {
+			return nil
+		}
+	}
+	return &Trouble{Code: CodeInternal, Detail: "no resolver answers", Ours: true}
 }
 
 // message builds the question: EDNS with DO, and AD to say that we understand
@@ -81,10 +117,12 @@ func (l *Live) tries(ctx context.Context, q Question, m *dns.Msg) (*Answer, erro
 		return &Answer{Question: q, Failure: &Failure{Code: DNSAddress, Temporary: true}}, nil
 	}
 	var last *Answer
+	var own error
 	for _, s := range servers {
 		a, err := l.one(ctx, q, m, s)
-		if err != nil {
-			return nil, err
+		if err != nil { // another server may still be within reach
+			own = err
+			continue
 		}
 		if a.Failure == nil {
 			return a, nil
@@ -95,6 +133,9 @@ func (l *Live) tries(ctx context.Context, q Question, m *dns.Msg) (*Answer, erro
 		if ctx.Err() != nil {
 			break
 		}
+	}
+	if last == nil {
+		return nil, own
 	}
 	return last, nil
 }
@@ -110,23 +151,21 @@ func (l *Live) order() []netip.AddrPort {
 	return list
 }
 
-// one asks one server.
+// one asks one server. That a resolver of our own can't be reached says nothing
+// of the name.
 func (l *Live) one(ctx context.Context, q Question, m *dns.Msg, s netip.AddrPort) (*Answer, error) {
 	a := &Answer{Question: q, Server: s.String()}
-	if q.Server.IsValid() {
-		done, err := l.turn(ctx, LimitServer, s.Addr().String())
-		if err != nil {
-			return nil, err
-		}
-		defer done()
-	}
-	wire, reply, err := l.transfer(ctx, m, s, q.Server.IsValid())
+	direct := q.Server.IsValid()
+	wire, reply, err := l.transfer(ctx, m, s, direct)
 	if err != nil {
-		what, ours := kindOf(err)
-		if ours {
+		what, ours := l.kind(err, s)
+		a.Failure = dnsFailure(what, err)
+		switch {
+		case ours && what == "no-route":
+			return nil, &Trouble{Code: CodeNoRoute, Detail: "to " + s.String(), Ours: true, Err: err}
+		case ours || a.Failure.Code == DNSUnreachable && !direct:
 			return nil, &Trouble{Code: CodeInternal, Detail: "asking " + s.String(), Ours: true, Err: err}
 		}
-		a.Failure = dnsFailure(what, err)
 		return a, nil
 	}
 	a.Rcode = dns.RcodeToString[reply.Rcode]
@@ -135,8 +174,14 @@ func (l *Live) one(ctx context.Context, q Question, m *dns.Msg, s netip.AddrPort
 		return a, nil
 	}
 	a.Wire = wire
-	a.Secure = reply.AuthenticatedData && !q.NoCheck && !q.Server.IsValid() && s.Addr().IsLoopback()
+	a.Secure = trusted(reply, q, s)
 	return a, nil
+}
+
+// trusted reports whether an answer counts as validated: the resolver says so
+// with AD, and nobody could change that on the way (RFC 4035 section 4.9.3).
+func trusted(reply *dns.Msg, q Question, s netip.AddrPort) bool {
+	return reply.AuthenticatedData && !q.NoCheck && !q.Server.IsValid() && s.Addr().IsLoopback()
 }
 
 func dnsFailure(what string, err error) *Failure {
@@ -198,10 +243,11 @@ func (l *Live) transfer(ctx context.Context, m *dns.Msg, s netip.AddrPort, direc
 		ask.Question[0].Name = mixCase(ask.Question[0].Name)
 	}
 	wire, reply, err := l.over(ctx, "udp", ask, s, direct)
-	switch {
-	case err == nil && reply.Rcode == dns.RcodeFormatError && len(ask.Extra) > 0: // a server from before EDNS
+	if err == nil && reply.Rcode == dns.RcodeFormatError { // a server from before EDNS (RFC 6891 section 7)
 		ask.Extra = nil
-		return l.over(ctx, "udp", ask, s, direct)
+		wire, reply, err = l.over(ctx, "udp", ask, s, direct)
+	}
+	switch {
 	case err == nil && !reply.Truncated:
 		return wire, reply, nil
 	case errors.Is(err, errMismatch):
@@ -269,11 +315,13 @@ func (l *Live) connect(ctx context.Context, network string, s netip.AddrPort, di
 // read waits for the answer to m. Over UDP what is not the answer is passed
 // over, since anybody can send it; over TCP it ends the exchange.
 func read(c *dns.Conn, m *dns.Msg, exact bool) ([]byte, *dns.Msg, error) {
-	bad := errMismatch
+	_, datagrams := c.Conn.(net.PacketConn)
+	var bad error
 	for range maxJunk {
 		wire, err := c.ReadMsgHeader(nil)
-		if err != nil {
-			if what, _ := kindOf(err); what == "timeout" && bad != errMismatch {
+		short := errors.Is(err, dns.ErrShortRead)
+		if err != nil && !short {
+			if what, _ := kindOf(err); what == "timeout" && bad != nil {
 				return nil, nil, bad
 			}
 			return nil, nil, err
@@ -282,11 +330,8 @@ func read(c *dns.Conn, m *dns.Msg, exact bool) ([]byte, *dns.Msg, error) {
 		if err == nil {
 			return wire, reply, nil
 		}
-		bad = fmt.Errorf("%w, several times", err)
-		if _, datagrams := c.Conn.(interface {
-			ReadFromUDPAddrPort([]byte) (int, netip.AddrPort, error)
-		}); !datagrams {
-			return nil, nil, err
+		if bad = err; !datagrams {
+			break
 		}
 	}
 	return nil, nil, bad
@@ -311,13 +356,27 @@ func parseReply(wire []byte, m *dns.Msg, exact bool) (*dns.Msg, error) {
 	if len(reply.Question) == 1 && !same(reply.Question[0], m.Question[0], exact) || !reply.Response || reply.Opcode != dns.OpcodeQuery {
 		return nil, errMismatch
 	}
-	if err != nil && reply.Truncated { // cut in the middle of a record: ask over TCP
+	switch {
+	case reply.Truncated: // even in the middle of a record: ask over TCP
 		return reply, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errMismatch, err)
+	case !whole(reply, wire):
+		return nil, fmt.Errorf("%w: fewer records than its header says", errMismatch)
 	}
 	return reply, nil
+}
+
+// whole reports whether all records are there that the header counts (RFC 1035
+// section 4.1.1). The library takes the end of a message for the end of its
+// records, and what is missing must not pass for what is not there.
+func whole(reply *dns.Msg, wire []byte) bool {
+	for i, section := range [][]dns.RR{reply.Answer, reply.Ns, reply.Extra} {
+		if count := int(wire[6+2*i])<<8 | int(wire[7+2*i]); count != len(section) {
+			return false
+		}
+	}
+	return true
 }
 
 // same compares questions; exact holds the letters of the name too.

@@ -189,11 +189,13 @@ func binaryPrefix(octet byte, width int, body []byte) []byte {
 
 // Signature types and subpacket types, RFC 9580 sections 5.2.1 and 5.2.3.1.
 const (
-	sigKeyRevocation  = 0x20
-	subRevocationKey  = 12
-	subIssuerKeyID    = 16
-	subIssuerFpr      = 33
-	hashMD5, hashSHA1 = 1, 2
+	sigKeyRevocation    = 0x20
+	sigSubkeyRevocation = 0x28
+	sigCertRevocation   = 0x30
+	subRevocationKey    = 12
+	subIssuerKeyID      = 16
+	subIssuerFpr        = 33
+	hashMD5, hashSHA1   = 1, 2
 )
 
 // sigHead is what a glance at a signature packet tells: enough to throw away a

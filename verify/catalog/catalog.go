@@ -15,7 +15,8 @@ import (
 // Config is what the checks are set up with. The zero Config is for the
 // Internet as it is.
 type Config struct {
-	DNS dnscheck.Config
+	DNS  dnscheck.Config
+	Keys pgpkey.Config
 }
 
 // Checks returns all checks that ship, set up for the Internet as it is.
@@ -66,7 +67,7 @@ func (c Config) sources() []source {
 	return []source{
 		{dir: "", problems: slices.Concat(verify.NetworkProblems(), verify.DigestProblems())},
 		{dir: "dnscheck", checks: dnscheck.Checks(c.DNS), problems: dnscheck.Problems()},
-		{dir: "pgpkey", problems: pgpkey.Problems()},
+		{dir: "pgpkey", checks: pgpkey.Checks(c.Keys), problems: pgpkey.Problems()},
 		{dir: "securitytxt", checks: []verify.Check{securitytxt.Check()}, problems: securitytxt.Problems()},
 	}
 }

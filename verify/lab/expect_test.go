@@ -16,6 +16,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
 	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/lab"
+	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
 // network is the live network, over the lab only.
@@ -41,7 +42,10 @@ func checks(t testing.TB, l *lab.Lab) []verify.Check {
 	public := func(a netip.Addr) bool {
 		return slices.ContainsFunc(l.Allow(), func(p netip.Prefix) bool { return p.Contains(a) })
 	}
-	return catalog.Config{DNS: dnscheck.Config{Public: public, Anchors: anchors, RDAP: lab.RDAPBootstrap}}.Checks()
+	return catalog.Config{
+		DNS:  dnscheck.Config{Public: public, Anchors: anchors, RDAP: lab.RDAPBootstrap},
+		Keys: pgpkey.Config{VKS: []string{lab.VKS}, HKP: []string{lab.HKP}},
+	}.Checks()
 }
 
 // profile is what a directory holds of a team.

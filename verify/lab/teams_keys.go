@@ -83,7 +83,6 @@ func keyFaults() map[string]func(*teamMaker) error {
 		"canal": func(m *teamMaker) (err error) {
 			m.alsoDoes("Its key ends in twenty days.")
 			m.expects("pgpkey", warning, "Nobody can encrypt to it after that.")
-			m.noOpinion("pgpkey-contact")
 			if m.key, err = newPGPKey(m.team.Name, m.mail, m.now.Add(-400*day), m.now.Add(20*day)); err != nil {
 				return err
 			}
@@ -91,7 +90,7 @@ func keyFaults() map[string]func(*teamMaker) error {
 		},
 		"granary": func(m *teamMaker) (err error) {
 			m.alsoDoes("Its Web Key Directory gives out another key.")
-			m.noOpinion("pgpkey-contact")
+			m.expects("pgpkey-contact", bad, "Mail programs encrypt to a key that the team has not told the directory of.")
 			m.inWKD, err = newPGPKey("Granary, the new one", m.mail, m.now.Add(-20*day), m.now.Add(700*day))
 			return err
 		},
@@ -106,7 +105,7 @@ func keyFaults() map[string]func(*teamMaker) error {
 		"reservoir": func(m *teamMaker) error {
 			m.alsoDoes("Its key was revoked, as a key server knows.")
 			m.expects("pgpkey", bad, "RFC 9580 section 5.2.1.11: a revoked key is not to be used.")
-			m.noOpinion("pgpkey-contact")
+			m.expects("pgpkey-contact", bad, "The key server gives out the revocation by address as well.")
 			revoked, err := m.key.revoked(m.now.Add(-5 * day))
 			m.team.found.vks = revoked
 			return err
@@ -114,27 +113,26 @@ func keyFaults() map[string]func(*teamMaker) error {
 		"lagoon": func(m *teamMaker) error {
 			m.alsoDoes("Nobody can encrypt to its key.")
 			m.expects("pgpkey", bad, "It has no part for encryption.")
-			m.noOpinion("pgpkey-contact", "openpgpkey")
+			m.noOpinion("openpgpkey")
 			m.key.entity.Subkeys = nil
 			return nil
 		},
 		"smithy": func(m *teamMaker) (err error) {
 			m.alsoDoes("Its key in the DNS is not the one in its profile.")
 			m.expects("openpgpkey", warning, "RFC 7929: two keys for one address, and no word which counts.")
-			m.noOpinion("pgpkey-contact")
+			m.expects("pgpkey-contact", bad, "The domain's own DNS gives out another key, with proof.")
 			m.inDNS, err = newPGPKey("Smithy, the old one", m.mail, m.now.Add(-900*day), m.now.Add(200*day))
 			return err
 		},
 		"quay": func(m *teamMaker) error {
 			m.alsoDoes("Its name in the DNS has keys that are no keys.")
 			m.expects("openpgpkey", bad, "RFC 7929 section 2.1: the record holds an OpenPGP key.")
-			m.noOpinion("pgpkey-contact")
 			m.text["key"] = hashed(m.mail, "_openpgpkey") + " OPENPGPKEY bm8ga2V5IGF0IGFsbA==\n"
 			return nil
 		},
 		"rookery": func(m *teamMaker) error {
 			m.expects("pgpkey", bad, "The key expired a month ago.")
-			m.noOpinion("pgpkey-contact", "openpgpkey")
+			m.noOpinion("openpgpkey")
 			return nil
 		},
 		"dairy": func(m *teamMaker) error { m.zone.Sign = SignOptOut; return nil },

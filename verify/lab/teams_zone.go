@@ -98,7 +98,7 @@ func (m *teamMaker) expectations(fingerprint string) (all []Expectation) {
 		add(name, name, m.mail)
 	}
 	add("pgpkey", "pgpkey", fingerprint)
-	add("pgpkey", "pgpkey-contact", m.mail)
+	add("pgpkey-contact", "pgpkey-contact", m.mail)
 	return all
 }
 

@@ -121,9 +121,13 @@ func (j *judgement) uses() {
 		return
 	}
 	if k, ok := j.cert.Entity.EncryptionKey(j.now, j.cfg); ok {
-		j.Encrypts, j.EncryptTo = true, directory.Fingerprint(fmt.Sprintf("%X", k.PublicKey.Fingerprint))
+		j.Encrypts, j.EncryptTo = true, fingerprintOf(k.PublicKey)
 	}
 	_, j.Signs = j.cert.Entity.SigningKey(j.now, j.cfg)
+}
+
+func fingerprintOf(k *packet.PublicKey) directory.Fingerprint {
+	return directory.Fingerprint(fmt.Sprintf("%X", k.Fingerprint))
 }
 
 // notes takes over what reading the key showed.

@@ -182,13 +182,17 @@ func keyCases(t testing.TB) []judged {
 	}
 }
 
-// TestPointsHaveCases counts the cases of each point that is about a key by itself.
+// TestPointsHaveCases counts the cases of each of the seventeen points.
 func TestPointsHaveCases(t *testing.T) {
 	cases := map[int]int{}
 	for _, tt := range keyCases(t) {
 		cases[tt.point]++
 	}
-	for _, point := range []int{1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 17} {
+	k := &kit{TB: t, named: map[string]string{}}
+	for _, s := range append(contactScenes(k), keyScenes(k)...) {
+		cases[s.point]++
+	}
+	for point := 1; point <= 17; point++ {
 		if cases[point] < 3 {
 			t.Errorf("point %d has %d cases, want three or more", point, cases[point])
 		}

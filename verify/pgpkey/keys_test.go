@@ -3,6 +3,7 @@ package pgpkey_test
 import (
 	"bytes"
 	"crypto"
+	"encoding/base64"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -179,3 +180,5 @@ func swap(t testing.TB, text []byte, old, by string) []byte {
 	}
 	return []byte(strings.ReplaceAll(string(text), old, by))
 }
+
+func encoded(data []byte) string { return base64.StdEncoding.EncodeToString(data) }

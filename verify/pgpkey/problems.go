@@ -10,7 +10,7 @@ import (
 
 // Problems is the table of all that this package finds, by code.
 func Problems() []verify.Problem {
-	all := slices.Concat(keyProblems(), adoptedProblems())
+	all := slices.Concat(keyProblems(), channelProblems(), adoptedProblems())
 	slices.SortFunc(all, func(a, b verify.Problem) int { return strings.Compare(string(a.Code), string(b.Code)) })
 	return all
 }
@@ -66,13 +66,44 @@ func keyProblems() []verify.Problem {
 	}
 }
 
+const (
+	wkdDraft  = "draft-koch-openpgp-webkey-service-17"
+	unlisted  = "Enter the key that is meant here, and publish the same one everywhere. If nobody of the team has changed it, treat it as an intrusion."
+	copyAnew  = "Publish the present form of the key there."
+	enterAnew = "Enter the present form of the key here."
+)
+
+// channelProblems are of where keys are published.
+func channelProblems() []verify.Problem {
+	return []verify.Problem{
+		{Code: "pgpkey.wkd-unreachable", Severity: verify.Error, Spec: wkdDraft + " section 3.1", Title: "The host for the Web Key Directory is there and cannot be asked, so that nobody gets a key from it", Advice: "Mend the host's certificate and web server, or take the name openpgpkey out of the DNS (a wildcard may have made it)."},
+		{Code: "pgpkey.wkd-armored", Severity: verify.Warning, Spec: wkdDraft + " section 3.1", Title: "The Web Key Directory gives out an armoured key, which must be binary", Advice: "Publish the key as gpg --export writes it, without --armor."},
+		{Code: "pgpkey.wkd-policy-missing", Severity: verify.Recommendation, Spec: wkdDraft + " section 4.5", Title: "The Web Key Directory has no policy file", Advice: "Publish an empty file of that name."},
+		{Code: "pgpkey.wrong-user-id", Severity: verify.Error, Spec: wkdDraft + " section 3.1, RFC 7929 section 5.3", Title: "No key that is published for the address has it in a user ID, so that programs discard it", Advice: "Add a user ID with the address to the key, and publish it again."},
+		{Code: "pgpkey.encryption-unreachable", Severity: verify.Warning, Spec: "RFC 9116 section 2.5.4", Title: "The key that security.txt names cannot be fetched", Advice: "Publish the key there, or correct the Encryption field."},
+		{Code: "pgpkey.channel-mismatch", Severity: verify.Error, Spec: "RFC 9580 section 5.5.4", Title: "Another key is published for the address than the directory has", Advice: unlisted},
+		{Code: "pgpkey.channels-disagree", Severity: verify.Warning, Spec: "RFC 9580 section 5.5.4", Title: "Different keys are published for the address in different places", Advice: "Publish the same key everywhere."},
+		{Code: "pgpkey.not-in-profile", Severity: verify.Recommendation, Title: "A key is published for the address that the directory does not have", Advice: "Enter the key here."},
+		{Code: "pgpkey.not-in-wkd", Severity: verify.Recommendation, Spec: wkdDraft + " section 3.1", Title: "The key for the address is in no Web Key Directory, where mail programs look for it", Advice: "Publish the key at the URL, binary, with an empty policy file."},
+		{Code: "pgpkey.channel-stale", Severity: verify.Warning, Title: "An old copy of the key is published, which is worse than the directory's", Advice: copyAnew},
+		{Code: "pgpkey.profile-stale", Severity: verify.Warning, Title: "The directory has an old copy of the key", Advice: enterAnew},
+		{Code: "pgpkey.revoked-elsewhere", Severity: verify.Error, Spec: "RFC 9580 section 5.2.1.11", Title: "A revocation of the key is published that the directory does not have", Advice: "Stop using the key, and enter the one that replaces it."},
+		{Code: "pgpkey.fingerprint-mismatch", Severity: verify.Error, Spec: "RFC 9580 section 5.5.4", Title: "The key is not the one of the fingerprint it is listed under", Advice: "Compare the fingerprint with the team by telephone, and enter the right key."},
+		{Code: "pgpkey.no-contact-address", Severity: verify.Warning, Spec: "RFC 9580 section 5.11", Title: "No user ID of the key has an address of the team's contacts", Advice: "Add a user ID with the contact address, or enter the address as a contact."},
+		{Code: "pgpkey.address-case", Severity: verify.Info, Spec: "RFC 5321 section 2.4", Title: "The address is written in other upper and lower case in the key", Advice: "Write it in one way."},
+		{Code: "pgpkey.no-key", Severity: verify.Info, Title: "No key was found on the channels that were asked", Advice: "Publish a key in a Web Key Directory, so that people can write in confidence."},
+		{Code: "pgpkey.replacement", Severity: verify.Info, Title: "A new key may be about to replace the old; it is not taken over without somebody's decision", Advice: "Compare the grounds, ask the team if in doubt, and enter the new key."},
+		{Code: "pgpkey.keyserver-wrong-key", Severity: verify.Notification, Title: "A key server answers with another key than it was asked for", Advice: "Nothing: such answers are ignored."},
+	}
+}
+
 // adoptedProblems are those that the directory finds when it reads a key, in
 // its words, with a severity.
 func adoptedProblems() []verify.Problem {
 	var all []verify.Problem
 	for _, c := range directory.Codes() {
 		name, ok := strings.CutPrefix(string(c.Code), "key.")
-		if !ok || judgedHere(c.Code) || c.Code == "key.duplicate" || strings.HasPrefix(name, "fingerprint-") {
+		if !ok || judgedHere(c.Code) || c.Code == "key.duplicate" {
 			continue
 		}
 		title, note := strings.CutSuffix(c.Title, " (note)")

@@ -233,7 +233,9 @@ func TestProblems(t *testing.T) {
 }
 
 // adoptable reports whether a code of the directory needs no row here.
-func adoptable(code string) bool { return code == "key.duplicate" || code == "key.sha1-self-signature" || strings.HasPrefix(code, "key.fingerprint-") }
+func adoptable(code string) bool {
+	return code == "key.duplicate" || code == "key.sha1-self-signature" || strings.HasPrefix(code, "key.fingerprint-")
+}
 
 func literals(t *testing.T, file string) []string {
 	t.Helper()
@@ -280,4 +282,25 @@ func FuzzJudge(f *testing.F) {
 			t.Errorf("grade F for a key that works: %+v", r.Findings)
 		}
 	})
+}
+
+// TestDocs: the page for people names every code, and no other.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../docs/openpgp.md")
+	must(t, err)
+	_, page, _ = bytes.Cut(page, []byte("## What is judged"))
+	page, _, _ = bytes.Cut(page, []byte("## Grades"))
+	named := map[string]bool{}
+	for _, m := range regexp.MustCompile("`([a-z0-9-]+)`").FindAllSubmatch(page, -1) {
+		named["pgpkey."+string(m[1])] = true
+	}
+	for _, p := range pgpkey.Problems() {
+		if !named[string(p.Code)] {
+			t.Errorf("docs/openpgp.md does not name %s", p.Code)
+		}
+		delete(named, string(p.Code))
+	}
+	for code := range named {
+		t.Errorf("docs/openpgp.md names %s, which is not in the table", code)
+	}
 }

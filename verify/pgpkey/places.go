@@ -1,0 +1,183 @@
+package pgpkey
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/miekg/dns"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// openpgpkey looks for an OPENPGPKEY record. own: it is at the address's own
+// name, where keys that do not carry the address must not be used (RFC 7929 section 5.3).
+// Whether the record itself is in order, and proven by DNSSEC, is for verify/dnscheck to say.
+func (s *search) openpgpkey(ctx context.Context, name string, own bool, keep func(Report) bool) error {
+	p := s.add(ChannelOPENPGPKEY, name)
+	records, a, err := s.query(ctx, name, "OPENPGPKEY")
+	if err != nil {
+		return err
+	}
+	if a.Failure != nil {
+		if a.Failure.Temporary {
+			p.unreachable(a.Failure)
+		}
+		return nil
+	}
+	others := 0
+	for _, data := range recordedKeys(records) {
+		refused, n := s.take(p, data, keep)
+		others += n
+		for _, f := range refused {
+			if f.Code == "pgpkey.private" {
+				s.say(f.On(name))
+			}
+		}
+	}
+	switch {
+	case p.state == stateFound && !a.Secure:
+		p.state = stateInsecure
+	case p.state == stateFound || others == 0:
+	case own:
+		s.say(find("pgpkey.wrong-user-id", "keys: "+itoa(others)).On(name))
+	default:
+		p.state = stateAbsent
+	}
+	return nil
+}
+
+// recordedKeys returns the keys of OPENPGPKEY records (RFC 7929 section 2.1).
+func recordedKeys(records []dns.RR) [][]byte {
+	var all [][]byte
+	for _, rr := range records {
+		if k, ok := rr.(*dns.OPENPGPKEY); ok && len(all) < maxPlaces {
+			data, _ := base64.StdEncoding.DecodeString(k.PublicKey) // as miekg/dns encoded it
+			all = append(all, data)
+		}
+	}
+	slices.SortFunc(all, bytes.Compare) // the DNS keeps no order
+	return all
+}
+
+// securityTxt looks at the keys that a domain's security.txt names. They may be
+// for other addresses than the one that is asked about.
+func (s *search) securityTxt(ctx context.Context, d directory.Domain, keep func(Report) bool) error {
+	file := s.add(ChannelSecurityTxt, "https://"+string(d)+"/.well-known/security.txt")
+	x, err := s.fetch(ctx, file, 32<<10) // RFC 9116 section 5.4
+	if err != nil || x == nil {
+		return err
+	}
+	if file.state == stateBroken { // the check of security.txt says so where it matters
+		file.state = stateAbsent
+		return nil
+	}
+	for _, value := range encryptionFields(string(x.Body)) {
+		if err := s.encryption(ctx, value, keep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encryptionFields returns the values of the first Encryption fields. Whether
+// the file keeps to the rules is another check's matter.
+func encryptionFields(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "- ") // RFC 9580 section 7.2: dash-escaped
+		name, value, ok := strings.Cut(line, ":")
+		if ok && strings.EqualFold(strings.TrimSpace(name), "Encryption") && len(value) < 2048 && len(all) < maxPlaces {
+			all = append(all, strings.Join(strings.Fields(value), "")) // fingerprints come in groups of four
+		}
+	}
+	return all
+}
+
+// encryption looks at one place that a security.txt names (RFC 9116 section
+// 2.5.4: https, or dns, or openpgp4fpr).
+func (s *search) encryption(ctx context.Context, value string, keep func(Report) bool) error {
+	u, err := url.Parse(value)
+	if err != nil {
+		return nil // RFC 9116 is the other check's matter
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "https":
+		return s.encryptionKey(ctx, value, keep)
+	case "openpgp4fpr":
+		p := s.add(ChannelSecurityTxt, value)
+		f, err := directory.ParseFingerprint(value)
+		if err != nil {
+			p.state = stateBroken
+			s.say(adopt(directory.ProblemsOf(err)[0]).On(value))
+			return nil
+		}
+		p.state, p.keys = stateFound, []found{{fingerprint: f}}
+	case "dns": // RFC 4501: dns:NAME?type=OPENPGPKEY, or dns://SERVER/NAME, whose server nobody should choose for us
+		name := strings.TrimPrefix(u.Opaque+u.Path, "/")
+		if strings.EqualFold(u.Query().Get("type"), "OPENPGPKEY") && !s.asked(name) {
+			return s.openpgpkey(ctx, name, false, keep)
+		}
+	}
+	return nil
+}
+
+// encryptionKey looks at a key file that a security.txt names.
+func (s *search) encryptionKey(ctx context.Context, where string, keep func(Report) bool) error {
+	p := s.add(ChannelSecurityTxt, where)
+	x, err := s.fetch(ctx, p, maxClean)
+	if err != nil || x == nil {
+		return err
+	}
+	if p.state == stateBroken {
+		s.say(find("pgpkey.encryption-unreachable", why(x)).On(where))
+		return nil
+	}
+	refused, others := s.take(p, x.Body, keep)
+	for _, f := range refused {
+		s.say(f.On(where))
+	}
+	if others > 0 && len(p.keys) == 0 {
+		p.state = stateAbsent // a key of another address is no disagreement about this one
+	}
+	return nil
+}
+
+// asked reports whether a name was looked at already.
+func (s *search) asked(name string) bool {
+	for _, p := range s.places {
+		if strings.EqualFold(strings.TrimSuffix(p.where, "."), strings.TrimSuffix(name, ".")) {
+			return true
+		}
+	}
+	return false
+}
+
+// keyServer looks for a key on a key server.
+func (s *search) keyServer(ctx context.Context, c Channel, where string, keep func(Report) bool) (data []byte, err error) {
+	p := s.add(c, where)
+	limit := int64(maxClean)
+	if c == ChannelHKP {
+		limit = maxKey
+	}
+	x, err := s.fetch(ctx, p, limit)
+	if err != nil || x == nil {
+		return nil, err
+	}
+	if p.state == stateBroken { // the server's defect, which is nobody's here
+		p.unreachable(&verify.Failure{Code: verify.FetchServerError, Detail: why(x)})
+		return nil, nil
+	}
+	_, _ = s.take(p, x.Body, keep) // what is refused there says nothing of the team
+	if p.state == stateBroken {
+		p.state = stateAbsent
+	}
+	return x.Body, nil
+}

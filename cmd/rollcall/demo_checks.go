@@ -48,7 +48,7 @@ func aspectOf(check string) int {
 	switch check {
 	case "securitytxt":
 		return 0
-	case "pgpkey":
+	case "pgpkey", "pgpkey-contact":
 		return 2
 	}
 	return 1

@@ -100,11 +100,17 @@ func TestOddNames(t *testing.T) {
 }
 
 func testOddName(t *testing.T, label, at, does string) {
-	c := &dns.Client{Timeout: 300 * time.Millisecond}
+	c := &dns.Client{Timeout: 10 * time.Second}
+	if label == "timeout" || label == "late" || label == "wrong-id" {
+		c.Timeout = 300 * time.Millisecond
+	}
 	q := new(dns.Msg).SetQuestion(label+".odd.example.", dns.TypeA)
 	q.SetEdns0(1232, false)
 	m, _, err := c.Exchange(q, at)
-	tcp := &dns.Client{Net: "tcp", Timeout: time.Second}
+	tcp := &dns.Client{Net: "tcp", Timeout: 10 * time.Second}
+	if label == "tcp-closed" {
+		tcp.Timeout = 300 * time.Millisecond
+	}
 	ok := false
 	switch label {
 	case "timeout", "late", "wrong-id":

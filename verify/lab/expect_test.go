@@ -24,7 +24,7 @@ func network(t testing.TB, l *lab.Lab) *verify.Live {
 	t.Helper()
 	n, err := verify.NewLive(verify.LiveConfig{
 		Resolvers: []string{l.Resolver()}, Allow: l.Allow(), Roots: l.Roots(), Map: l.DialMap, Now: l.Now,
-		Connect: 2 * time.Second, Header: 2 * time.Second, Total: 6 * time.Second,
+		Connect: 4 * time.Second, Header: 4 * time.Second, Total: 12 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 // world is what the command gets from outside.
@@ -23,6 +24,9 @@ type world struct {
 	getenv         func(string) string
 	now            func() time.Time
 	configFile     string // read when it exists and no other is named
+	// lab opens a lab to checks by hand; nil for the Internet. What a lab
+	// serves on high ports has no other way to be found.
+	lab func(*verify.LiveConfig)
 }
 
 // osWorld is the world of a real process.
@@ -105,7 +109,7 @@ func rootCommand(w world) *cobra.Command {
 	root.PersistentFlags().String("config", "", "configuration `FILE` in TOML")
 	keyFlags(root.PersistentFlags(), "log_level", "log_format")
 	root.AddCommand(
-		serveCommand(w), workerCommand(w), verifyCommand(w), importCommand(w), exportCommand(w), lookupCommand(w), searchCommand(w), followCommand(w), teamCommand(w), evidenceCommand(w),
+		serveCommand(w), workerCommand(w), verifyCommand(w), importCommand(w), exportCommand(w), lookupCommand(w), searchCommand(w), checkCommand(w), followCommand(w), teamCommand(w), evidenceCommand(w),
 		tokenCommand(w), migrateCommand(w), backupCommand(w), restoreCommand(w), demoCommand(w),
 		openapiCommand(w), configCommand(w), completionCommand(w), versionCommand(w),
 	)

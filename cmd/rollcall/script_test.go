@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("ROLLCALL_VERIFY", "off"); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"rollcall": main, "http": httpMain, "noting-worker": notingWorkerMain})
+	testscript.Main(m, map[string]func(){"rollcall": main, "http": httpMain, "hostile": hostileMain, "noting-worker": notingWorkerMain})
 }
 
 // TestScripts runs every script of testdata/script on both engines; $DB names
@@ -263,6 +264,25 @@ func httpMain() {
 		}
 	}
 	fmt.Printf("\n%s\n", text)
+}
+
+// hostileMain is the command hostile of the scripts: it writes files that are
+// not what they should be.
+func hostileMain() {
+	noise := make([]byte, 3000)
+	rng := rand.New(rand.NewPCG(9, 116))
+	for i := range noise {
+		noise[i] = byte(rng.Uint32())
+	}
+	for name, data := range map[string][]byte{
+		"zeros": make([]byte, 10<<20), "noise": noise,
+		"escapes": []byte("Contact: mailto:a@example.org\x1b[2J\nPolicy: \u202ehttps://example.org/\n"),
+		"lines":   bytes.Repeat([]byte("what is this\n"), 60),
+	} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			fatal(err)
+		}
+	}
 }
 
 func fatal(err error) {

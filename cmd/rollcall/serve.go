@@ -20,7 +20,6 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory/format"
 	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/verify"
-	"github.com/rollcall-csirt/rollcall/verify/catalog"
 )
 
 const serveLong = `Serve answers over HTTP: the REST API under /v1, its description at
@@ -168,7 +167,7 @@ func (c *call) wireChecks(s *server) error {
 		c.log.Error("nothing is checked from here", "err", err)
 		return nil
 	}
-	s.checks, err = c.newRunner(verify.RunnerConfig{Store: s.db, Directory: s.door, Follower: s.follower, Network: network, Checks: catalog.Checks()})
+	s.checks, err = c.newRunner(verify.RunnerConfig{Store: s.db, Directory: s.door, Follower: s.follower, Network: network, Checks: c.checks()})
 	return err
 }
 

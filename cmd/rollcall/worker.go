@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/catalog"
+	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
 )
 
 const workerLong = `Worker checks what teams claim, and does nothing else: it fetches and asks when a
@@ -44,7 +45,7 @@ func (c *call) worker() error {
 	if err != nil {
 		return err
 	}
-	return c.runWorker(verify.RunnerConfig{Network: network, Checks: catalog.Checks()})
+	return c.runWorker(verify.RunnerConfig{Network: network, Checks: c.checks()})
 }
 
 // runWorker runs checks until the call ends.
@@ -118,18 +119,30 @@ func (c *call) newRunner(cfg verify.RunnerConfig) (*verify.Runner, error) {
 
 // live is the network as it is configured.
 func (c *call) live() (verify.Network, error) {
+	cfg := c.liveConfig()
+	cfg.Limiter = verify.NewLimiter(verify.Paces(), 0)
+	live, err := verify.NewLive(cfg)
+	if err != nil {
+		return nil, notAsked("%w", err)
+	}
+	return live, nil
+}
+
+// checks are all checks, set up as it is configured: what they may reach counts
+// as public.
+func (c *call) checks() []verify.Check {
+	return catalog.Config{DNS: dnscheck.Config{Open: c.cfg.Verify.Allow}}.Checks()
+}
+
+// liveConfig is what the configuration says of the network.
+func (c *call) liveConfig() verify.LiveConfig {
 	v := &c.cfg.Verify
 	release, _, _ := strings.Cut(version(), " ") // a product is followed by a token (RFC 9110 section 5.6.2)
 	agent := "Rollcall/" + release
 	if v.Contact != "" {
 		agent += " (+" + v.Contact + ")"
 	}
-	live, err := verify.NewLive(verify.LiveConfig{
-		UserAgent: agent, Resolvers: v.Resolvers, Allow: v.Allow, Deny: v.Deny, NAT64: v.NAT64, Proxy: v.Proxy,
-		Limiter: verify.NewLimiter(verify.Paces(), 0), Now: c.now,
-	})
-	if err != nil {
-		return nil, notAsked("%w", err)
+	return verify.LiveConfig{
+		UserAgent: agent, Resolvers: v.Resolvers, Allow: v.Allow, Deny: v.Deny, NAT64: v.NAT64, Proxy: v.Proxy, Now: c.now,
 	}
-	return live, nil
 }

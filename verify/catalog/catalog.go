@@ -3,6 +3,7 @@ package catalog
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
@@ -45,14 +46,19 @@ func Problems() []verify.Problem {
 	return slices.CompactFunc(all, func(a, b verify.Problem) bool { return a == b })
 }
 
+// table is the index of [Problems]. It is made once and never changed.
+var table = sync.OnceValue(func() map[verify.Code]verify.Problem {
+	m := map[verify.Code]verify.Problem{}
+	for _, p := range Problems() {
+		m[p.Code] = p
+	}
+	return m
+})
+
 // Find returns the row of a code, and whether there is one.
 func Find(code verify.Code) (verify.Problem, bool) {
-	all := Problems()
-	i := slices.IndexFunc(all, func(p verify.Problem) bool { return p.Code == code })
-	if i < 0 {
-		return verify.Problem{}, false
-	}
-	return all[i], true
+	p, ok := table()[code]
+	return p, ok
 }
 
 // source is a package with checks.
@@ -66,8 +72,8 @@ type source struct {
 func (c Config) sources() []source {
 	return []source{
 		{dir: "", problems: slices.Concat(verify.NetworkProblems(), verify.DigestProblems())},
+		{dir: "securitytxt", checks: []verify.Check{securitytxt.Check()}, problems: securitytxt.Problems()},
 		{dir: "dnscheck", checks: dnscheck.Checks(c.DNS), problems: dnscheck.Problems()},
 		{dir: "pgpkey", checks: pgpkey.Checks(c.Keys), problems: pgpkey.Problems()},
-		{dir: "securitytxt", checks: []verify.Check{securitytxt.Check()}, problems: securitytxt.Problems()},
 	}
 }

@@ -21,17 +21,17 @@ const (
 	GradeF Grade = "F" // nobody can or should rely on it
 )
 
-// GradeOf grades findings and says why in a sentence.
-func GradeOf(findings []verify.Finding) (Grade, string) {
+// GradeOf grades findings about a subject and says why in a sentence.
+func GradeOf(kind verify.SubjectKind, findings []verify.Finding) (Grade, string) {
 	counts := countsOf(findings)
 	switch verify.Worst(findings) {
 	case verify.Error:
 		for _, f := range findings {
-			if p, ok := Find(f.Code); ok && f.Severity == verify.Error && useless(f.Code) {
-				return GradeF, fmt.Sprintf("%s: nobody can or should rely on it (%s)", p.Title, counts)
+			if p, ok := Find(f.Code); ok && f.Severity == verify.Error && useless(kind, f.Code) {
+				return GradeF, fmt.Sprintf("%s; nobody can or should rely on it (%s)", p.Title, counts)
 			}
 		}
-		return GradeD, "it can still be used, in spite of " + counts
+		return GradeD, "part of it does not work, or not for everybody (" + counts + ")"
 	case verify.Warning:
 		return GradeC, counts
 	case verify.Recommendation:
@@ -60,20 +60,34 @@ func countsOf(findings []verify.Finding) string {
 	return strings.Join(parts, ", ")
 }
 
-// useless reports whether an error leaves nothing to rely on.
-func useless(code verify.Code) bool {
-	return Area(code) == "pgpkey" && !pgpkey.StrictOnly(code) || slices.Contains(uselessCodes(), code)
+// File is the kind of a security.txt by itself, whether it was retrieved from a
+// host or not.
+const File verify.SubjectKind = "file"
+
+// useless reports whether an error leaves nothing of a subject to rely on. That
+// no mail arrives at a domain leaves nothing of a mailbox in it; that a domain's
+// security.txt has expired leaves nothing of the file, and much of the domain.
+func useless(kind verify.SubjectKind, code verify.Code) bool {
+	switch Area(code) {
+	case "pgpkey":
+		return !pgpkey.StrictOnly(code)
+	case "mx":
+		return kind == verify.SubjectContact
+	case "securitytxt":
+		return kind == File && slices.Contains(uselessCodes(), code)
+	}
+	return slices.Contains(uselessCodes(), code)
 }
 
-// uselessCodes are the errors, beside those of keys, after which nothing is left
-// to rely on.
+// uselessCodes are the other errors after which nothing is left to rely on.
 func uselessCodes() []verify.Code {
 	return []verify.Code{
+		"dnssec.bogus", "domain.expired", "domain.missing", "domain.on-hold", "nameserver.all-lame",
 		"securitytxt.address-refused", "securitytxt.canonical-mismatch", "securitytxt.certificate", "securitytxt.contact-missing",
-		"securitytxt.content-type-missing", "securitytxt.content-type-wrong", "securitytxt.expired", "securitytxt.fetch-failed", "securitytxt.http-only",
-		"securitytxt.no-host",
-		"securitytxt.not-found", "securitytxt.redirect-refused", "securitytxt.redirect-to-http", "securitytxt.redirects-too-many",
-		"securitytxt.signature-invalid", "securitytxt.signature-key-revoked", "securitytxt.signature-malformed", "securitytxt.status",
-		"securitytxt.tls", "securitytxt.too-large",
+		"securitytxt.content-type-missing", "securitytxt.content-type-wrong", "securitytxt.data-after-signature", "securitytxt.expired",
+		"securitytxt.fetch-failed", "securitytxt.http-only", "securitytxt.no-host", "securitytxt.not-found", "securitytxt.redirect-refused",
+		"securitytxt.redirect-to-http", "securitytxt.redirects-too-many", "securitytxt.signature-invalid", "securitytxt.signature-key-revoked",
+		"securitytxt.signature-malformed", "securitytxt.signature-several", "securitytxt.status", "securitytxt.text-before-signature", "securitytxt.tls",
+		"securitytxt.too-large",
 	}
 }

@@ -28,16 +28,40 @@ func TestGradeOf(t *testing.T) {
 		{"what needs nothing done", []verify.Finding{of(verify.Info), of(verify.Notification)}, GradeA, "nothing to do"},
 		{"a recommendation", []verify.Finding{of(verify.Recommendation), of(verify.Info)}, GradeB, "1 recommendation"},
 		{"warnings", []verify.Finding{of(verify.Warning), of(verify.Recommendation), of(verify.Warning)}, GradeC, "2 warnings, 1 recommendation"},
-		{"an error that leaves something to use", []verify.Finding{of(verify.Warning), of(verify.Error)}, GradeD, "it can still be used, in spite of 1 error, 1 warning"},
-		{"an error that leaves nothing", []verify.Finding{of(verify.Error), row("pgpkey.expired")}, GradeF, "The key has expired: nobody can or should rely on it (2 errors)"},
+		{"an error that leaves something to use", []verify.Finding{of(verify.Warning), of(verify.Error)}, GradeD, "part of it does not work, or not for everybody (1 error, 1 warning)"},
+		{"an error that leaves nothing", []verify.Finding{of(verify.Error), row("pgpkey.expired")}, GradeF, "The key has expired; nobody can or should rely on it (2 errors)"},
 		{"the same, made mild by circumstances", []verify.Finding{row("pgpkey.expired").As(verify.Warning)}, GradeC, "1 warning"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			grade, reason := GradeOf(tt.findings)
+			grade, reason := GradeOf(verify.SubjectDomain, tt.findings)
 			if grade != tt.grade || reason != tt.reason {
 				t.Errorf("GradeOf = %s, %q; want %s, %q", grade, reason, tt.grade, tt.reason)
 			}
 		})
+	}
+}
+
+// TestGradeByKind: what is the end of one thing is a fault of another.
+func TestGradeByKind(t *testing.T) {
+	for _, tt := range []struct {
+		code verify.Code
+		kind verify.SubjectKind
+		want Grade
+	}{
+		{"mx.null", verify.SubjectDomain, GradeD},
+		{"mx.null", verify.SubjectContact, GradeF},
+		{"securitytxt.expired", verify.SubjectDomain, GradeD},
+		{"securitytxt.expired", File, GradeF},
+		{"domain.missing", verify.SubjectDomain, GradeF},
+		{"domain.missing", verify.SubjectContact, GradeF},
+	} {
+		p, ok := Find(tt.code)
+		if !ok {
+			t.Fatalf("no row for %s", tt.code)
+		}
+		if got, _ := GradeOf(tt.kind, []verify.Finding{p.Find("")}); got != tt.want {
+			t.Errorf("GradeOf(%s, %s) = %s, want %s", tt.kind, tt.code, got, tt.want)
+		}
 	}
 }
 
@@ -55,7 +79,7 @@ func TestGradesOfKeys(t *testing.T) {
 		case p.Severity == verify.Error:
 			want = GradeF
 		}
-		if got, _ := GradeOf([]verify.Finding{p.Find("")}); got != want {
+		if got, _ := GradeOf(verify.SubjectKey, []verify.Finding{p.Find("")}); got != want {
 			t.Errorf("GradeOf(%s) = %s, want %s", p.Code, got, want)
 		}
 	}

@@ -18,7 +18,7 @@ What a check reports, by code. Codes are stable: they are never renamed, only re
 or it does not work; a **warning** breaks a SHOULD, or will stop working soon; a **recommendation** is RECOMMENDED, or good practice; **info** is worth knowing,
 with nothing to do; a **notification** was noticed in passing. A finding can have another severity than its row where the circumstances make it better or worse.
 
-` + "`rollcall check --explain CODE`" + ` prints one row.
+` + "`rollcall check --explain CODE`" + ` prints one row. [How to check anything](checking.md).
 `
 
 const troubleHead = `

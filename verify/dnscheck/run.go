@@ -23,6 +23,8 @@ type Config struct {
 	// Public says which addresses anybody can reach; nil: all that no
 	// special-purpose registry lists (RFC 6890).
 	Public func(netip.Addr) bool
+	// Open are networks that count as public all the same, such as a lab's.
+	Open []netip.Prefix
 	// Anchors are the trust anchors of DNSSEC; nil: the root's.
 	Anchors []dnssec.Anchor
 	// RDAP is the URL of the bootstrap file of RFC 9224; "" is IANA's.
@@ -35,6 +37,9 @@ func (c Config) complete() Config {
 	if c.Public == nil {
 		c.Public = public
 	}
+	if len(c.Open) > 0 {
+		c.Public = opened(c.Public, c.Open)
+	}
 	if c.RDAP == "" {
 		c.RDAP = "https://data.iana.org/rdap/dns.json"
 	}
@@ -42,6 +47,12 @@ func (c Config) complete() Config {
 		c.Label = "_rollcall-challenge"
 	}
 	return c
+}
+
+func opened(public func(netip.Addr) bool, networks []netip.Prefix) func(netip.Addr) bool {
+	return func(a netip.Addr) bool {
+		return public(a) || slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
+	}
 }
 
 func public(a netip.Addr) bool {

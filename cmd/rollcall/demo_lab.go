@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
 	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/lab"
+	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
 // demoLab is the part of the demo in which claims are checked: teams whose
@@ -80,7 +81,10 @@ func (d *demoLab) checksFor() ([]verify.Check, error) {
 	public := func(a netip.Addr) bool {
 		return slices.ContainsFunc(d.Allow(), func(p netip.Prefix) bool { return p.Contains(a) })
 	}
-	all := catalog.Config{DNS: dnscheck.Config{Public: public, Anchors: anchors, RDAP: lab.RDAPBootstrap}}.Checks()
+	all := catalog.Config{
+		DNS:  dnscheck.Config{Public: public, Anchors: anchors, RDAP: lab.RDAPBootstrap},
+		Keys: pgpkey.Config{VKS: []string{lab.VKS}, HKP: []string{lab.HKP}},
+	}.Checks()
 	for i := range all {
 		applies := all[i].Applies
 		all[i].Applies = func(t *directory.Team) []verify.Subject {

@@ -38,6 +38,3 @@ func AddressesIn(a *Answer) ([]netip.Addr, error) { return addressesIn(a) }
 
 // Trusted reports whether an answer counts as validated.
 func Trusted(reply *dns.Msg, q Question, s netip.AddrPort) bool { return trusted(reply, q, s) }
-
-// Routed asks this machine's routing table for an address.
-func Routed(l *Live, at netip.AddrPort) bool { return l.routed(at) }

@@ -146,6 +146,10 @@ func hostName(host string) (name, why string) {
 	if err != nil || len(ascii) > 253 {
 		return "", "no host name"
 	}
+	// The library makes A-labels that it does not take itself (RFC 5891 section 4.4).
+	if again, err := idna.Lookup.ToASCII(ascii); err != nil || again != ascii {
+		return "", "no host name"
+	}
 	labels := strings.Split(ascii, ".")
 	last := labels[len(labels)-1]
 	if number(last) { // WHATWG URL section 3.5: a host whose last label is a number is an IPv4 address

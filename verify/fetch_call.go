@@ -233,12 +233,10 @@ func (c *call) failure(err error) (*Failure, error) {
 	var bad *certError
 	var alert tls.AlertError
 	var record tls.RecordHeaderError
-	what, ours := c.l.kind(err, c.hop.Addr)
+	what, ours := kindAt(err, c.hop.Addr)
 	switch {
 	case errors.As(err, &t):
 		return nil, err
-	case what == "no-route":
-		return nil, &Trouble{Code: CodeNoRoute, Detail: "to " + c.url.Hostname(), Ours: true, Err: err}
 	case ours:
 		return nil, &Trouble{Code: CodeInternal, Detail: c.url.Hostname(), Ours: true, Err: err}
 	case what == "address":
@@ -246,7 +244,7 @@ func (c *call) failure(err error) (*Failure, error) {
 	case errors.As(err, &bad):
 		return &Failure{Code: FetchCertificate, Detail: bad.problem}, nil
 	case what != "":
-		code := map[string]Code{"refused": FetchRefused, "reset": FetchReset, "unreachable": FetchUnreachable, "timeout": FetchTimeout}[what]
+		code := map[string]Code{"refused": FetchRefused, "reset": FetchReset, "unreachable": FetchUnreachable, "no-route": FetchNoRoute, "timeout": FetchTimeout}[what]
 		return &Failure{Code: code, Detail: c.url.Hostname(), Temporary: true}, nil
 	case errors.As(err, &alert) && alert == 70, strings.Contains(err.Error(), "protocol version"), strings.Contains(err.Error(), "unsupported versions"):
 		return &Failure{Code: FetchTLSVersion, Detail: c.url.Hostname()}, nil

@@ -59,7 +59,7 @@ func (l *Live) dialProxy(ctx context.Context) (net.Conn, error) {
 	if err != nil || u.Scheme == "http" {
 		return conn, err
 	}
-	t := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), RootCAs: l.cfg.Roots, MinVersion: tls.VersionTLS12})
+	t := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), RootCAs: l.cfg.Roots, MinVersion: tls.VersionTLS12, Time: l.cfg.Now})
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, err

@@ -10,8 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -368,41 +366,6 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestMemory fetches the worst of it many times within a memory limit.
-func TestMemory(t *testing.T) {
-	n := newNet(t)
-	bomb := gzipped(make([]byte, 64<<20))
-	n.listen("bomb.example", nil, raw(head("Content-Encoding: gzip\r\n")+string(bomb)))
-	n.listen("chunks.example", nil, func(c net.Conn) {
-		_, err := c.Write([]byte(head("Transfer-Encoding: chunked\r\n")))
-		chunk := []byte("100000\r\n" + strings.Repeat("x", 0x100000) + "\r\n")
-		for i := 0; err == nil && i < 10000; i++ { // 10 GB, if anybody read it
-			_, err = c.Write(chunk)
-		}
-	})
-	l := n.live()
-	runtime.GC()
-	debug.SetGCPercent(50)
-	defer debug.SetGCPercent(100)
-	var most uint64
-	for i := range 50 {
-		for _, host := range []string{"bomb.example", "chunks.example"} {
-			x := n.fetch(l, verify.Request{URL: "https://" + host + "/"})
-			if failureOf(x.Failure) != verify.FetchTooLarge {
-				t.Fatalf("Fetch(%s) = %+v", host, x.Failure)
-			}
-		}
-		if i%10 == 0 {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			most = max(most, m.Sys-m.HeapReleased)
-		}
-	}
-	if most > 256<<20 {
-		t.Errorf("%d MiB at most, want less than 256", most>>20)
-	}
-}
-
 // TestQueryHostile are answers that a forger or a broken server gives.
 func TestQueryHostile(t *testing.T) {
 	n := newNet(t)
@@ -554,11 +517,25 @@ func TestQueryDirect(t *testing.T) {
 	}
 }
 
+// TestNewLive refuses what would make every peer look broken.
 func TestNewLive(t *testing.T) {
-	for _, bad := range []string{"resolver.example", "192.0.2.1:x", "300.0.0.1"} {
+	for _, bad := range []string{"resolver.example", "192.0.2.1:x", "300.0.0.1", ""} {
 		if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{bad}}); err == nil {
 			t.Errorf("NewLive with resolver %q: no error", bad)
 		}
+	}
+	for _, bad := range []string{"socks5://127.0.0.1:1080", "http://", "http://127.0.0.1:3128/path", "http://127.0.0.1:3128?x", "//127.0.0.1"} {
+		if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{"192.0.2.1"}, Proxy: mustURL(bad)}); err == nil {
+			t.Errorf("NewLive with proxy %q: no error", bad)
+		}
+	}
+	for _, bad := range []string{"x\r\nCookie: a", "x\x00"} {
+		if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{"192.0.2.1"}, UserAgent: bad}); err == nil {
+			t.Errorf("NewLive with user agent %q: no error", bad)
+		}
+	}
+	if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{"192.0.2.1", "[2001:db8::53]:53", "2001:db8::53"}, Proxy: mustURL("https://u:p@proxy.example:3128/"), UserAgent: "Rollcall/1 (+https://rollcall.example.org)"}); err != nil {
+		t.Errorf("NewLive = %v", err)
 	}
 }
 

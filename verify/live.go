@@ -240,23 +240,27 @@ func kindOf(err error) (what string, ours bool) {
 	return "", false
 }
 
-// kind is kindOf, and knows that an address to which this machine has no route,
-// such as one of IPv6 where there is only IPv4, says nothing of the peer.
-func (l *Live) kind(err error, at netip.AddrPort) (what string, ours bool) {
+// kindAt is kindOf, and asks this machine's routing table about what can't be
+// reached: "no-route" is an address of a kind that it has no way to, as to IPv6
+// where there is only IPv4. Without a way to anywhere, it is cut off itself.
+func kindAt(err error, at netip.AddrPort) (what string, ours bool) {
 	what, ours = kindOf(err)
-	if errors.Is(err, syscall.ENETUNREACH) && !l.routed(at) {
-		return "no-route", true
+	ask := errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
+	switch {
+	case !ask || routed(at):
+		return what, ours
+	case routed(netip.MustParseAddrPort("192.0.2.1:9")), routed(netip.MustParseAddrPort("[2001:db8::1]:9")):
+		return "no-route", false
 	}
-	return what, ours
+	return "here", true
 }
 
-// routed asks this machine's routing table for an address. Connecting a socket
-// for datagrams does that and sends nothing.
-func (l *Live) routed(at netip.AddrPort) bool {
-	d := net.Dialer{Control: l.control}
-	c, err := d.Dial("udp", at.String())
+// routed reports whether this machine has a route to an address. Connecting a
+// socket for datagrams asks for one and sends nothing.
+func routed(at netip.AddrPort) bool {
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(at))
 	if err == nil {
 		_ = c.Close()
 	}
-	return !errors.Is(err, syscall.ENETUNREACH)
+	return err == nil
 }

@@ -22,6 +22,7 @@ const (
 	FetchRefused     Code = "fetch.refused"
 	FetchReset       Code = "fetch.reset"
 	FetchUnreachable Code = "fetch.unreachable"
+	FetchNoRoute     Code = "fetch.no-route"
 	FetchServerError Code = "fetch.server-error"
 	FetchThrottled   Code = "fetch.throttled"
 	DNSQuestion      Code = "dns.question"
@@ -33,6 +34,7 @@ const (
 	DNSGarbled       Code = "dns.garbled"
 	DNSTooLarge      Code = "dns.too-large"
 	DNSUnreachable   Code = "dns.unreachable"
+	DNSNoRoute       Code = "dns.no-route"
 	DNSAddress       Code = "dns.address-refused"
 	DNSAliases       Code = "dns.too-many-aliases"
 	DNSWork          Code = "dns.too-much-work"
@@ -74,6 +76,7 @@ func temporaryProblems() []Problem {
 		{FetchRefused, Info, "", "The host refused the connection", "See whether the service runs.", ""},
 		{FetchReset, Info, "", "The host broke the connection", "Nothing, if it does not happen again.", ""},
 		{FetchUnreachable, Info, "", "No way led to the host", "Nothing, if it does not happen again.", ""},
+		{FetchNoRoute, Info, "RFC 4213 section 2", "The checker itself has no way to addresses of the host's kind, such as IPv6", "Nothing: it says nothing of the host.", ""},
 		{FetchServerError, Info, "RFC 9110 section 15.6", "The server reported an error of its own", "See what the server logs.", ""},
 		{FetchStatus, Info, "RFC 9110 section 15", "A service that is asked about the team answered with another status than 200", "Nothing: it is asked again later.", ""},
 		{FetchFormat, Info, "", "A service that is asked about the team answered in a form that can't be read", "Nothing: it is asked again later.", ""},
@@ -94,6 +97,7 @@ func dnsProblems() []Problem {
 		{DNSUnreachable, Info, "", "No way led to the name server", "Nothing, if it does not happen again.", ""},
 		{DNSAliases, Info, "RFC 1034 section 3.6.2", "A chain of more than 16 aliases, or one without end", "Let the name lead to its records directly.", ""},
 		{DNSWork, Info, "RFC 9276 section 3.2", "The answer would have cost more questions or signatures than are allowed", "Publish fewer keys, signatures and aliases.", ""},
+		{DNSNoRoute, Info, "RFC 4213 section 2", "The checker itself has no way to addresses of the name server's kind, such as IPv6", "Nothing: it says nothing of the server.", ""},
 		{DNSAddress, Info, "RFC 6890 section 2", "The name server has an address that is not asked", "Publish public addresses only.", ""},
 	}
 }

@@ -158,12 +158,9 @@ func (l *Live) one(ctx context.Context, q Question, m *dns.Msg, s netip.AddrPort
 	direct := q.Server.IsValid()
 	wire, reply, err := l.transfer(ctx, m, s, direct)
 	if err != nil {
-		what, ours := l.kind(err, s)
+		what, ours := kindAt(err, s)
 		a.Failure = dnsFailure(what, err)
-		switch {
-		case ours && what == "no-route":
-			return nil, &Trouble{Code: CodeNoRoute, Detail: "to " + s.String(), Ours: true, Err: err}
-		case ours || a.Failure.Code == DNSUnreachable && !direct:
+		if code := a.Failure.Code; ours || !direct && (code == DNSUnreachable || code == DNSNoRoute) {
 			return nil, &Trouble{Code: CodeInternal, Detail: "asking " + s.String(), Ours: true, Err: err}
 		}
 		return a, nil
@@ -185,7 +182,7 @@ func trusted(reply *dns.Msg, q Question, s netip.AddrPort) bool {
 }
 
 func dnsFailure(what string, err error) *Failure {
-	code := map[string]Code{"timeout": DNSTimeout, "refused": DNSUnreachable, "reset": DNSUnreachable, "unreachable": DNSUnreachable, "address": DNSAddress}[what]
+	code := map[string]Code{"timeout": DNSTimeout, "refused": DNSUnreachable, "reset": DNSUnreachable, "unreachable": DNSUnreachable, "address": DNSAddress, "no-route": DNSNoRoute}[what]
 	switch {
 	case errors.Is(err, errTooMany):
 		code = DNSTooLarge

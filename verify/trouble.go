@@ -7,6 +7,5 @@ const (
 	CodeTimeout   Code = "check.timeout"   // the check took too long
 	CodeCancelled Code = "check.cancelled" // something ended it
 	CodeBusy      Code = "check.busy"      // politeness: the peer was asked enough for now
-	CodeNoRoute   Code = "check.no-route"  // this machine has no way there, such as to IPv6
 	CodeCrash     Code = "check.crash"     // the process ended in the middle of it, several times
 )

@@ -394,6 +394,7 @@ func nsCases() []a {
 			n.servers[netip.MustParseAddr("192.0.2.54")] = authority(soa)
 		}, want: []string{"nameserver.one-network"}},
 		{check: "nameserver", name: "two versions", zone: two, set: set(authority(soa), authority(strings.Replace(soa, " 1 1 1 1 1", " 2 1 1 1 1", 1))), want: []string{"nameserver.serials-differ"}},
+		{check: "nameserver", name: "one has an address of a kind to which there is no way from here", zone: two, set: set(authority(soa), unreached)},
 		{check: "nameserver", name: "all are silent", zone: two, set: set(nil, nil), trouble: verify.DNSTimeout},
 		{check: "nameserver", name: "servers fail", zone: two, set: broken("team.test. NS"), trouble: verify.DNSServFail},
 	}

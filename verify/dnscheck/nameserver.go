@@ -152,7 +152,9 @@ func (r *run) interview(zone string, servers []server) error {
 				return err
 			}
 			silent = err
-			r.find(nsSilent, s.String())
+			if t == nil || t.Code != verify.DNSNoRoute { // that there is no IPv6 here is no remark about them
+				r.find(nsSilent, s.String())
+			}
 			continue
 		}
 		answered++

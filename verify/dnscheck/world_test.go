@@ -104,6 +104,10 @@ func refuses(q verify.Question) *verify.Answer {
 	return &verify.Answer{Question: q, At: now, Rcode: "REFUSED", Failure: &verify.Failure{Code: verify.DNSRefused, Temporary: true}}
 }
 
+func unreached(q verify.Question) *verify.Answer {
+	return &verify.Answer{Question: q, At: now, Failure: &verify.Failure{Code: verify.DNSNoRoute, Temporary: true}}
+}
+
 // public takes the documentation's ranges for everybody's (RFC 5737, 3849).
 func public(a netip.Addr) bool {
 	return slices.ContainsFunc([]string{"192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"}, func(p string) bool { return netip.MustParsePrefix(p).Contains(a) })

@@ -44,7 +44,7 @@ func checks(t testing.TB, l *lab.Lab) []verify.Check {
 	}
 	return catalog.Config{
 		DNS:  dnscheck.Config{Public: public, Anchors: anchors, RDAP: lab.RDAPBootstrap},
-		Keys: pgpkey.Config{VKS: []string{lab.VKS}, HKP: []string{lab.HKP}},
+		Keys: pgpkey.Config{VKS: []string{lab.VKS}, HKP: []string{lab.HKP}, Anchors: anchors},
 	}.Checks()
 }
 

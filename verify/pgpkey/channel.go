@@ -31,6 +31,7 @@ const (
 	maxPlaces = 4         // Encryption fields of a security.txt, records of a name
 	maxVKS    = 4         // verifying key servers that are asked
 	maxHKP    = 2         // other key servers that are asked
+	maxProof  = 30        // questions that prove one record
 )
 
 // accept is what is asked for where a key should be.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/lab"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
@@ -117,9 +118,10 @@ func (k *kit) team(d string, keys ...*openpgp.Entity) verify.Claims {
 }
 
 // world is the lab with the domains of all scenes, and the network that asks it.
-func world(t *testing.T, scenes []scene, more ...lab.Site) *verify.Live {
+// The scenes learn the lab's trust anchor.
+func world(t *testing.T, scenes []scene) *verify.Live {
 	t.Helper()
-	cfg := lab.Config{Bare: true, Now: func() time.Time { return today }, Sites: more}
+	cfg := lab.Config{Bare: true, Now: func() time.Time { return today }}
 	for _, s := range scenes {
 		cfg.Sites = append(cfg.Sites, s.sites...)
 		if s.zone.Origin != "" {
@@ -129,6 +131,11 @@ func world(t *testing.T, scenes []scene, more ...lab.Site) *verify.Live {
 	l, err := lab.Start(cfg)
 	must(t, err)
 	t.Cleanup(func() { must(t, l.Close()) })
+	anchors, err := dnssec.ParseAnchors(l.TrustAnchor())
+	must(t, err)
+	for i := range scenes {
+		scenes[i].cfg.Anchors = anchors
+	}
 	n, err := verify.NewLive(verify.LiveConfig{
 		Resolvers: []string{l.Resolver()}, Allow: l.Allow(), Roots: l.Roots(), Map: l.DialMap, Now: l.Now,
 	})

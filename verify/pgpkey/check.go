@@ -8,6 +8,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 )
 
 // Config is what the checks are set up with. The zero Config asks nobody but the
@@ -21,6 +22,8 @@ type Config struct {
 	HKP []string
 	// Policy is what keys must be like.
 	Policy Policy
+	// Anchors are the trust anchors of DNSSEC; nil: those of the root.
+	Anchors []dnssec.Anchor
 }
 
 // Checks returns the checks of keys, set up.

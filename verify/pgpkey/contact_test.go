@@ -195,6 +195,10 @@ func contactScenes(k *kit) []scene {
 		s.zone, s.claims = record(d, lab.Unsigned, public(k, k.key("other", d))), k.team(d, k.key("one", d))
 		s.codes = "not-in-wkd"
 	})
+	add(15, "one that is signed, below a parent that does not say so", func(d string, s *scene) {
+		s.zone, s.claims = record(d, lab.SignIsland, public(k, k.key("other", d))), k.team(d, k.key("one", d))
+		s.codes = "not-in-wkd"
+	})
 	add(15, "one that proves another key", func(d string, s *scene) {
 		s.zone, s.claims = record(d, lab.SignNSEC, public(k, k.key("other", d))), k.team(d, k.key("one", d))
 		s.codes, s.keys = "channel-mismatch not-in-wkd", "other openpgpkey"

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -32,6 +34,14 @@ func (s *search) openpgpkey(ctx context.Context, name string, own bool, keep fun
 		}
 		return nil
 	}
+	if len(recordedKeys(records)) == 0 {
+		return nil
+	}
+	proven, trouble, err := s.prove(ctx, name)
+	if err != nil || trouble != nil {
+		p.state, p.trouble = stateUnreachable, trouble
+		return err
+	}
 	others := 0
 	for _, data := range recordedKeys(records) {
 		refused, n := s.take(p, data, keep)
@@ -43,7 +53,7 @@ func (s *search) openpgpkey(ctx context.Context, name string, own bool, keep fun
 		}
 	}
 	switch {
-	case p.state == stateFound && !a.Secure:
+	case p.state == stateFound && !proven:
 		p.state = stateInsecure
 	case p.state == stateFound || others == 0:
 	case own:
@@ -52,6 +62,37 @@ func (s *search) openpgpkey(ctx context.Context, name string, own bool, keep fun
 		p.state = stateAbsent
 	}
 	return nil
+}
+
+// prove asks for the record again and proves it up to the trust anchor (RFC
+// 7929 section 5): the word of a resolver is not enough, and is in no transcript.
+func (s *search) prove(ctx context.Context, name string) (proven bool, trouble *verify.Trouble, err error) {
+	var ours error
+	v, err := dnssec.New(dnssec.Config{Now: s.Now, Anchors: s.cfg.Anchors, Queries: maxProof, Exchange: func(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
+		a, err := s.Query(ctx, verify.Question{Name: name, Type: dns.TypeToString[qtype], NoCheck: true})
+		if err != nil {
+			ours = err
+			return nil, err
+		}
+		if a.Failure != nil {
+			return nil, &verify.Trouble{Code: a.Failure.Code, Detail: name + ": " + a.Failure.Detail, Retry: a.Failure.Retry}
+		}
+		m := new(dns.Msg)
+		return m, m.Unpack(a.Wire)
+	}})
+	if err != nil {
+		return false, nil, err
+	}
+	a, err := v.Query(ctx, name, dns.TypeOPENPGPKEY)
+	switch {
+	case ours != nil:
+		return false, nil, ours
+	case errors.As(err, &trouble):
+		return false, trouble, nil
+	case err != nil: // too much work, or no message
+		return false, &verify.Trouble{Code: verify.DNSWork, Detail: name, Err: err}, nil
+	}
+	return a.Status == dnssec.Secure && len(a.RRs) > 0, nil, nil
 }
 
 // recordedKeys returns the keys of OPENPGPKEY records (RFC 7929 section 2.1).

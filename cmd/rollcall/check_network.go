@@ -73,6 +73,7 @@ func (p *checkPrinter) catalog() (cfg catalog.Config, err error) {
 	text, err := os.ReadFile(p.flags.anchor)
 	if err == nil {
 		cfg.DNS.Anchors, err = dnssec.ParseAnchors(string(text))
+		cfg.Keys.Anchors = cfg.DNS.Anchors
 	}
 	if err != nil {
 		err = usage(p.cmd, "anchor: %v", err)

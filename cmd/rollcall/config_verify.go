@@ -22,7 +22,8 @@ type verifyConfig struct {
 	KeepRaw     time.Duration
 	Guard       float64 // 0: none
 	GuardLeast  int
-	Memory      int // MiB of a worker; 0: no limit
+	Memory      int      // MiB of a worker; 0: no limit
+	VKS, HKP    []string // key servers that are asked; nil: none
 }
 
 // verifyKeys lists what can be configured about checks.
@@ -36,6 +37,8 @@ func verifyKeys() []key {
 		{name: "verify_deny", arg: "NETWORKS", list: true, usage: "NETWORKS that checks never reach, such as your own", set: networks(func(c *config) *[]netip.Prefix { return &c.Verify.Deny })},
 		{name: "verify_nat64", preset: "off", arg: "SWITCH", usage: "whether checks reach public IPv4 addresses through 64:ff9b::/96: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Verify.NAT64 })},
 		{name: "verify_proxy", arg: "URL", secret: true, usage: "URL of an HTTP proxy that checks fetch through", set: (*config).setVerifyProxy},
+		{name: "verify_vks", arg: "URLS", list: true, usage: "URLS of verifying key servers that are asked for teams' keys; none: no key server learns whom you care about", set: keyServers(func(c *config) *[]string { return &c.Verify.VKS })},
+		{name: "verify_hkp", arg: "URLS", list: true, usage: "URLS of other key servers, asked for revocations only, by fingerprint", set: keyServers(func(c *config) *[]string { return &c.Verify.HKP })},
 		{name: "verify_keep", preset: "30d", arg: "TIME", usage: "TIME for which transcripts of checks are kept that nothing refers to any more", set: span(time.Hour, func(c *config) *time.Duration { return &c.Verify.KeepRaw })},
 		{name: "verify_guard", preset: "0.1", arg: "SHARE", usage: "SHARE of an hour's conclusions that may turn bad before checks are paused, 0 to 1; 0: any", set: (*config).setGuard},
 		{name: "verify_guard_least", preset: "20", arg: "N", usage: "N conclusions that turned bad, below which they are not paused", set: number(func(c *config) *int { return &c.Verify.GuardLeast })},
@@ -99,6 +102,20 @@ func (c *config) setResolvers(s string) error {
 		c.Verify.Resolvers = append(c.Verify.Resolvers, item)
 	}
 	return nil
+}
+
+// keyServers sets a list of key servers, whose URLs have no path of their own.
+func keyServers(to func(*config) *[]string) func(*config, string) error {
+	return func(c *config, s string) error {
+		for _, item := range items(s) {
+			u, err := url.Parse(item)
+			if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" {
+				return bad(item, "not the URL of a key server", "such as https://keys.example.org")
+			}
+			*to(c) = append(*to(c), item)
+		}
+		return nil
+	}
 }
 
 func (c *config) setVerifyProxy(s string) error {

@@ -83,7 +83,7 @@ func (d *demoLab) checksFor() ([]verify.Check, error) {
 	}
 	all := catalog.Config{
 		DNS:  dnscheck.Config{Public: public, Anchors: anchors, RDAP: lab.RDAPBootstrap},
-		Keys: pgpkey.Config{VKS: []string{lab.VKS}, HKP: []string{lab.HKP}},
+		Keys: pgpkey.Config{VKS: []string{lab.VKS}, HKP: []string{lab.HKP}, Anchors: anchors},
 	}.Checks()
 	for i := range all {
 		applies := all[i].Applies

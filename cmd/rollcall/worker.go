@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/catalog"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
+	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
 const workerLong = `Worker checks what teams claim, and does nothing else: it fetches and asks when a
@@ -131,7 +132,10 @@ func (c *call) live() (verify.Network, error) {
 // checks are all checks, set up as it is configured: what they may reach counts
 // as public.
 func (c *call) checks() []verify.Check {
-	return catalog.Config{DNS: dnscheck.Config{Open: c.cfg.Verify.Allow}}.Checks()
+	return catalog.Config{
+		DNS:  dnscheck.Config{Open: c.cfg.Verify.Allow},
+		Keys: pgpkey.Config{VKS: c.cfg.Verify.VKS, HKP: c.cfg.Verify.HKP},
+	}.Checks()
 }
 
 // liveConfig is what the configuration says of the network.

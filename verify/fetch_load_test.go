@@ -228,7 +228,9 @@ func TestFetchParallel(t *testing.T) {
 	for i := range 20 {
 		n.listen(fmt.Sprintf("p%d.example", i), nil, raw(okText))
 	}
-	l := n.live(func(c *verify.LiveConfig) { c.Limiter = verify.NewLimiter(map[verify.LimitKind]verify.Pace{verify.LimitHost: {Concurrent: 1}}, 0) })
+	l := n.live(func(c *verify.LiveConfig) {
+		c.Limiter = verify.NewLimiter(map[verify.LimitKind]verify.Pace{verify.LimitHost: {Concurrent: 1}}, 0)
+	})
 	var all sync.WaitGroup
 	var good atomic.Int64
 	for i := range 200 {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -352,12 +353,12 @@ func TestRebindingHop(t *testing.T) {
 	n := newNet(t)
 	port, count := trap(t)
 	s := n.listen("re.example", nil, redirect("https://re.example/again"))
-	asked := 0
+	var asked atomic.Int64
 	n.on("re.example.", func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg).SetReply(q)
 		if q.Question[0].Qtype == dns.TypeA {
 			addr := "127.0.0.1"
-			if asked++; asked == 1 {
+			if asked.Add(1) == 1 {
 				addr = s.addr.Addr().String()
 			}
 			rr, _ := dns.NewRR("re.example. 0 IN A " + addr)
@@ -370,8 +371,8 @@ func TestRebindingHop(t *testing.T) {
 	if failureOf(x.Failure) != verify.FetchAddress || len(x.Hops) != 2 || x.Hops[0].Status != 302 || s.conns.Load() != 1 {
 		t.Errorf("Fetch = %+v over %+v, %d connections to the first address", x.Failure, x.Hops, s.conns.Load())
 	}
-	if asked != 2 {
-		t.Errorf("the name was looked up %d times for two hops", asked)
+	if got := asked.Load(); got != 2 {
+		t.Errorf("the name was looked up %d times for two hops", got)
 	}
 	if count.Load() != 0 {
 		t.Errorf("%d connections were made", count.Load())

@@ -169,12 +169,12 @@ func TestRedirects(t *testing.T) {
 func TestRebinding(t *testing.T) {
 	n := newNet(t)
 	port, count := trap(t)
-	asked := 0
+	var asked atomic.Int64
 	n.on("re.example.", func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg).SetReply(q)
 		if q.Question[0].Qtype == dns.TypeA {
 			addr := "127.0.0.1"
-			if asked++; asked == 1 {
+			if asked.Add(1) == 1 {
 				addr = "127.0.1.200" // allowed here
 			}
 			rr, _ := dns.NewRR("re.example. 0 IN A " + addr)

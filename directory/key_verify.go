@@ -22,7 +22,7 @@ func (c *certificate) verifyPrimary(s *packet.Signature) error {
 	if s.SigType != packet.SigTypeDirectSignature && s.SigType != packet.SigTypeKeyRevocation {
 		return errMisplaced
 	}
-	return verifySignature(c.pub, s, hashedKey(c.primary.raw.body))
+	return VerifySignature(c.pub, s, hashedKey(c.primary.raw.body))
 }
 
 // verifyUser verifies a signature over a user ID.
@@ -30,7 +30,7 @@ func (c *certificate) verifyUser(u *component, s *packet.Signature) error {
 	if !isCertification(s) && s.SigType != packet.SigTypeCertificationRevocation {
 		return errMisplaced
 	}
-	return verifySignature(c.pub, s, hashedKey(c.primary.raw.body), hashedUserID(u.raw.body))
+	return VerifySignature(c.pub, s, hashedKey(c.primary.raw.body), hashedUserID(u.raw.body))
 }
 
 // verifySubkey verifies a signature over a subkey. RFC 9580 section 5.2.1.8: one
@@ -40,14 +40,14 @@ func (c *certificate) verifySubkey(sub *component, s *packet.Signature) error {
 		return errMisplaced
 	}
 	primary, subkey := hashedKey(c.primary.raw.body), hashedKey(sub.raw.body)
-	if err := verifySignature(c.pub, s, primary, subkey); err != nil {
+	if err := VerifySignature(c.pub, s, primary, subkey); err != nil {
 		return err
 	}
 	if s.SigType == packet.SigTypeSubkeyRevocation || !s.FlagSign {
 		return nil
 	}
 	back := s.EmbeddedSignature
-	if back == nil || back.SigType != packet.SigTypePrimaryKeyBinding || verifySignature(sub.key, back, primary, subkey) != nil {
+	if back == nil || back.SigType != packet.SigTypePrimaryKeyBinding || VerifySignature(sub.key, back, primary, subkey) != nil {
 		return errBackSignature
 	}
 	return nil
@@ -67,11 +67,12 @@ func hashedUserID(body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{0xb4}, uint32(len(body))), body...)
 }
 
-// verifySignature returns nil if s is pub's signature over the parts. It is
+// VerifySignature returns nil if s is pub's signature over the parts, whatever its
+// hash and date, and whatever pub is good for. It is
 // go-crypto's own function but for one case. crypto/rsa has fast code for moduli
 // of up to 2048 bits only, and 93 % of real keys are longer: there math/big takes
 // two fifths of the time, and verifying is nearly all that reading a key costs.
-func verifySignature(pub *packet.PublicKey, s *packet.Signature, parts ...[]byte) error {
+func VerifySignature(pub *packet.PublicKey, s *packet.Signature, parts ...[]byte) error {
 	h, err := s.PrepareVerify()
 	if err != nil {
 		return err

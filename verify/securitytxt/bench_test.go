@@ -1,9 +1,14 @@
 package securitytxt_test
 
 import (
+	"bytes"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/rollcall-csirt/rollcall/verify/securitytxt"
 )
@@ -33,6 +38,28 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// BenchmarkBareSigned is what go-crypto alone takes for the signature.
+func BenchmarkBareSigned(b *testing.B) {
+	for _, by := range []string{"team", "rsa4096"} {
+		b.Run(by, func(b *testing.B) {
+			s := &signing{By: by, At: now.Add(-time.Hour), Hash: "SHA512"}
+			data := []byte(s.sign(b, typical))
+			ring, err := openpgp.ReadArmoredKeyRing(strings.NewReader(testKey(b, by).public(b)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ResetTimer()
+			defer cpu(b)()
+			for b.Loop() {
+				block, _ := clearsign.Decode(data)
+				if _, _, err := openpgp.VerifyDetachedSignature(ring, bytes.NewReader(block.Bytes), block.ArmoredSignature.Body, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // cpu reports the processor time of an operation, which other work on the
 // machine changes less than the time that passes.
 func cpu(b *testing.B) func() {
@@ -45,4 +72,41 @@ func cpu(b *testing.B) func() {
 	}
 	from := used()
 	return func() { b.ReportMetric(float64(used()-from)/float64(b.N), "cpu-ns/op") }
+}
+
+func BenchmarkParseAndValidate(b *testing.B) {
+	data := []byte(typical)
+	b.ReportAllocs()
+	defer cpu(b)()
+	for b.Loop() {
+		f, findings := securitytxt.Parse(data)
+		if findings = append(findings, f.Validate(now, "https://example.org/.well-known/security.txt")...); len(findings) != 1 {
+			b.Fatal(findings)
+		}
+	}
+}
+
+// BenchmarkSigned reads, validates and verifies a signed file, by a key that was read once.
+func BenchmarkSigned(b *testing.B) {
+	for _, by := range []string{"team", "v6", "rsa4096"} {
+		b.Run(by, func(b *testing.B) {
+			s := &signing{By: by, At: now.Add(-time.Hour), Hash: "SHA512"}
+			data := []byte(s.sign(b, typical))
+			ring, err := securitytxt.NewKeyring(testKey(b, by).public(b))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			defer cpu(b)()
+			for b.Loop() {
+				f, findings := securitytxt.Parse(data)
+				findings = append(findings, f.Validate(now, "https://example.org/.well-known/security.txt")...)
+				s, more := ring.Verify(f.Signed, now)
+				if !s.Verified || len(findings) != 1 || len(more) != 0 {
+					b.Fatal(findings, more)
+				}
+			}
+		})
+	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // judgement is a signature being judged.
@@ -32,7 +34,7 @@ func (j *judgement) verdict() (name, evidence string) {
 		return "signature-unverifiable", "by " + issuer(s)
 	case s.SigType != packet.SigTypeText && s.SigType != packet.SigTypeBinary:
 		return "signature-invalid", fmt.Sprintf("of type 0x%02x, which is not over a text", int(s.SigType))
-	case !j.holds(pub):
+	case directory.VerifySignature(pub, s, j.text) != nil:
 		return "signature-invalid", "by " + issuer(s)
 	case unknownCritical(s):
 		return "signature-invalid", "it has a critical notation that nobody knows"
@@ -59,16 +61,6 @@ func (j *judgement) maker() (*key, *packet.PublicKey) {
 		}
 	}
 	return nil, nil
-}
-
-// holds verifies the signature itself.
-func (j *judgement) holds(pub *packet.PublicKey) bool {
-	h, err := j.sig.PrepareVerify()
-	if err != nil {
-		return false
-	}
-	h.Write(j.text)
-	return pub.VerifySignature(h, j.sig) == nil
 }
 
 // key judges the key that made the signature, then and now.

@@ -16,24 +16,37 @@ import (
 // that neither a finding nor its absence tells of it.
 func (l *look) drift(f File) {
 	published := l.published()
+	said := 0
 	for _, x := range f.Fields {
+		name := l.driftOf(x, published)
 		switch {
-		case x.Value == "":
-		case x.Name == Contact && len(published) > 0:
-			for _, c := range contactKeys(x.Value) {
-				if !slices.Contains(published, c) {
-					l.say(find("contact-not-in-directory", x.Value).AtLine(x.Line))
-					break
-				}
-			}
-		case x.Name == Encryption && len(l.target.Claims.Keys) > 0:
-			u := splitURI(x.Value)
-			known := func(k verify.ClaimedKey) bool { return strings.EqualFold(k.Fingerprint, u.rest) }
-			if u.scheme == "openpgp4fpr" && fingerprint(u.rest) && !slices.ContainsFunc(l.target.Claims.Keys, known) {
-				l.say(find("encryption-not-in-directory", x.Value).AtLine(x.Line))
-			}
+		case name == "":
+		case said == maxFacts:
+			l.say(find("too-many-findings", x.Value).AtLine(x.Line))
+			return
+		default:
+			said++
+			l.say(find(name, x.Value).AtLine(x.Line))
 		}
 	}
+}
+
+// driftOf says what the directory does not have of a field, "" for nothing. A team that
+// has published no contact, or no key, is not told so here.
+func (l *look) driftOf(x Field, published []string) string {
+	keys := l.target.Claims.Keys
+	switch {
+	case splitURI(x.Value).scheme == "": // which is told elsewhere
+	case x.Name == Contact && len(published) > 0 && len(minus(contactKeys(x.Value), published)) > 0:
+		return "contact-not-in-directory"
+	case x.Name == Encryption && len(keys) > 0:
+		u := splitURI(x.Value)
+		known := func(k verify.ClaimedKey) bool { return strings.EqualFold(k.Fingerprint, u.rest) }
+		if u.scheme == "openpgp4fpr" && fingerprint(u.rest) && !slices.ContainsFunc(keys, known) {
+			return "encryption-not-in-directory"
+		}
+	}
+	return ""
 }
 
 // published returns the team's public contacts in a form in which two spellings

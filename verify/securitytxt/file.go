@@ -134,21 +134,22 @@ func (f File) Languages() []string {
 
 // String returns the file as unsigned text, one field or comment a line. Blank
 // lines and fields without a value are gone, names are in their registered
-// spelling. Where the file had no findings, the text has none.
+// spelling, and control characters, which no parsed file has, are U+FFFD: a value
+// never makes a second line. Where the file had no findings, the text has none.
 func (f File) String() string {
 	var b strings.Builder
 	comments := f.Comments
 	for _, field := range f.Fields {
 		for len(comments) > 0 && comments[0].Line < field.Line {
-			b.WriteString("#" + comments[0].Text + "\n")
+			b.WriteString("#" + printable(comments[0].Text) + "\n")
 			comments = comments[1:]
 		}
 		if field.Value != "" {
-			b.WriteString(string(field.Name) + ": " + field.Value + "\n")
+			b.WriteString(printable(string(field.Name)) + ": " + printable(field.Value) + "\n")
 		}
 	}
 	for _, c := range comments {
-		b.WriteString("#" + c.Text + "\n")
+		b.WriteString("#" + printable(c.Text) + "\n")
 	}
 	return b.String()
 }

@@ -168,12 +168,20 @@ func (p *parser) clean(line string) string {
 		return line
 	}
 	p.tell("control-character", line)
+	return printable(line)
+}
+
+// printable puts U+FFFD in the place of control characters.
+func printable(s string) string {
+	if !hasControl(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if control(r) {
 			return utf8.RuneError
 		}
 		return r
-	}, line)
+	}, s)
 }
 
 func hasControl(line string) bool {

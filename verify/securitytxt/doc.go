@@ -15,3 +15,5 @@
 // not follow Canonical to other hosts: a file says something about the host it was
 // found on, and about no other (RFC 9116 section 3.1).
 package securitytxt
+
+//go:generate go test -run ^TestDocs$ -update .

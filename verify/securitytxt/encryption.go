@@ -119,8 +119,8 @@ func fingerprint(s string) bool {
 }
 
 // encryptionDNS judges a dns: URI (RFC 4501 section 3): dns:NAME?type=OPENPGPKEY,
-// or dns://SERVER/NAME?…. The example of RFC 9116 section 2.5.4 has an owner name
-// that RFC 7929 section 3 does not allow: it is accepted, with a warning.
+// or dns://SERVER/NAME?…. Against RFC 7929 section 3, the owner name may be another:
+// the example of RFC 9116 section 2.5.4 has one. That is a warning.
 func (p *parser) encryptionDNS(f *Field, u uri) {
 	name, query, _ := strings.Cut(u.rest, "?")
 	if server, ok := strings.CutPrefix(name, "//"); ok {

@@ -59,7 +59,7 @@ func (p *parser) around(text string, at int) {
 	if !strings.HasSuffix(text, "\n") {
 		p.say(find("line-unterminated", lineAt(text, len(text))).AtLine(1 + strings.Count(text, "\n")))
 	}
-	if strings.HasPrefix(text[at+len(beginSigned):], "\n") {
+	if strings.HasPrefix(text[at+len(beginSigned):], "\n") { // Against RFC 9116 section 4, which has CRLF here (erratum 7743)
 		p.say(find("signature-line-endings", "").AtLine(1 + strings.Count(text[:at], "\n")))
 	}
 }

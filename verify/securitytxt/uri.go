@@ -219,8 +219,9 @@ func looksLikeHost(s string) bool {
 	return strings.Contains(host, ".") && isHost(strings.ToLower(host))
 }
 
-// wellKnown looks at names under /.well-known/. RFC 9116 section 6: resources
-// MUST NOT be put there unless their name is registered.
+// wellKnown looks at names under /.well-known/. Against RFC 9116 section 6, by which
+// resources MUST NOT be there unless their name is registered, others are a warning:
+// the registry may be newer than our list.
 func (p *parser) wellKnown(f *Field, u uri) {
 	i := strings.Index(u.rest, "/.well-known/")
 	if i < 0 {

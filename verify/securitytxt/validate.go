@@ -113,8 +113,8 @@ func (f File) Until(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// canonical judges where the file lies. RFC 9116 section 2.5.2: where the URL that
-// was used to retrieve it is not listed, it SHOULD NOT be trusted.
+// canonical judges where the file lies. Against RFC 9116 section 2.5.2, by which a file
+// that does not list the URL that was used to retrieve it SHOULD NOT be trusted, that is an error.
 func (v *validator) canonical(urls []string) {
 	listed, line := false, 0
 	for i := range v.file.Fields {

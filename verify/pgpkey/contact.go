@@ -20,10 +20,11 @@ func (s *search) contact(ctx context.Context, e directory.Email) (verify.Result,
 	}
 	s.remember()
 	c := &comparison{search: s, address: e, claims: s.claimed()}
+	if s.Claims.Team != "" || len(s.Claims.Keys) > 0 { // known keys may be given by hand too
+		c.withProfile()
+	}
 	if s.Claims.Team == "" {
 		c.byHand()
-	} else {
-		c.withProfile()
 	}
 	return verify.Result{Findings: s.findings, Facts: append(s.facts(), c.table()...), Until: until(c.reports()...)}, nil
 }
@@ -133,11 +134,16 @@ func join(channels []Channel) string {
 	return strings.Join(all, ",")
 }
 
-// byHand compares the channels with each other and judges what they have.
+// byHand compares the channels with each other and judges what they have. In a
+// team's profile its own keys are judged by the other check.
 func (c *comparison) byHand() {
-	c.none()
-	for _, k := range c.published() {
-		c.judged(k)
+	if len(c.Claims.Keys) == 0 {
+		c.none()
+	}
+	if len(c.Claims.Keys) == 0 || len(c.mine()) > 0 {
+		for _, k := range c.published() {
+			c.judged(k)
+		}
 	}
 	c.disagreement()
 }

@@ -273,6 +273,19 @@ func contactScenes(k *kit) []scene {
 	add(15, "by hand, an expired key", func(d string, s *scene) {
 		s.sites, s.codes, s.keys = []lab.Site{advanced(d, public(k, k.key("one", d, expired)))}, "expired", "one wkd"
 	})
+	add(15, "by hand, with the known key", func(d string, s *scene) {
+		key := k.key("one", d, expired)
+		s.sites, s.claims = []lab.Site{advanced(d, public(k, key))}, k.team(d, key)
+		s.claims.Team, s.codes, s.keys = "", "expired", "one wkd,profile"
+	})
+	add(15, "by hand, with another known key", func(d string, s *scene) {
+		s.sites, s.claims = []lab.Site{advanced(d, public(k, k.key("other", d)))}, k.team(d, k.key("one", d))
+		s.claims.Team, s.codes, s.keys = "", "channel-mismatch", "other wkd"
+	})
+	add(15, "by hand, with the known key of another address", func(d string, s *scene) {
+		s.sites, s.claims = []lab.Site{advanced(d, public(k, k.key("one", d, expired)))}, k.team(d, newEntity(k, "psirt@"+d))
+		s.claims.Team, s.codes, s.keys = "", "expired", "one wkd"
+	})
 	add(15, "by hand, two channels disagree", func(d string, s *scene) {
 		s.sites, s.zone = []lab.Site{advanced(d, public(k, k.key("one", d)))}, record(d, lab.SignNSEC, public(k, k.key("two", d)))
 		s.codes, s.keys = "channels-disagree", "one wkd; two openpgpkey"

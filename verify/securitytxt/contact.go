@@ -16,7 +16,7 @@ import (
 // or https; others are URIs too, which few readers can use.
 func (p *parser) contact(f *Field) {
 	if confusable(f.Value) {
-		p.tellRight("contact-confusable", f.Value, asciiContact(f.Value))
+		p.tellRight("contact-confusable", f.Value, asciiHost(f.Value))
 	}
 	u, ok := p.reference(f, "mailto", "tel")
 	if !ok {
@@ -265,14 +265,14 @@ func imitates(s string) bool {
 	return errors.As(err, &p) && p.Code == "domain.confusable"
 }
 
-// asciiContact puts the domain of an address or a URL into its ASCII form, "" when that
+// asciiHost puts the domain of an address or a URL into its ASCII form, "" when that
 // can't be done.
-func asciiContact(s string) string {
+func asciiHost(s string) string {
 	cut := max(strings.LastIndexByte(s, '@'), strings.LastIndex(s, "//")+1)
 	if cut < 1 {
 		return ""
 	}
-	host := before(s[cut+1:], '/')
+	host := cutAt(s[cut+1:], '/', '?', '#')
 	ascii, err := idna.Lookup.ToASCII(host)
 	if err != nil {
 		return ""

@@ -38,7 +38,7 @@ func (l *look) links(ctx context.Context, f File, found *verify.Exchange) error 
 			return err
 		}
 		name, evidence := linkState(x)
-		if name == "link-unreachable" && x.Failure != nil {
+		if x.Failure != nil && x.Failure.Temporary {
 			slow++
 		}
 		if name != "" {
@@ -76,6 +76,8 @@ func linkState(x *verify.Exchange) (name, evidence string) {
 		return "", ""
 	case f != nil && f.Temporary:
 		return "link-unreachable", string(f.Code)
+	case f != nil && f.Code == verify.FetchURL: // another port, say, which people can open and we do not
+		return "link-unreachable", fmt.Sprintf("%s: %s", f.Code, f.Detail)
 	case f != nil:
 		return "link-broken", fmt.Sprintf("%s: %s", f.Code, f.Detail)
 	case slices.Contains([]int{401, 403, 405, 406}, status): // what sites tell programs and not people

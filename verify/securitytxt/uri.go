@@ -197,7 +197,11 @@ func (p *parser) badCharacters(f *Field, at int) {
 			return
 		}
 	}
-	p.tellRight("uri-invalid", f.Value, encodeURI(f.Value))
+	right := strings.TrimSpace(f.Value) // spaces of all kinds
+	if ascii := asciiHost(right); ascii != "" {
+		right = ascii
+	}
+	p.tellRight("uri-invalid", f.Value, encodeURI(right))
 }
 
 // encodeURI encodes what a URI can't have with % (RFC 3986 section 2.1).

@@ -1,6 +1,7 @@
 package securitytxt
 
 import (
+	"encoding/binary"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -28,6 +29,7 @@ func Parse(data []byte) (File, []verify.Finding) {
 		p.file.partial, p.file.frame = true, true
 		return p.file, p.findings
 	}
+	p.dirty = mayHaveControl(data)
 	text := p.decode(data)
 	if at := lineWith(text, beginSigned); at >= 0 {
 		p.signed(text, at)
@@ -43,6 +45,7 @@ type parser struct {
 	findings []verify.Finding
 	line     int  // that is being read
 	cr       bool // a bare carriage return was reported
+	dirty    bool // somewhere there may be a control character
 }
 
 func (p *parser) say(f verify.Finding) {
@@ -164,11 +167,35 @@ func (p *parser) tooLong(line string) {
 // section 2 forbids them, those above ASCII included, but for the line break;
 // RFC 9116 section 4 has the tab as white space.
 func (p *parser) clean(line string) string {
-	if !hasControl(line) {
+	if !p.dirty || !hasControl(line) {
 		return line
 	}
 	p.tell("control-character", line)
 	return printable(line)
+}
+
+// mayHaveControl looks for control characters in eight octets at a time. It may find
+// what is none, and overlooks nothing.
+func mayHaveControl(data []byte) bool {
+	const ones = 0x0101010101010101
+	for len(data) >= 8 {
+		x := binary.LittleEndian.Uint64(data)
+		// An octet below 0x20, of 0x7f, or above it sets the highest bit of its place, or of one beside it.
+		if (x-0x20*ones|(x^0x7f*ones)-ones|x)&(0x80*ones) != 0 && suspicious(data[:8]) {
+			return true
+		}
+		data = data[8:]
+	}
+	return suspicious(data)
+}
+
+func suspicious(data []byte) bool {
+	for _, c := range data {
+		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' || c == 0x7f || c == 0xc2 {
+			return true
+		}
+	}
+	return false
 }
 
 // printable puts U+FFFD in the place of control characters.

@@ -102,10 +102,12 @@ func (p *parser) reference(f *Field, usual ...string) (uri, bool) {
 		}
 		p.tellRight("not-a-uri", f.Value, right)
 		return u, false
-	case p.chained(f):
-		return u, false
 	}
-	if at := badURI(f.Value); at >= 0 {
+	at := badURI(f.Value)
+	switch {
+	case (at >= 0 || strings.IndexByte(f.Value, ',') >= 0 || strings.IndexByte(f.Value, ';') >= 0) && p.chained(f):
+		return u, false
+	case at >= 0:
 		p.badCharacters(f, at)
 		return u, false
 	}
@@ -166,9 +168,6 @@ func isHost(s string) bool {
 // chained finds several values on one line. RFC 9116 section 2: unless a field's
 // definition says otherwise, values MUST NOT be chained together.
 func (p *parser) chained(f *Field) bool {
-	if cutAt(f.Value, ' ', ',', ';') == f.Value {
-		return false
-	}
 	parts := strings.FieldsFunc(f.Value, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == ';' })
 	// RFC 6068 section 2: one mailto: URI may have several addresses, with a comma between.
 	addresses := strings.ContainsAny(f.Value, " ;\t")

@@ -10,9 +10,6 @@ import (
 
 const day = 24 * time.Hour
 
-// reminders returns how long before its end a file is said to expire soon.
-func reminders() []time.Duration { return []time.Duration{day, 7 * day, 30 * day} }
-
 // Validate says what is wrong with the file as a whole at a moment: what it
 // lacks, what is there too often, whether it has expired, and whether it may be at
 // the URLs that led to it, the first and the last of a chain of redirects. No URLs
@@ -81,17 +78,20 @@ func (v *validator) expiry(now time.Time) {
 	if !ok {
 		return
 	}
-	_, line := v.file.count(Expires)
-	told := at.UTC().Format(time.RFC3339)
-	switch left := at.Sub(now); {
+	say := func(name, more string) {
+		_, line := v.file.count(Expires)
+		v.say(find(name, at.UTC().Format(time.RFC3339)+more).AtLine(line))
+	}
+	left := at.Sub(now)
+	switch {
 	case left < 0:
-		v.say(find("expired", told).AtLine(line))
-	case at.After(now.AddDate(1, 0, 0)):
-		v.say(find("expires-far", told).AtLine(line))
-	default:
-		for _, r := range reminders() {
-			if left < r {
-				v.say(find("expires-soon", fmt.Sprintf("%s, in less than %d days", told, r/day)).AtLine(line))
+		say("expired", "")
+	case left > 365*day && at.After(now.AddDate(1, 0, 0)):
+		say("expires-far", "")
+	case left < 30*day:
+		for _, days := range []int{1, 7, 30} { // the reminders; see also Until
+			if left < time.Duration(days)*day {
+				say("expires-soon", fmt.Sprintf(", in less than %d days", days))
 				return
 			}
 		}

@@ -164,7 +164,7 @@ func (f File) count(name Name) (n, line int) {
 	return n, line
 }
 
-// has reports whether a field occurs, with a value or without.
+// has reports whether a field occurs with a value.
 func (f File) has(name Name) bool {
-	return slices.ContainsFunc(f.Fields, func(x Field) bool { return x.Name == name })
+	return slices.ContainsFunc(f.Fields, func(x Field) bool { return x.Name == name && x.Value != "" })
 }

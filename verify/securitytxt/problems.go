@@ -120,7 +120,7 @@ func lineRows() []row {
 		{"value-empty", must, "4", "empty_value", "The field has no value", "Give it a value, or remove the line."},
 		{"extension-empty", info, "2.4", "empty_value", "An extension field has no value", "Give it a value, or remove the line."},
 		{"line-invalid", must, "4", "invalid_line", "The line is no field, no comment and not blank", "Begin comments with #, and fields with their name."},
-		{"line-folded", must, "4", "", "The line begins with white space; lines are not continued", "Write each field on one line that begins with its name."},
+		{"line-folded", must, "4", "invalid_line", "The line begins with white space; lines are not continued", "Write each field on one line that begins with its name."},
 		{"comment-after-value", must, "2.1", "", "A comment stands behind a value, of which it becomes a part", "Put the comment on a line of its own."},
 		{"values-chained", must, "2", "", "Several values stand on one line", "Write a line for each value."},
 		{"field-unknown", note, "2.4", "unknown_field", "The name of the field is not registered, and readers ignore it", "Nothing, if it is meant."},

@@ -49,7 +49,7 @@ func (v *validator) missing() {
 	if v.file.Signed != nil && !v.file.has(Canonical) {
 		v.say(find("canonical-missing", ""))
 	}
-	if v.file.has(Encryption) {
+	if n, _ := v.file.count(Encryption); n > 0 { // with whatever value
 		return
 	}
 	for i := range v.file.Fields {

@@ -47,7 +47,7 @@ const beginPGP = "-----BEGIN PGP "
 // inlineKey handles armour that begins inside the value of a field: the lines up to
 // its end belong to it.
 func (p *parser) inlineKey(f *Field, rest string) (skip int) {
-	if !strings.Contains(f.Value, beginPGP) {
+	if !p.armored || !strings.Contains(f.Value, beginPGP) {
 		return 0
 	}
 	p.tell("encryption-key-inline", f.Value)

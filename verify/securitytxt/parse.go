@@ -31,7 +31,12 @@ func Parse(data []byte) (File, []verify.Finding) {
 	}
 	p.dirty = mayHaveControl(data)
 	text := p.decode(data)
-	if at := lineWith(text, beginSigned); at >= 0 {
+	p.armored = strings.Contains(text, beginPGP)
+	at := -1
+	if p.armored {
+		at = lineWith(text, beginSigned)
+	}
+	if at >= 0 {
 		p.signed(text, at)
 	} else {
 		p.lines(text, true)
@@ -46,6 +51,7 @@ type parser struct {
 	line     int  // that is being read
 	cr       bool // a bare carriage return was reported
 	dirty    bool // somewhere there may be a control character
+	armored  bool // somewhere armour begins
 }
 
 func (p *parser) say(f verify.Finding) {

@@ -70,11 +70,8 @@ func (u uri) host() string {
 // path returns the path of a URI with an authority part.
 func (u uri) path() string {
 	rest := strings.TrimPrefix(u.rest, "//")
-	i := strings.IndexByte(rest, '/')
-	if i < 0 {
-		return ""
-	}
-	return cutAt(rest[i:], '?', '#', '#')
+	rest = rest[len(cutAt(rest, '/', '?', '#')):]
+	return cutAt(rest, '?', '#', '#')
 }
 
 // cutAt returns s up to the first of three octets.
@@ -226,10 +223,6 @@ func looksLikeHost(s string) bool {
 // resources MUST NOT be there unless their name is registered, others are a warning:
 // the registry may be newer than our list.
 func (p *parser) wellKnown(f *Field, u uri) {
-	i := strings.Index(u.rest, "/.well-known/")
-	if i < 0 {
-		return
-	}
 	name, ok := strings.CutPrefix(u.path(), "/.well-known/")
 	if ok && name != "security.txt" && !slices.Contains(registeredWellKnown(), before(name, '/')) {
 		p.tell("well-known-unregistered", f.Value)

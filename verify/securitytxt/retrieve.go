@@ -101,7 +101,8 @@ func read(x *verify.Exchange) answer {
 // brokenFinding says why a place gives no file, and will not in an hour.
 func brokenFinding(x *verify.Exchange) verify.Finding {
 	f := x.Failure
-	redirected := len(x.Hops) > 1
+	// What a redirect leads to and must not be asked has no hop of its own.
+	redirected := len(x.Hops) > 1 || x.Last().Status != 0
 	evidence := strings.TrimSuffix(fmt.Sprintf("%s: %s", f.Code, f.Detail), ": ")
 	switch f.Code {
 	case verify.FetchCertificate:
@@ -115,13 +116,12 @@ func brokenFinding(x *verify.Exchange) verify.Finding {
 	case verify.FetchTooLarge:
 		return find("too-large", evidence)
 	case verify.FetchAddress:
-		// The refusal of a redirect's target comes without a hop of its own where it is an address literal.
-		if redirected || x.Last().Status != 0 {
+		if redirected {
 			return find("redirect-refused", evidence)
 		}
 		return find("address-refused", evidence)
 	case verify.FetchURL, verify.FetchNoHost, verify.FetchNoAddress:
-		if redirected || x.Last().Status != 0 {
+		if redirected {
 			return find("redirect-refused", evidence)
 		}
 	}

@@ -122,6 +122,10 @@ func TestCloudSecrets(t *testing.T) {
 		c.Map = func(netip.AddrPort) netip.AddrPort { return s.addr }
 		c.Allow = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 	})
+	n.record("mapped.example.", "AAAA ::ffff:127.0.1.1") // an IPv4 address that hides its kind
+	if x := n.fetch(l, verify.Request{URL: "https://mapped.example/"}); failureOf(x.Failure) != verify.FetchAddress {
+		t.Errorf("Fetch of a host at an IPv4-mapped address = %+v, want %s", x.Failure, verify.FetchAddress)
+	}
 	for i, addr := range []string{"168.63.129.16", "169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"} {
 		kind := map[bool]string{true: "AAAA ", false: "A "}[strings.Contains(addr, ":")]
 		host, near := fmt.Sprintf("s%d.example", i), fmt.Sprintf("n%d.example", i)

@@ -317,10 +317,14 @@ func TestHostileAnswers(t *testing.T) {
 		{"NUL and verbs in the body", raw(head("Content-Length: 11\r\n") + "\x00%s%n%d\xff\xfe\r\n"), "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			host := strings.ReplaceAll(strings.ToLower(strings.ReplaceAll(c.name, "/", "-")), " ", "-") + ".example"
-			host = strings.ReplaceAll(host, "0.9", "09")
+			host := hostOf(c.name)
+			t.Parallel()
 			n.listen(host, nil, c.serve)
-			x := n.fetch(n.live(quick), verify.Request{URL: "https://" + host + "/"})
+			var change []func(*verify.LiveConfig)
+			if c.want == verify.FetchTimeout {
+				change = append(change, quick)
+			}
+			x := n.fetch(n.live(change...), verify.Request{URL: "https://" + host + "/"})
 			if failureOf(x.Failure) != c.want || x.Failure != nil && x.Failure.Temporary != c.temporary {
 				t.Errorf("Fetch = %+v, want %q, temporary %v", x.Failure, c.want, c.temporary)
 			}
@@ -350,7 +354,7 @@ func TestUnreachable(t *testing.T) {
 	n.on("mute.example.", func(dns.ResponseWriter, *dns.Msg) {})
 	n.record("empty.example.", "TXT x")
 	quick := func(c *verify.LiveConfig) {
-		c.UDP, c.TCP, c.Query = 50*time.Millisecond, 50*time.Millisecond, 200*time.Millisecond
+		c.UDP, c.TCP, c.Query = 300*time.Millisecond, 50*time.Millisecond, 400*time.Millisecond
 	}
 	for host, c := range map[string]struct {
 		want      verify.Code
@@ -359,7 +363,11 @@ func TestUnreachable(t *testing.T) {
 		"closed.example": {verify.FetchRefused, true}, "fail.example": {verify.DNSServFail, true}, "no.example": {verify.DNSRefused, true}, "mute.example": {verify.DNSTimeout, true},
 		"missing.example": {verify.FetchNoHost, false}, "empty.example": {verify.FetchNoAddress, false},
 	} {
-		x := n.fetch(n.live(quick), verify.Request{URL: "https://" + host + "/"})
+		var change []func(*verify.LiveConfig)
+		if c.want == verify.DNSTimeout {
+			change = append(change, quick)
+		}
+		x := n.fetch(n.live(change...), verify.Request{URL: "https://" + host + "/"})
 		if failureOf(x.Failure) != c.want || x.Failure.Temporary != c.temporary {
 			t.Errorf("Fetch(%s) = %+v, want %s, temporary %v", host, x.Failure, c.want, c.temporary)
 		}
@@ -369,9 +377,6 @@ func TestUnreachable(t *testing.T) {
 // TestQueryHostile are answers that a forger or a broken server gives.
 func TestQueryHostile(t *testing.T) {
 	n := newNet(t)
-	quick := func(c *verify.LiveConfig) {
-		c.UDP, c.TCP, c.Query = 150*time.Millisecond, 500*time.Millisecond, time.Second
-	}
 	good := func(q *dns.Msg) *dns.Msg {
 		m := new(dns.Msg).SetReply(q)
 		rr, _ := dns.NewRR(q.Question[0].Name + " 60 IN TXT good")
@@ -448,8 +453,10 @@ func TestQueryHostile(t *testing.T) {
 		}, verify.DNSBogus},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n.on("q.example.", c.handle)
-			a, err := n.live(quick).Query(context.Background(), verify.Question{Name: "q.example", Type: "TXT"})
+			t.Parallel()
+			host := hostOf(name)
+			n.on(host+".", c.handle)
+			a, err := n.live(quickDNS).Query(context.Background(), verify.Question{Name: host, Type: "TXT"})
 			if err != nil || failureOf(a.Failure) != c.want || a.Failure != nil && !a.Failure.Temporary {
 				t.Fatalf("Query = %+v %+v, %v; want %q", a, a.Failure, err, c.want)
 			}

@@ -88,7 +88,10 @@ func TestProxyAnswers(t *testing.T) {
 		}
 		answering(t, l, answer)
 		live := n.live(func(c *verify.LiveConfig) {
-			c.Proxy, c.Connect = mustURL("http://"+l.Addr().String()), 300*time.Millisecond
+			c.Proxy = mustURL("http://" + l.Addr().String())
+			if answer == "" {
+				c.Connect = 300 * time.Millisecond
+			}
 		})
 		x, err := live.Fetch(t.Context(), verify.Request{URL: "https://a.example/"})
 		if want == "" {

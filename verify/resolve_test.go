@@ -15,7 +15,20 @@ import (
 )
 
 func quickDNS(c *verify.LiveConfig) {
-	c.UDP, c.TCP, c.Query = 150*time.Millisecond, 500*time.Millisecond, time.Second
+	c.UDP, c.TCP, c.Query = 500*time.Millisecond, time.Second, 3*time.Second
+}
+
+// hostOf makes a host's name of that of a test.
+func hostOf(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r == ' ' || r == '/':
+			return '-'
+		}
+		return -1
+	}, strings.ToLower(name)) + ".example"
 }
 
 // txt answers with one TXT record.
@@ -129,8 +142,10 @@ func TestQueryTransports(t *testing.T) {
 		}, verify.DNSRcode},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n.on("q.example.", c.handle)
-			a, err := n.live(quickDNS).Query(t.Context(), verify.Question{Name: "q.example", Type: "TXT"})
+			t.Parallel()
+			host := hostOf(name)
+			n.on(host+".", c.handle)
+			a, err := n.live(quickDNS).Query(t.Context(), verify.Question{Name: host, Type: "TXT"})
 			if err != nil || failureOf(a.Failure) != c.want || a.Failure != nil && !a.Failure.Temporary {
 				t.Fatalf("Query = %+v %+v, %v; want %q", a, a.Failure, err, c.want)
 			}
@@ -302,8 +317,8 @@ func TestOwnResolvers(t *testing.T) {
 			t.Errorf("%s: %+v says nothing", name, trouble)
 		}
 	}
-	live := n.live(brief, func(c *verify.LiveConfig) { c.Resolvers = []string{closed, mute, n.dns} })
-	for range 6 { // whichever comes first
+	live := n.live(quickDNS, func(c *verify.LiveConfig) { c.Resolvers = []string{closed, mute, n.dns} })
+	for range 3 { // whichever comes first
 		if a, err := live.Query(t.Context(), verify.Question{Name: "a.example", Type: "A"}); err != nil || a.Failure != nil || a.Server != n.dns {
 			t.Errorf("Query = %+v, %v", a, err)
 		}

@@ -140,6 +140,7 @@ func (l *look) families(main, other answer) {
 	name := names[other.Request.Family]
 	switch {
 	case other.state == noAddress:
+	case other.state == trouble && other.Failure.Code == verify.FetchNoRoute: // it is we who lack it
 	case other.state == trouble:
 		l.say(find("family-unreachable", fmt.Sprintf("%s: %s", name, other.Failure.Code)))
 	case main.state != other.state, main.finding.Code != other.finding.Code:

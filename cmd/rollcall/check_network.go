@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"net/netip"
@@ -17,7 +18,7 @@ import (
 // network is what checks by hand ask the world through: that of a worker, as it
 // is configured, changed by flags. They are as polite, and wait as long as they
 // may for their turn: somebody wants the answer.
-func (p *checkPrinter) network(at time.Time) (*verify.Live, error) {
+func (p *checkPrinter) network(at time.Time) (verify.Network, error) {
 	cfg := p.liveConfig()
 	cfg.Limiter = verify.NewLimiter(verify.Paces(), p.flags.timeout)
 	if p.cmd.Flags().Changed("at") {
@@ -43,9 +44,24 @@ func (p *checkPrinter) network(at time.Time) (*verify.Live, error) {
 		return nil, usage(p.cmd, "resolver: %v", err)
 	}
 	if err != nil {
-		return nil, notAsked("%w", err)
+		return noNetwork{err}, nil // each subject is told, as one that could not be asked
 	}
 	return live, nil
+}
+
+// noNetwork is the network of a machine that has none.
+type noNetwork struct{ err error }
+
+func (n noNetwork) Fetch(context.Context, verify.Request) (*verify.Exchange, error) {
+	return nil, n.trouble()
+}
+
+func (n noNetwork) Query(context.Context, verify.Question) (*verify.Answer, error) {
+	return nil, n.trouble()
+}
+
+func (n noNetwork) trouble() error {
+	return &verify.Trouble{Code: verify.CodeInternal, Ours: true, Err: n.err}
 }
 
 // allowed returns the networks of --allow, else those of the configuration.

@@ -256,7 +256,7 @@ func troubleOf(err error) *checkTrouble {
 	default:
 		t = &verify.Trouble{Code: verify.CodeInternal, Detail: err.Error()}
 	}
-	p, _ := catalog.Find(t.Code) // trouble of our own has no row
+	p, _ := catalog.Find(t.Code)
 	detail := t.Detail
 	if t.Err != nil {
 		detail = strings.TrimPrefix(detail+": "+t.Err.Error(), ": ")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/store/storetest"
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/catalog"
 	"github.com/rollcall-csirt/rollcall/verify/lab"
 )
 
@@ -315,6 +317,45 @@ func TestCheckInterrupted(t *testing.T) {
 	status := w.report(run(ctx, w, append([]string{"check", "anchor.example"}, r.args...)))
 	if status != exitNotAsked || out.Len() > 0 || !strings.Contains(errs.String(), "interrupted") {
 		t.Errorf("an interrupted check: status %d, %q, %q; want %d and a word about it", status, out.String(), errs.String(), exitNotAsked)
+	}
+}
+
+// TestNoNetwork: a machine without a network gives no verdict.
+func TestNoNetwork(t *testing.T) {
+	network := noNetwork{errors.New("no resolvers")}
+	for _, c := range catalog.Checks() {
+		o := runCheck(t.Context(), time.Minute, c, network, verify.Target{Subject: verify.Subject{Kind: c.Kinds[0], ID: "csirt@example.org"}, Now: labTime()})
+		if c.Kinds[0] == verify.SubjectKey {
+			continue // is judged by what is at hand
+		}
+		if got := outcomeOf(c.Name, "", o); got.Verdict != verify.VerdictInconclusive || got.Trouble == nil || got.Trouble.Code != verify.CodeInternal {
+			t.Errorf("%s without a network = %s, %+v; want no conclusion and %s", c.Name, got.Verdict, got.Trouble, verify.CodeInternal)
+		}
+	}
+}
+
+// TestRunCheckIsolated: neither a panic nor a check that does not end does harm to others.
+func TestRunCheckIsolated(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	for name, tt := range map[string]struct {
+		run  func() (verify.Result, error)
+		want verify.Code
+	}{
+		"panic":  {func() (verify.Result, error) { panic("a bug") }, verify.CodePanic},
+		"hangs":  {func() (verify.Result, error) { <-release; return verify.Result{}, nil }, verify.CodeTimeout},
+		"fails":  {func() (verify.Result, error) { return verify.Result{}, errors.New("odd") }, verify.CodeInternal},
+		"is out": {func() (verify.Result, error) { return verify.Result{}, &verify.Trouble{Code: verify.FetchTimeout} }, verify.FetchTimeout},
+	} {
+		c := verify.Check{Name: "x", Run: func(context.Context, verify.Network, verify.Target) (verify.Result, error) { return tt.run() }}
+		limit := time.Minute
+		if tt.want == verify.CodeTimeout {
+			limit = time.Millisecond
+		}
+		got := outcomeOf("x", "", runCheck(t.Context(), limit, c, nil, verify.Target{}))
+		if got.Verdict != verify.VerdictInconclusive || got.Trouble == nil || got.Trouble.Code != tt.want || got.Trouble.Title == "" {
+			t.Errorf("%s = %+v, %+v; want no conclusion and %s", name, got, got.Trouble, tt.want)
+		}
 	}
 }
 

@@ -135,7 +135,7 @@ func troubles(b *strings.Builder, r *checkReport) {
 		}
 		b.WriteString("\n")
 		verify.WrapText(b, "  no conclusion: ", "    ", strings.Join(names, ", "))
-		verify.WrapText(b, "    ", "    ", fmt.Sprintf("%s (%s)", cmp.Or(t.Title, "It could not be asked"), t.Code))
+		verify.WrapText(b, "    ", "    ", fmt.Sprintf("%s (%s)", cmp.Or(t.Title, "Something failed"), t.Code))
 		if t.Detail != "" {
 			verify.WrapText(b, "    ", "    ", plain(t.Detail))
 		}

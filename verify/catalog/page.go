@@ -38,7 +38,7 @@ func page(checks []verify.Check, problems []verify.Problem) []byte {
 		if a := Area(p.Code); a != area {
 			area = a
 			fmt.Fprintf(&b, "\n## %s\n", area)
-			if area == "fetch" || area == "dns" {
+			if area == "fetch" || area == "dns" || area == "check" {
 				b.WriteString(troubleHead)
 			}
 			b.WriteString("\n| code | severity | what is wrong | standard | what to do |\n|---|---|---|---|---|\n")

@@ -24,6 +24,9 @@ const (
 	actReference action = "import reference data"
 	actSteer     action = "steer checks"
 	actRunChecks action = "run checks"
+
+	actTranscripts action = "read transcripts of checks"
+	actWatch       action = "watch checks"
 )
 
 // rule says who may do an action. own is for a role bound to a team or forum:
@@ -51,6 +54,9 @@ var rules = map[action]rule{
 	actReference: {ScopeImport, []Role{Operator}, nil},
 	actSteer:     {ScopeAdmin, []Role{Operator}, nil},
 	actRunChecks: {ScopeWrite, []Role{Operator}, []Role{Editor}},
+
+	actTranscripts: {ScopeRead, []Role{Operator}, []Role{Editor}},
+	actWatch:       {ScopeRead, []Role{Operator}, nil},
 }
 
 // authorise is the one place that decides whether p may do a to t, which is

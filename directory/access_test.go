@@ -96,6 +96,9 @@ func TestWhoMayDoWhat(t *testing.T) {
 			}},
 			{"run the checks of the own team", "unynny", func(p directory.Principal) error { _, err := d.RunChecks(ctx, p, "own"); return err }},
 			{"run the checks of another's", "unnnny", func(p directory.Principal) error { _, err := d.RunChecks(ctx, p, "other"); return err }},
+			{"read transcripts of the own team", "unynyy", func(p directory.Principal) error { return d.MayReadTranscripts(p, &own) }},
+			{"read transcripts of another's", "unnnyy", func(p directory.Principal) error { return d.MayReadTranscripts(p, &other) }},
+			{"watch checks", "unnnyy", func(p directory.Principal) error { return d.MayWatchChecks(p) }},
 			{"apply rules", "unnnny", func(p directory.Principal) error {
 				_, err := d.ApplyRules(ctx, p, directory.RuleOptions{})
 				return err

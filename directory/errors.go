@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Kind says what sort of trouble an [Error] is. The edge maps kinds, and
@@ -81,6 +82,9 @@ type Error struct {
 	Subject  string    // on what: a team's handle, an import's file
 	Problems []Problem // what to mend, in input order
 	Err      error     // the cause, for the log; may be nil
+
+	// Retry is how long to wait before the same may succeed, where that is known.
+	Retry time.Duration
 }
 
 // Error describes the error on one line.

@@ -55,6 +55,16 @@ const checksPatience = 10 * time.Minute
 // too late for.
 const guardWindow = time.Hour
 
+// MayReadTranscripts returns the error of a principal that may not read what
+// checks of a team saw: it holds all that the team claims.
+func (d *Directory) MayReadTranscripts(p Principal, t *Team) error {
+	return authorise(p, actTranscripts, t)
+}
+
+// MayWatchChecks returns the error of a principal that may not see how the
+// checks are getting on.
+func (d *Directory) MayWatchChecks(p Principal) error { return authorise(p, actWatch, nil) }
+
 // PauseChecks stops one check, or all for "", on all nodes. What is running
 // finishes, unless now is set: then it ends, and begins again later.
 func (d *Directory) PauseChecks(ctx context.Context, p Principal, check string, now bool, why string) error {
@@ -163,7 +173,7 @@ func (d *Directory) RunChecks(ctx context.Context, p Principal, ref string) (n i
 		}
 		// A last time that is yet to come is of a clock that was wrong.
 		if wait := checksPatience - at.Sub(last); p.Role != Operator && wait > 0 && wait <= checksPatience {
-			return &Error{Kind: TooMany, Op: string(actRunChecks), Subject: string(t.Handle), Problems: []Problem{
+			return &Error{Kind: TooMany, Op: string(actRunChecks), Subject: string(t.Handle), Retry: wait, Problems: []Problem{
 				problem("checks.too-soon", string(t.Handle), "the checks of this team were run on demand at "+last.UTC().Format(time.RFC3339),
 					"another try in "+wait.Round(time.Second).String())}}
 		}

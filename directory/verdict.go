@@ -33,11 +33,13 @@ type checkSubject struct {
 	id   string
 }
 
-func (v *CheckVerdict) about() checkSubject {
-	if v.Kind == "contact" {
-		return checkSubject{v.Kind, strings.ToLower(v.Subject)}
+// subjectOf takes letters for what they are in addresses, which are compared
+// without regard to case.
+func subjectOf(kind Word, id string) checkSubject {
+	if kind == "contact" {
+		id = strings.ToLower(id)
 	}
-	return checkSubject{v.Kind, v.Subject}
+	return checkSubject{kind, id}
 }
 
 // onlyOf returns the verdicts about what t names. Of the rest the team says
@@ -46,17 +48,25 @@ func (t *Team) onlyOf(list []CheckVerdict) []CheckVerdict {
 	if len(list) == 0 {
 		return nil
 	}
-	named := t.checkSubjects()
-	if !slices.ContainsFunc(list, func(v CheckVerdict) bool { return !named[v.about()] }) {
+	named := t.CheckSubjects()
+	gone := func(v CheckVerdict) bool { return !named.Has(v.Kind, v.Subject) }
+	if !slices.ContainsFunc(list, gone) {
 		return list
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(v CheckVerdict) bool { return !named[v.about()] })
+	return slices.DeleteFunc(slices.Clone(list), gone)
 }
 
-// checkSubjects returns the things that t names and a check can look at: its
-// domains, contacts and keys, and the hosts of its addresses and pages.
-func (t *Team) checkSubjects() map[checkSubject]bool {
-	named := map[checkSubject]bool{}
+// CheckSubjects are things that checks look at.
+type CheckSubjects map[checkSubject]bool
+
+// Has reports whether a subject of a kind is among them.
+func (s CheckSubjects) Has(kind Word, subject string) bool { return s[subjectOf(kind, subject)] }
+
+// CheckSubjects returns the things that t names and a check can look at: its
+// domains, contacts and keys, and the hosts of its addresses and pages. Of a
+// team that was redacted these are those of which the viewer may be told.
+func (t *Team) CheckSubjects() CheckSubjects {
+	named := CheckSubjects{}
 	host := func(h string) {
 		if h != "" {
 			named[checkSubject{"domain", h}] = true
@@ -68,13 +78,13 @@ func (t *Team) checkSubjects() map[checkSubject]bool {
 		}
 	}
 	for i := range t.Contacts {
-		named[checkSubject{"contact", strings.ToLower(t.Contacts[i].Value)}] = true
+		named[subjectOf("contact", t.Contacts[i].Value)] = true
 		host(t.Contacts[i].host())
 	}
 	for i := range t.Keys {
 		named[checkSubject{"key", string(t.Keys[i].Fingerprint)}] = true
 		for _, u := range t.Keys[i].UserIDs {
-			named[checkSubject{"contact", strings.ToLower(u.Email)}] = true
+			named[subjectOf("contact", u.Email)] = true
 			host(string(Email(strings.ToLower(u.Email)).Domain()))
 		}
 	}

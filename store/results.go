@@ -17,9 +17,10 @@ const (
 	dueOfTeam    = `SELECT check_name, kind, subject, CASE WHEN fence = 0 THEN due_at ELSE since END FROM check_due WHERE team_id = $1`
 	eventColumns = `SELECT n, at, team_id, was, doc FROM check_event `
 	eventsAfter  = eventColumns + `WHERE n > $1 ORDER BY n LIMIT $2`
-	eventsOfRow  = eventColumns + `WHERE team_id = $1 AND check_name = $2 AND kind = $3 AND subject = $4 AND n < $5 ORDER BY n DESC LIMIT $6`
-	rawByHash    = `SELECT data FROM check_raw WHERE hash = $1`
-	dueFigures   = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN fence = 0 AND due_at <= $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN fence <> 0 THEN 1 ELSE 0 END), 0),
+	eventsOfRow  = eventColumns + `WHERE team_id = $1 AND ($2 = '' OR check_name = $2) AND ($3 = '' OR kind = $3) AND ($4 = '' OR subject = $4) AND n < $5
+		ORDER BY n DESC LIMIT $6`
+	rawByHash  = `SELECT data FROM check_raw WHERE hash = $1`
+	dueFigures = `SELECT COUNT(*), COALESCE(SUM(CASE WHEN fence = 0 AND due_at <= $1 THEN 1 ELSE 0 END), 0), COALESCE(SUM(CASE WHEN fence <> 0 THEN 1 ELSE 0 END), 0),
 		COALESCE(MIN(CASE WHEN fence = 0 AND due_at <= $1 THEN due_at END), 0) FROM check_due`
 	heldFigure  = `SELECT COUNT(*) FROM verification WHERE held <> ''`
 	verdictList = `SELECT check_name, verdict, COUNT(*) FROM verification GROUP BY check_name, verdict ORDER BY check_name, verdict`
@@ -74,6 +75,15 @@ func (db *DB) Events(ctx context.Context, after int64, limit int) ([]verify.Even
 // History implements [verify.Results].
 func (db *DB) History(ctx context.Context, row verify.Row, before int64, limit int) ([]verify.Event, error) {
 	return db.events(ctx, eventsOfRow, append(rowArgs(row), below(before), most(limit))...)
+}
+
+// LastEvent implements [verify.Results].
+func (db *DB) LastEvent(ctx context.Context) (n int64, err error) {
+	const op = "read events of checks"
+	err = db.view(ctx, op, func(v *view) error {
+		return db.fail(op, "", v.tx.QueryRowContext(ctx, lastEvent).Scan(&n))
+	})
+	return n, err
 }
 
 func (db *DB) events(ctx context.Context, query string, args ...any) (list []verify.Event, err error) {

@@ -52,13 +52,18 @@ type Results interface {
 	// order of checks and subjects. Those that were never tried have no Tried.
 	Verifications(context.Context, directory.TeamID) ([]Verification, error)
 	// History returns the events of one row below number before (0: all), newest
-	// first.
+	// first; of all rows of the team where Check, and the parts of Subject, are
+	// empty.
 	History(ctx context.Context, row Row, before int64, limit int) ([]Event, error)
 	// Events returns at most limit events above number after, in order.
 	Events(ctx context.Context, after int64, limit int) ([]Event, error)
+	// LastEvent returns the number of the newest event, 0 for none.
+	LastEvent(context.Context) (int64, error)
 	// Transcript returns what [Transcript.Encode] made, by its hash;
 	// [directory.NotFound] where it is not kept, or not any more.
 	Transcript(ctx context.Context, hash string) ([]byte, error)
+	// Pauses returns what is paused now.
+	Pauses(context.Context) ([]directory.Pause, error)
 	// Figures counts.
 	Figures(ctx context.Context, at time.Time) (Figures, error)
 }

@@ -238,6 +238,9 @@ func TeamFrom(t *directory.Team, policy directory.Policy, now time.Time) Team {
 	return w
 }
 
+// EvidenceFrom returns a standing as the wire shows it.
+func EvidenceFrom(s directory.Standing) Evidence { return standingTo(s) }
+
 func checkTo(v directory.CheckVerdict) CheckVerdict {
 	return CheckVerdict{Check: v.Check, Kind: v.Kind, Subject: v.Subject, Verdict: v.Verdict, Since: utc(v.Since), Checked: utc(v.Checked)}
 }

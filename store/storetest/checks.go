@@ -362,6 +362,19 @@ func testFinishAgain(t *testing.T, e Engine) {
 	if list, err = db.History(ctx, row, 2, 9); err != nil || len(list) != 1 || list[0].N != 1 {
 		t.Errorf("History below 2 = %+v, %v; want event 1", list, err)
 	}
+	for _, some := range []verify.Row{{Team: TeamID(0)}, {Team: TeamID(0), Check: "dns"}, {Team: TeamID(0), Subject: domain(0)}, {Team: TeamID(0), Subject: verify.Subject{Kind: domain(0).Kind}}} {
+		if list, err = db.History(ctx, some, 0, 2); err != nil || len(list) != 2 || list[0].N != 3 {
+			t.Errorf("History of %+v = %+v, %v; want events 3 and 2", some, list, err)
+		}
+	}
+	for _, none := range []verify.Row{{Team: TeamID(1)}, {Team: TeamID(0), Check: "web"}, {Team: TeamID(0), Subject: domain(1)}} {
+		if list, err = db.History(ctx, none, 0, 2); err != nil || len(list) != 0 {
+			t.Errorf("History of %+v = %+v, %v; want none", none, list, err)
+		}
+	}
+	if n, err := db.LastEvent(ctx); err != nil || n != 3 {
+		t.Errorf("LastEvent = %d, %v; want 3", n, err)
+	}
 	if list, err = db.Events(ctx, 1, 1); err != nil || len(list) != 1 || list[0].N != 2 {
 		t.Errorf("Events after 1 = %+v, %v; want event 2", list, err)
 	}

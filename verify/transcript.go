@@ -46,20 +46,30 @@ func (t Transcript) Encode() (data []byte, hash string, err error) {
 	return b.Bytes(), hex.EncodeToString(sum[:]), nil
 }
 
-// DecodeTranscript reads what Encode wrote, or its JSON text.
-func DecodeTranscript(data []byte) (t Transcript, err error) {
-	text := data
+// TranscriptText returns the JSON text, of which the hash is, of what Encode
+// wrote.
+func TranscriptText(data []byte) (text []byte, err error) {
+	text = data
 	if len(data) > 2 && data[0] == 0x1f && data[1] == 0x8b {
 		z, err := gzip.NewReader(bytes.NewReader(data))
 		if err != nil {
-			return t, fmt.Errorf("%w: %w", ErrTranscript, err)
+			return nil, fmt.Errorf("%w: %w", ErrTranscript, err)
 		}
 		if text, err = io.ReadAll(io.LimitReader(z, MaxTranscript+1)); err != nil {
-			return t, fmt.Errorf("%w: %w", ErrTranscript, err)
+			return nil, fmt.Errorf("%w: %w", ErrTranscript, err)
 		}
 	}
 	if len(text) > MaxTranscript {
-		return t, fmt.Errorf("%w: more than %d octets", ErrTranscript, MaxTranscript)
+		return nil, fmt.Errorf("%w: more than %d octets", ErrTranscript, MaxTranscript)
+	}
+	return text, nil
+}
+
+// DecodeTranscript reads what Encode wrote, or its JSON text.
+func DecodeTranscript(data []byte) (t Transcript, err error) {
+	text, err := TranscriptText(data)
+	if err != nil {
+		return t, err
 	}
 	if err := json.Unmarshal(text, &t); err != nil {
 		return Transcript{}, fmt.Errorf("%w: %w", ErrTranscript, err)

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -41,6 +42,28 @@ var rights = map[string]struct {
 	"export-team":          {func(*scene) request { return get("/v1/teams/alpha/export/stix") }, all(200)},
 	"get-team-description": {func(*scene) request { return get("/v1/teams/alpha/rfc2350") }, all(200)},
 	"search":               {func(*scene) request { return get("/v1/search?q=alpha") }, all(200)},
+
+	"get-verification":     {func(*scene) request { return get("/v1/teams/alpha/verification") }, all(200)},
+	"verification-history": {func(s *scene) request { s.reached(); return get("/v1/teams/alpha/verification/history") }, all(200)},
+	"verification-events":  {func(s *scene) request { s.reached(); return get("/v1/verification/events") }, all(200)},
+	"get-transcript": {func(s *scene) request { return get("/v1/teams/alpha/verification/evidence/" + s.transcript()) },
+		[9]int{401, 403, 403, 200, 403, 403, 403, 200, 200}},
+	"run-verification": {func(*scene) request { return request{method: "POST", path: "/v1/teams/alpha/verification/run"} },
+		[9]int{401, 403, 403, 202, 403, 403, 403, 202, 403}},
+	"pause-verification": {func(*scene) request {
+		return request{method: "POST", path: "/v1/verification/pause", body: `{"check":"mx"}`}
+	}, onlyOperator(200, 403)},
+	"resume-verification": {func(s *scene) request {
+		if err := s.dir.PauseChecks(context.Background(), operator(), "spf", false, ""); err != nil {
+			s.t.Fatal(err)
+		}
+		return request{method: "POST", path: "/v1/verification/resume", body: `{"check":"spf"}`}
+	}, onlyOperator(200, 403)},
+	"get-digest":    {func(*scene) request { return get("/v1/teams/alpha/digest") }, all(200)},
+	"get-badge":     {func(*scene) request { return get("/v1/teams/alpha/badge.svg") }, all(200)},
+	"list-checks":   {func(*scene) request { return get("/v1/checks") }, all(200)},
+	"list-problems": {func(*scene) request { return get("/v1/problems?prefix=mx.") }, all(200)},
+	"get-problem":   {func(*scene) request { return get("/v1/problems/mx.implicit") }, all(200)},
 
 	// A secretariat that names no forum of its own creates nothing.
 	"create-team": {func(*scene) request {

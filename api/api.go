@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 // Config is what a [Server] needs.
@@ -39,6 +40,7 @@ type Config struct {
 	// MaxSnapshots how many snapshots are written; 0 is 4,000 and 8. Half of
 	// each is for requests with a token.
 	MaxWaiters, MaxSnapshots int
+	Verify                   verify.Results   // what checks found; nil: operations about it are unavailable
 	Ready                    []Check          // what else must work before requests are sent here
 	Policy                   directory.Policy // how long proof lasts
 	Now                      func() time.Time // nil: the system's clock
@@ -61,22 +63,24 @@ type Config struct {
 
 // Server is the REST API. It is safe for concurrent use.
 type Server struct {
-	cfg     Config
-	mux     *http.ServeMux
-	huma    huma.API
-	metrics *metrics
-	ids     *requestIDs
-	lookup  http.HandlerFunc // GET /v1/lookup
-	team    http.HandlerFunc // GET /v1/teams/{id}
-	asking  sync.Pool        // of *asking, for lookups
-	cache   atomic.Pointer[answerCache]
-	teams   teamCache
-	held    atomic.Int64 // octets that batches hold
-	nobody  directory.Principal
-	marks   *marks
-	limits  *limiter        // nil: nobody is limited
-	public  map[string]bool // patterns of the mux that need no token
-	zippers zippers
+	cfg       Config
+	mux       *http.ServeMux
+	huma      huma.API
+	metrics   *metrics
+	ids       *requestIDs
+	lookup    http.HandlerFunc // GET /v1/lookup
+	team      http.HandlerFunc // GET /v1/teams/{id}
+	asking    sync.Pool        // of *asking, for lookups
+	cache     atomic.Pointer[answerCache]
+	teams     teamCache
+	held      atomic.Int64 // octets that batches hold
+	nobody    directory.Principal
+	marks     *marks
+	table     *checkTable
+	lastEvent lastEvent
+	limits    *limiter        // nil: nobody is limited
+	public    map[string]bool // patterns of the mux that need no token
+	zippers   zippers
 
 	waiters, snapshots places
 	stopping           chan struct{} // closed by release
@@ -114,6 +118,7 @@ func newServer(cfg Config) *Server {
 	s.stopping = make(chan struct{})
 	s.release = sync.OnceFunc(func() { close(s.stopping) })
 	s.waiters.most, s.snapshots.most = int64(cmp.Or(cfg.MaxWaiters, maxWaiters)), int64(cmp.Or(cfg.MaxSnapshots, maxSnapshots))
+	s.table = newCheckTable()
 	s.asking.New = func() any { return new(asking) }
 	s.teams.seed = maphash.MakeSeed()
 	s.limits, s.public = newLimiter(cfg.Limits), map[string]bool{}
@@ -141,6 +146,8 @@ func (s *Server) register() {
 	s.registerExport()
 	s.registerRFC2350()
 	s.registerMatches()
+	s.registerVerification()
+	s.registerChecks()
 	s.registerTokens()
 	s.registerAudit()
 	s.registerReference()

@@ -41,6 +41,8 @@ func Codes() []directory.CodeInfo {
 		{Code: "body.unreadable", Title: "A body is complete", Advice: "Send the request again."},
 		{Code: "changes.busy", Title: "A limited number of requests wait for changes at once", Spec: "RFC 9110 section 15.6.4", Advice: "Ask again later, or without wait."},
 		{Code: "changes.epoch", Title: "The numbers of changes belong to this database and to what the viewer may see", Spec: "RFC 9110 section 15.5.10", Advice: "Forget the copy; take a new snapshot and follow from its number."},
+		{Code: "checks.evidence", Title: "What a check saw is kept as long as something refers to it, and a time longer", Advice: "Take the evidence of a result as it is now."},
+		{Code: "checks.unknown", Title: "A check of this name ships", Advice: "See the list of checks."},
 		{Code: "contact.unknown", Title: "The team has this contact, and the viewer sees it", Advice: "Look at the list of contacts."},
 		{Code: "cursor.sort", Title: "A page goes on in the order of the page before", Advice: "Send the same sort with each page."},
 		{Code: "cursor.syntax", Title: "A page begins at the next of the page before", Advice: "Send next as it was given, or nothing for the first page."},

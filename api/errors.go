@@ -156,7 +156,11 @@ func problemOf(err error) *Problem {
 	}
 	p.Detail = detailOf(p)
 	p.Code = sharedCode(p)
-	return p.typed()
+	p.typed()
+	if h := retryAfter(err); h != nil {
+		p.header = h
+	}
+	return p
 }
 
 // kindOf is [directory.KindOf] with what only the edge tells apart: a body

@@ -105,7 +105,8 @@ func (s *scene) serve(t testing.TB, change func(*api.Config)) {
 	t.Helper()
 	cfg := api.Config{
 		Directory: s.dir, Index: s.follow.Index, IndexAge: s.follow.Age, Moved: s.follow.Moved, Sync: s.follow.Sync, Now: s.clock.Now, Version: "test",
-		Log: slog.New(slog.NewTextHandler(s.log, nil)), MaxBatchBody: sceneBatchBody, MaxBatch: sceneBatch,
+		Verify: s.db,
+		Log:    slog.New(slog.NewTextHandler(s.log, nil)), MaxBatchBody: sceneBatchBody, MaxBatch: sceneBatch,
 	}
 	if change != nil {
 		change(&cfg)

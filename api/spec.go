@@ -38,6 +38,7 @@ func document() huma.Config {
 				{Name: "lookup", Description: "Whom to tell about an address, a name or a network"},
 				{Name: "teams", Description: "The teams and what was proven about their contacts"},
 				{Name: "parts", Description: "What a team lists, item by item. The ETag and If-Match of an item are those of its team"},
+				{Name: "verification", Description: "What machines find about what teams say"},
 				{Name: "reference", Description: "Facts about the Internet that no team enters, and the words that fields can hold"},
 				{Name: "sync", Description: "Copies of the directory that follow it"},
 				{Name: "access", Description: "Tokens, and what was done with them"},

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -58,12 +57,18 @@ func (s *scene) finished(t testing.TB, j verify.Job, o verify.Outcome, now time.
 	t.Helper()
 	prev := j.Previous
 	prev.Check, prev.Subject = j.Check, j.Subject
-	raw := fmt.Appendf(nil, "what was seen of %v at %v", j.Row, now)
-	o.Raw = fmt.Sprintf("%064x", len(raw)+int(now.Unix()))
-	f := verify.Finish{Job: j, Now: now, Result: verify.Assess(prev, o, 24*time.Hour, now)}
+	f := verify.Finish{Job: j, Now: now}
 	if o.Err == nil {
-		f.Raw = raw
+		team, err := s.dir.Team(context.Background(), operator(), string(j.Team))
+		if err != nil {
+			t.Fatal(err)
+		}
+		saw := verify.Transcript{Version: 1, Check: j.Check, Target: verify.Target{Subject: j.Subject, Now: now, Claims: verify.ClaimsOf(&team)}}
+		if f.Raw, o.Raw, err = saw.Encode(); err != nil {
+			t.Fatal(err)
+		}
 	}
+	f.Result = verify.Assess(prev, o, 24*time.Hour, now)
 	if _, err := s.db.Finish(context.Background(), f); err != nil {
 		t.Fatal(err)
 	}
@@ -148,5 +153,42 @@ func TestVerdictsCantBeWritten(t *testing.T) {
 	a.into(t, 422, &p)
 	if len(p.Errors) != 1 || p.Errors[0].Code != "field.read-only" || *p.Errors[0].Pointer != "/checks" {
 		t.Errorf("problem = %+v", p)
+	}
+}
+
+// transcript is the hash of what a check of alpha saw.
+func (s *scene) transcript() string {
+	row := verify.Row{Team: s.alpha.ID, Check: "mx", Subject: verify.Subject{Kind: verify.SubjectDomain, ID: "example.org"}}
+	if !s.planned[row] {
+		s.ran(s.t, row, verify.Outcome{})
+	}
+	list, err := s.db.Verifications(context.Background(), s.alpha.ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, v := range list {
+		if v.Check == row.Check && v.Raw != "" {
+			return v.Raw
+		}
+	}
+	s.t.Fatal("the check saw nothing")
+	return ""
+}
+
+// reached lets a check conclude about every contact of alpha, and of delta
+// where there is one.
+func (s *scene) reached() {
+	s.t.Helper()
+	for _, handle := range []directory.Handle{"alpha", "delta"} {
+		team, ok := s.follow.Index().ByHandle(handle)
+		if !ok {
+			continue
+		}
+		for _, c := range team.Contacts {
+			row := verify.Row{Team: team.ID, Check: "reach", Subject: verify.Subject{Kind: verify.SubjectContact, ID: c.Value}}
+			if !s.planned[row] {
+				s.ran(s.t, row, verify.Outcome{})
+			}
+		}
 	}
 }

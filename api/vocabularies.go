@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 // Vocabulary is one closed list of words.
@@ -59,6 +60,9 @@ func vocabularies() []Vocabulary {
 		{"levels", "How strongly a contact was proven", []string{"/contacts/*/evidence/level_name"}, levels()},
 		{"states", "What the evidence about a contact amounts to", []string{"/contacts/*/evidence/state"}, wordsOf([]directory.State{
 			directory.Verified, directory.Due, directory.Overdue, directory.Unverified, directory.Disputed, directory.Failed})},
+		{"verdicts", "What checks come to, the worst first", []string{"/checks/*/verdict"}, wordsOf(directory.CheckVerdicts)},
+		{"check-kinds", "What checks look at", []string{"/checks/*/kind"}, wordsOf(directory.CheckKinds)},
+		{"severities", "How bad a finding is, the worst first", []string{}, wordsOf(verify.Severities())},
 		{"roles", "What the owner of a token is to the directory", []string{}, wordsOf(directory.Roles())},
 		{"scopes", "What a token is good for", []string{}, wordsOf(directory.Scopes())},
 	}

@@ -97,6 +97,35 @@ const (
 	ChangeTypeTeam ChangeType = "team"
 )
 
+// Defines values for CheckInfoAspect.
+const (
+	Dns         CheckInfoAspect = "dns"
+	Keys        CheckInfoAspect = "keys"
+	Securitytxt CheckInfoAspect = "securitytxt"
+)
+
+// Defines values for CheckInfoKinds.
+const (
+	CheckInfoKindsContact CheckInfoKinds = "contact"
+	CheckInfoKindsDomain  CheckInfoKinds = "domain"
+	CheckInfoKindsKey     CheckInfoKinds = "key"
+)
+
+// Defines values for CheckResultKind.
+const (
+	CheckResultKindContact CheckResultKind = "contact"
+	CheckResultKindDomain  CheckResultKind = "domain"
+	CheckResultKindKey     CheckResultKind = "key"
+)
+
+// Defines values for CheckResultVerdict.
+const (
+	CheckResultVerdictError        CheckResultVerdict = "error"
+	CheckResultVerdictInconclusive CheckResultVerdict = "inconclusive"
+	CheckResultVerdictOk           CheckResultVerdict = "ok"
+	CheckResultVerdictWarning      CheckResultVerdict = "warning"
+)
+
 // Defines values for CheckVerdictKind.
 const (
 	CheckVerdictKindContact CheckVerdictKind = "contact"
@@ -110,6 +139,21 @@ const (
 	CheckVerdictVerdictInconclusive CheckVerdictVerdict = "inconclusive"
 	CheckVerdictVerdictOk           CheckVerdictVerdict = "ok"
 	CheckVerdictVerdictWarning      CheckVerdictVerdict = "warning"
+)
+
+// Defines values for CodeKind.
+const (
+	CodeKindFinding CodeKind = "finding"
+	CodeKindRequest CodeKind = "request"
+)
+
+// Defines values for CodeSeverity.
+const (
+	CodeSeverityError          CodeSeverity = "error"
+	CodeSeverityInfo           CodeSeverity = "info"
+	CodeSeverityNotification   CodeSeverity = "notification"
+	CodeSeverityRecommendation CodeSeverity = "recommendation"
+	CodeSeverityWarning        CodeSeverity = "warning"
 )
 
 // Defines values for ConstituencySectors.
@@ -264,6 +308,22 @@ const (
 	DesignationPatchScopeSector       DesignationPatchScope = "sector"
 )
 
+// Defines values for DigestItemSeverity.
+const (
+	DigestItemSeverityError          DigestItemSeverity = "error"
+	DigestItemSeverityInfo           DigestItemSeverity = "info"
+	DigestItemSeverityNotification   DigestItemSeverity = "notification"
+	DigestItemSeverityRecommendation DigestItemSeverity = "recommendation"
+	DigestItemSeverityWarning        DigestItemSeverity = "warning"
+)
+
+// Defines values for DueCheckKind.
+const (
+	DueCheckKindContact DueCheckKind = "contact"
+	DueCheckKindDomain  DueCheckKind = "domain"
+	DueCheckKindKey     DueCheckKind = "key"
+)
+
 // Defines values for EvidenceLevelName.
 const (
 	EvidenceLevelNameAnswered    EvidenceLevelName = "answered"
@@ -281,6 +341,323 @@ const (
 	EvidenceStateOverdue    EvidenceState = "overdue"
 	EvidenceStateUnverified EvidenceState = "unverified"
 	EvidenceStateVerified   EvidenceState = "verified"
+)
+
+// Defines values for FindingSeverity.
+const (
+	FindingSeverityError          FindingSeverity = "error"
+	FindingSeverityInfo           FindingSeverity = "info"
+	FindingSeverityNotification   FindingSeverity = "notification"
+	FindingSeverityRecommendation FindingSeverity = "recommendation"
+	FindingSeverityWarning        FindingSeverity = "warning"
+)
+
+// Defines values for FindingCode.
+const (
+	CaaIodefDiffers                     FindingCode = "caa.iodef-differs"
+	CaaIodefInvalid                     FindingCode = "caa.iodef-invalid"
+	CaaMissing                          FindingCode = "caa.missing"
+	CaaUnknownCritical                  FindingCode = "caa.unknown-critical"
+	CertLegacy                          FindingCode = "cert.legacy"
+	CheckInconclusive                   FindingCode = "check.inconclusive"
+	ContactDisputed                     FindingCode = "contact.disputed"
+	ContactDue                          FindingCode = "contact.due"
+	ContactEndsSoon                     FindingCode = "contact.ends-soon"
+	ContactFailed                       FindingCode = "contact.failed"
+	ContactOneChannel                   FindingCode = "contact.one-channel"
+	ContactOverdue                      FindingCode = "contact.overdue"
+	ContactUnproven                     FindingCode = "contact.unproven"
+	DaneBogus                           FindingCode = "dane.bogus"
+	DaneFullMatch                       FindingCode = "dane.full-match"
+	DaneInsecure                        FindingCode = "dane.insecure"
+	DaneNoneUsable                      FindingCode = "dane.none-usable"
+	DaneUnusable                        FindingCode = "dane.unusable"
+	DmarcInvalid                        FindingCode = "dmarc.invalid"
+	DmarcMissing                        FindingCode = "dmarc.missing"
+	DmarcNoPolicy                       FindingCode = "dmarc.no-policy"
+	DmarcNoReports                      FindingCode = "dmarc.no-reports"
+	DmarcNone                           FindingCode = "dmarc.none"
+	DmarcRemovedTag                     FindingCode = "dmarc.removed-tag"
+	DmarcReportAddress                  FindingCode = "dmarc.report-address"
+	DmarcSeveral                        FindingCode = "dmarc.several"
+	DmarcTesting                        FindingCode = "dmarc.testing"
+	DnsAddressRefused                   FindingCode = "dns.address-refused"
+	DnsBogus                            FindingCode = "dns.bogus"
+	DnsGarbled                          FindingCode = "dns.garbled"
+	DnsNoRoute                          FindingCode = "dns.no-route"
+	DnsQuestion                         FindingCode = "dns.question"
+	DnsRcode                            FindingCode = "dns.rcode"
+	DnsRefused                          FindingCode = "dns.refused"
+	DnsServfail                         FindingCode = "dns.servfail"
+	DnsTimeout                          FindingCode = "dns.timeout"
+	DnsTooLarge                         FindingCode = "dns.too-large"
+	DnsTooManyAliases                   FindingCode = "dns.too-many-aliases"
+	DnsTooMuchWork                      FindingCode = "dns.too-much-work"
+	DnsUnreachable                      FindingCode = "dns.unreachable"
+	DnssecBogus                         FindingCode = "dnssec.bogus"
+	DnssecExpiresSoon                   FindingCode = "dnssec.expires-soon"
+	DnssecIndeterminate                 FindingCode = "dnssec.indeterminate"
+	DnssecUnsigned                      FindingCode = "dnssec.unsigned"
+	DnssecuritytxtDiffers               FindingCode = "dnssecuritytxt.differs"
+	DnssecuritytxtInvalid               FindingCode = "dnssecuritytxt.invalid"
+	DomainExpired                       FindingCode = "domain.expired"
+	DomainExpiresSoon                   FindingCode = "domain.expires-soon"
+	DomainMissing                       FindingCode = "domain.missing"
+	DomainNoRecords                     FindingCode = "domain.no-records"
+	DomainOnHold                        FindingCode = "domain.on-hold"
+	FetchAddressRefused                 FindingCode = "fetch.address-refused"
+	FetchCertificate                    FindingCode = "fetch.certificate"
+	FetchEncoding                       FindingCode = "fetch.encoding"
+	FetchFormat                         FindingCode = "fetch.format"
+	FetchHeaderTooLarge                 FindingCode = "fetch.header-too-large"
+	FetchNoAddress                      FindingCode = "fetch.no-address"
+	FetchNoRoute                        FindingCode = "fetch.no-route"
+	FetchNoSuchHost                     FindingCode = "fetch.no-such-host"
+	FetchProtocol                       FindingCode = "fetch.protocol"
+	FetchRedirectLoop                   FindingCode = "fetch.redirect-loop"
+	FetchRedirectToHttp                 FindingCode = "fetch.redirect-to-http"
+	FetchRefused                        FindingCode = "fetch.refused"
+	FetchReset                          FindingCode = "fetch.reset"
+	FetchServerError                    FindingCode = "fetch.server-error"
+	FetchStatus                         FindingCode = "fetch.status"
+	FetchThrottled                      FindingCode = "fetch.throttled"
+	FetchTimeout                        FindingCode = "fetch.timeout"
+	FetchTls                            FindingCode = "fetch.tls"
+	FetchTlsVersion                     FindingCode = "fetch.tls-version"
+	FetchTooLarge                       FindingCode = "fetch.too-large"
+	FetchTooManyRedirects               FindingCode = "fetch.too-many-redirects"
+	FetchTruncated                      FindingCode = "fetch.truncated"
+	FetchUnreachable                    FindingCode = "fetch.unreachable"
+	FetchUrlRefused                     FindingCode = "fetch.url-refused"
+	MtastsInvalid                       FindingCode = "mtasts.invalid"
+	MtastsMediaType                     FindingCode = "mtasts.media-type"
+	MtastsMxNotListed                   FindingCode = "mtasts.mx-not-listed"
+	MtastsNotEnforced                   FindingCode = "mtasts.not-enforced"
+	MtastsPolicyInvalid                 FindingCode = "mtasts.policy-invalid"
+	MtastsPolicyUnreachable             FindingCode = "mtasts.policy-unreachable"
+	MtastsSeveral                       FindingCode = "mtasts.several"
+	MtastsShortAge                      FindingCode = "mtasts.short-age"
+	MxAddressLiteral                    FindingCode = "mx.address-literal"
+	MxAlias                             FindingCode = "mx.alias"
+	MxDead                              FindingCode = "mx.dead"
+	MxImplicit                          FindingCode = "mx.implicit"
+	MxNoDomain                          FindingCode = "mx.no-domain"
+	MxNone                              FindingCode = "mx.none"
+	MxNull                              FindingCode = "mx.null"
+	MxNullMixed                         FindingCode = "mx.null-mixed"
+	MxSpecialAddress                    FindingCode = "mx.special-address"
+	MxUnresolvable                      FindingCode = "mx.unresolvable"
+	NameserverAllLame                   FindingCode = "nameserver.all-lame"
+	NameserverDelegationDiffers         FindingCode = "nameserver.delegation-differs"
+	NameserverLame                      FindingCode = "nameserver.lame"
+	NameserverNoAddress                 FindingCode = "nameserver.no-address"
+	NameserverOneNetwork                FindingCode = "nameserver.one-network"
+	NameserverSerialsDiffer             FindingCode = "nameserver.serials-differ"
+	NameserverSilent                    FindingCode = "nameserver.silent"
+	NameserverSingle                    FindingCode = "nameserver.single"
+	NameserverSpecialAddress            FindingCode = "nameserver.special-address"
+	OpenpgpkeyBogus                     FindingCode = "openpgpkey.bogus"
+	OpenpgpkeyGarbled                   FindingCode = "openpgpkey.garbled"
+	OpenpgpkeyInsecure                  FindingCode = "openpgpkey.insecure"
+	OpenpgpkeyOtherKey                  FindingCode = "openpgpkey.other-key"
+	OpenpgpkeyWildcard                  FindingCode = "openpgpkey.wildcard"
+	PgpkeyAddressCase                   FindingCode = "pgpkey.address-case"
+	PgpkeyAlgorithmUnknown              FindingCode = "pgpkey.algorithm-unknown"
+	PgpkeyArmorBroken                   FindingCode = "pgpkey.armor-broken"
+	PgpkeyArmorChecksum                 FindingCode = "pgpkey.armor-checksum"
+	PgpkeyArmorRepaired                 FindingCode = "pgpkey.armor-repaired"
+	PgpkeyAttributesDropped             FindingCode = "pgpkey.attributes-dropped"
+	PgpkeyBackSignatureMissing          FindingCode = "pgpkey.back-signature-missing"
+	PgpkeyChannelMismatch               FindingCode = "pgpkey.channel-mismatch"
+	PgpkeyChannelStale                  FindingCode = "pgpkey.channel-stale"
+	PgpkeyChannelsDisagree              FindingCode = "pgpkey.channels-disagree"
+	PgpkeyCurveRefused                  FindingCode = "pgpkey.curve-refused"
+	PgpkeyDesignatedRevocation          FindingCode = "pgpkey.designated-revocation"
+	PgpkeyEmpty                         FindingCode = "pgpkey.empty"
+	PgpkeyEncryptionExpired             FindingCode = "pgpkey.encryption-expired"
+	PgpkeyEncryptionRefused             FindingCode = "pgpkey.encryption-refused"
+	PgpkeyEncryptionUnreachable         FindingCode = "pgpkey.encryption-unreachable"
+	PgpkeyExpired                       FindingCode = "pgpkey.expired"
+	PgpkeyExpires30                     FindingCode = "pgpkey.expires-30"
+	PgpkeyExpires7                      FindingCode = "pgpkey.expires-7"
+	PgpkeyExpires90                     FindingCode = "pgpkey.expires-90"
+	PgpkeyFeaturesMissing               FindingCode = "pgpkey.features-missing"
+	PgpkeyFingerprintIsKeyId            FindingCode = "pgpkey.fingerprint-is-key-id"
+	PgpkeyFingerprintMalformed          FindingCode = "pgpkey.fingerprint-malformed"
+	PgpkeyFingerprintMismatch           FindingCode = "pgpkey.fingerprint-mismatch"
+	PgpkeyFlagsMissing                  FindingCode = "pgpkey.flags-missing"
+	PgpkeyHtmlPage                      FindingCode = "pgpkey.html-page"
+	PgpkeyKeyserverWrongKey             FindingCode = "pgpkey.keyserver-wrong-key"
+	PgpkeyMalformed                     FindingCode = "pgpkey.malformed"
+	PgpkeyMessageOnly                   FindingCode = "pgpkey.message-only"
+	PgpkeyNeverExpires                  FindingCode = "pgpkey.never-expires"
+	PgpkeyNoAddress                     FindingCode = "pgpkey.no-address"
+	PgpkeyNoContactAddress              FindingCode = "pgpkey.no-contact-address"
+	PgpkeyNoEncryption                  FindingCode = "pgpkey.no-encryption"
+	PgpkeyNoKey                         FindingCode = "pgpkey.no-key"
+	PgpkeyNoSelfSignature               FindingCode = "pgpkey.no-self-signature"
+	PgpkeyNoSigning                     FindingCode = "pgpkey.no-signing"
+	PgpkeyNoUserId                      FindingCode = "pgpkey.no-user-id"
+	PgpkeyNotInProfile                  FindingCode = "pgpkey.not-in-profile"
+	PgpkeyNotInWkd                      FindingCode = "pgpkey.not-in-wkd"
+	PgpkeyNotOpenpgp                    FindingCode = "pgpkey.not-openpgp"
+	PgpkeyNotYetValid                   FindingCode = "pgpkey.not-yet-valid"
+	PgpkeyNulBytes                      FindingCode = "pgpkey.nul-bytes"
+	PgpkeyObsoleteAlgorithm             FindingCode = "pgpkey.obsolete-algorithm"
+	PgpkeyPacketsDropped                FindingCode = "pgpkey.packets-dropped"
+	PgpkeyPostQuantum                   FindingCode = "pgpkey.post-quantum"
+	PgpkeyPreferencesWeak               FindingCode = "pgpkey.preferences-weak"
+	PgpkeyPrivate                       FindingCode = "pgpkey.private"
+	PgpkeyProfileStale                  FindingCode = "pgpkey.profile-stale"
+	PgpkeyReplacement                   FindingCode = "pgpkey.replacement"
+	PgpkeyRetired                       FindingCode = "pgpkey.retired"
+	PgpkeyRevoked                       FindingCode = "pgpkey.revoked"
+	PgpkeyRevokedElsewhere              FindingCode = "pgpkey.revoked-elsewhere"
+	PgpkeyRsaBelow3072                  FindingCode = "pgpkey.rsa-below-3072"
+	PgpkeySelfSignatureBad              FindingCode = "pgpkey.self-signature-bad"
+	PgpkeySeveralBlocks                 FindingCode = "pgpkey.several-blocks"
+	PgpkeySeveralCertificates           FindingCode = "pgpkey.several-certificates"
+	PgpkeySignatureOnly                 FindingCode = "pgpkey.signature-only"
+	PgpkeySignaturesStripped            FindingCode = "pgpkey.signatures-stripped"
+	PgpkeySignedInFuture                FindingCode = "pgpkey.signed-in-future"
+	PgpkeySizeRefused                   FindingCode = "pgpkey.size-refused"
+	PgpkeySubkeyDropped                 FindingCode = "pgpkey.subkey-dropped"
+	PgpkeySurroundingText               FindingCode = "pgpkey.surrounding-text"
+	PgpkeyTooLarge                      FindingCode = "pgpkey.too-large"
+	PgpkeyTooManySignatures             FindingCode = "pgpkey.too-many-signatures"
+	PgpkeyTooManySubkeys                FindingCode = "pgpkey.too-many-subkeys"
+	PgpkeyTooManyUserIds                FindingCode = "pgpkey.too-many-user-ids"
+	PgpkeyTruncated                     FindingCode = "pgpkey.truncated"
+	PgpkeyUserIdDropped                 FindingCode = "pgpkey.user-id-dropped"
+	PgpkeyUserIdsRevoked                FindingCode = "pgpkey.user-ids-revoked"
+	PgpkeyVersion3                      FindingCode = "pgpkey.version-3"
+	PgpkeyVersion5                      FindingCode = "pgpkey.version-5"
+	PgpkeyVersion6                      FindingCode = "pgpkey.version-6"
+	PgpkeyVersionUnknown                FindingCode = "pgpkey.version-unknown"
+	PgpkeyWeakHash                      FindingCode = "pgpkey.weak-hash"
+	PgpkeyWeakHashSubkey                FindingCode = "pgpkey.weak-hash-subkey"
+	PgpkeyWeakHashUserId                FindingCode = "pgpkey.weak-hash-user-id"
+	PgpkeyWeakRsa                       FindingCode = "pgpkey.weak-rsa"
+	PgpkeyWkdArmored                    FindingCode = "pgpkey.wkd-armored"
+	PgpkeyWkdPolicyMissing              FindingCode = "pgpkey.wkd-policy-missing"
+	PgpkeyWkdUnreachable                FindingCode = "pgpkey.wkd-unreachable"
+	PgpkeyWrongUserId                   FindingCode = "pgpkey.wrong-user-id"
+	SecuritytxtAddressRefused           FindingCode = "securitytxt.address-refused"
+	SecuritytxtBareCr                   FindingCode = "securitytxt.bare-cr"
+	SecuritytxtBlankLinesAtEnd          FindingCode = "securitytxt.blank-lines-at-end"
+	SecuritytxtBom                      FindingCode = "securitytxt.bom"
+	SecuritytxtBugBountyRepeated        FindingCode = "securitytxt.bug-bounty-repeated"
+	SecuritytxtBugBountyValue           FindingCode = "securitytxt.bug-bounty-value"
+	SecuritytxtCanonicalMismatch        FindingCode = "securitytxt.canonical-mismatch"
+	SecuritytxtCanonicalMissing         FindingCode = "securitytxt.canonical-missing"
+	SecuritytxtCertificate              FindingCode = "securitytxt.certificate"
+	SecuritytxtChanged                  FindingCode = "securitytxt.changed"
+	SecuritytxtCharsetMissing           FindingCode = "securitytxt.charset-missing"
+	SecuritytxtCharsetWrong             FindingCode = "securitytxt.charset-wrong"
+	SecuritytxtCommentAfterValue        FindingCode = "securitytxt.comment-after-value"
+	SecuritytxtContactBare              FindingCode = "securitytxt.contact-bare"
+	SecuritytxtContactConfusable        FindingCode = "securitytxt.contact-confusable"
+	SecuritytxtContactMissing           FindingCode = "securitytxt.contact-missing"
+	SecuritytxtContactNotInDirectory    FindingCode = "securitytxt.contact-not-in-directory"
+	SecuritytxtContentTypeMissing       FindingCode = "securitytxt.content-type-missing"
+	SecuritytxtContentTypeWrong         FindingCode = "securitytxt.content-type-wrong"
+	SecuritytxtControlCharacter         FindingCode = "securitytxt.control-character"
+	SecuritytxtCsafFile                 FindingCode = "securitytxt.csaf-file"
+	SecuritytxtCsafSeveral              FindingCode = "securitytxt.csaf-several"
+	SecuritytxtDataAfterSignature       FindingCode = "securitytxt.data-after-signature"
+	SecuritytxtEncryptionDns            FindingCode = "securitytxt.encryption-dns"
+	SecuritytxtEncryptionDnsOwner       FindingCode = "securitytxt.encryption-dns-owner"
+	SecuritytxtEncryptionFingerprint    FindingCode = "securitytxt.encryption-fingerprint"
+	SecuritytxtEncryptionKeyInline      FindingCode = "securitytxt.encryption-key-inline"
+	SecuritytxtEncryptionMissing        FindingCode = "securitytxt.encryption-missing"
+	SecuritytxtEncryptionNotInDirectory FindingCode = "securitytxt.encryption-not-in-directory"
+	SecuritytxtExpired                  FindingCode = "securitytxt.expired"
+	SecuritytxtExpiresFar               FindingCode = "securitytxt.expires-far"
+	SecuritytxtExpiresInvalid           FindingCode = "securitytxt.expires-invalid"
+	SecuritytxtExpiresMissing           FindingCode = "securitytxt.expires-missing"
+	SecuritytxtExpiresOldFormat         FindingCode = "securitytxt.expires-old-format"
+	SecuritytxtExpiresRepeated          FindingCode = "securitytxt.expires-repeated"
+	SecuritytxtExpiresSoon              FindingCode = "securitytxt.expires-soon"
+	SecuritytxtExtensionEmpty           FindingCode = "securitytxt.extension-empty"
+	SecuritytxtFamiliesDiffer           FindingCode = "securitytxt.families-differ"
+	SecuritytxtFamilyUnreachable        FindingCode = "securitytxt.family-unreachable"
+	SecuritytxtFetchFailed              FindingCode = "securitytxt.fetch-failed"
+	SecuritytxtFieldDraft               FindingCode = "securitytxt.field-draft"
+	SecuritytxtFieldTypo                FindingCode = "securitytxt.field-typo"
+	SecuritytxtFieldUnknown             FindingCode = "securitytxt.field-unknown"
+	SecuritytxtHttpOnly                 FindingCode = "securitytxt.http-only"
+	SecuritytxtHttpUri                  FindingCode = "securitytxt.http-uri"
+	SecuritytxtLanguageInvalid          FindingCode = "securitytxt.language-invalid"
+	SecuritytxtLanguageMistake          FindingCode = "securitytxt.language-mistake"
+	SecuritytxtLanguageUnknown          FindingCode = "securitytxt.language-unknown"
+	SecuritytxtLanguagesEmpty           FindingCode = "securitytxt.languages-empty"
+	SecuritytxtLanguagesRepeated        FindingCode = "securitytxt.languages-repeated"
+	SecuritytxtLanguagesSeparator       FindingCode = "securitytxt.languages-separator"
+	SecuritytxtLegacyLocation           FindingCode = "securitytxt.legacy-location"
+	SecuritytxtLineFolded               FindingCode = "securitytxt.line-folded"
+	SecuritytxtLineInvalid              FindingCode = "securitytxt.line-invalid"
+	SecuritytxtLineTooLong              FindingCode = "securitytxt.line-too-long"
+	SecuritytxtLineUnterminated         FindingCode = "securitytxt.line-unterminated"
+	SecuritytxtLinkBroken               FindingCode = "securitytxt.link-broken"
+	SecuritytxtLinkUnreachable          FindingCode = "securitytxt.link-unreachable"
+	SecuritytxtLinksUnchecked           FindingCode = "securitytxt.links-unchecked"
+	SecuritytxtLocationsDiffer          FindingCode = "securitytxt.locations-differ"
+	SecuritytxtMailtoInvalid            FindingCode = "securitytxt.mailto-invalid"
+	SecuritytxtNameEmpty                FindingCode = "securitytxt.name-empty"
+	SecuritytxtNameInvalid              FindingCode = "securitytxt.name-invalid"
+	SecuritytxtNoHost                   FindingCode = "securitytxt.no-host"
+	SecuritytxtNotAUri                  FindingCode = "securitytxt.not-a-uri"
+	SecuritytxtNotFound                 FindingCode = "securitytxt.not-found"
+	SecuritytxtNotUtf8                  FindingCode = "securitytxt.not-utf8"
+	SecuritytxtRedirectCrossDomain      FindingCode = "securitytxt.redirect-cross-domain"
+	SecuritytxtRedirectPath             FindingCode = "securitytxt.redirect-path"
+	SecuritytxtRedirectRefused          FindingCode = "securitytxt.redirect-refused"
+	SecuritytxtRedirectToHttp           FindingCode = "securitytxt.redirect-to-http"
+	SecuritytxtRedirectsTooMany         FindingCode = "securitytxt.redirects-too-many"
+	SecuritytxtSchemeUnusual            FindingCode = "securitytxt.scheme-unusual"
+	SecuritytxtSignatureExpired         FindingCode = "securitytxt.signature-expired"
+	SecuritytxtSignatureFuture          FindingCode = "securitytxt.signature-future"
+	SecuritytxtSignatureHeader          FindingCode = "securitytxt.signature-header"
+	SecuritytxtSignatureInvalid         FindingCode = "securitytxt.signature-invalid"
+	SecuritytxtSignatureKeyExpired      FindingCode = "securitytxt.signature-key-expired"
+	SecuritytxtSignatureKeyRevoked      FindingCode = "securitytxt.signature-key-revoked"
+	SecuritytxtSignatureKeyUnfit        FindingCode = "securitytxt.signature-key-unfit"
+	SecuritytxtSignatureLineEndings     FindingCode = "securitytxt.signature-line-endings"
+	SecuritytxtSignatureMalformed       FindingCode = "securitytxt.signature-malformed"
+	SecuritytxtSignatureSeveral         FindingCode = "securitytxt.signature-several"
+	SecuritytxtSignatureUnverifiable    FindingCode = "securitytxt.signature-unverifiable"
+	SecuritytxtSignatureWeak            FindingCode = "securitytxt.signature-weak"
+	SecuritytxtSpaceBeforeColon         FindingCode = "securitytxt.space-before-colon"
+	SecuritytxtSpaceMissing             FindingCode = "securitytxt.space-missing"
+	SecuritytxtStatus                   FindingCode = "securitytxt.status"
+	SecuritytxtTelInvalid               FindingCode = "securitytxt.tel-invalid"
+	SecuritytxtTextBeforeSignature      FindingCode = "securitytxt.text-before-signature"
+	SecuritytxtTls                      FindingCode = "securitytxt.tls"
+	SecuritytxtTooLarge                 FindingCode = "securitytxt.too-large"
+	SecuritytxtTooManyFindings          FindingCode = "securitytxt.too-many-findings"
+	SecuritytxtTooManyLines             FindingCode = "securitytxt.too-many-lines"
+	SecuritytxtUnsigned                 FindingCode = "securitytxt.unsigned"
+	SecuritytxtUriInvalid               FindingCode = "securitytxt.uri-invalid"
+	SecuritytxtValueEmpty               FindingCode = "securitytxt.value-empty"
+	SecuritytxtValuesChained            FindingCode = "securitytxt.values-chained"
+	SecuritytxtWellKnownUnregistered    FindingCode = "securitytxt.well-known-unregistered"
+	SmimeaBogus                         FindingCode = "smimea.bogus"
+	SmimeaInsecure                      FindingCode = "smimea.insecure"
+	SmimeaUnusable                      FindingCode = "smimea.unusable"
+	SpfInvalid                          FindingCode = "spf.invalid"
+	SpfMissing                          FindingCode = "spf.missing"
+	SpfNeutralAll                       FindingCode = "spf.neutral-all"
+	SpfPassAll                          FindingCode = "spf.pass-all"
+	SpfPtr                              FindingCode = "spf.ptr"
+	SpfSeveral                          FindingCode = "spf.several"
+	SpfTooManyLookups                   FindingCode = "spf.too-many-lookups"
+	SpfTooManyNames                     FindingCode = "spf.too-many-names"
+	SpfTooManyVoidLookups               FindingCode = "spf.too-many-void-lookups"
+	TlsrptInvalid                       FindingCode = "tlsrpt.invalid"
+	TlsrptMissing                       FindingCode = "tlsrpt.missing"
+	TlsrptSeveral                       FindingCode = "tlsrpt.several"
+	WildcardAddress                     FindingCode = "wildcard.address"
+	WildcardTxt                         FindingCode = "wildcard.txt"
 )
 
 // Defines values for HealthStatus.
@@ -518,6 +895,14 @@ const (
 	NewTokenScopesWrite  NewTokenScopes = "write"
 )
 
+// Defines values for ProvenContactChannel.
+const (
+	ProvenContactChannelChat  ProvenContactChannel = "chat"
+	ProvenContactChannelEmail ProvenContactChannel = "email"
+	ProvenContactChannelPhone ProvenContactChannel = "phone"
+	ProvenContactChannelUrl   ProvenContactChannel = "url"
+)
+
 // Defines values for QueriesClass.
 const (
 	QueriesClassAbusiveContent             QueriesClass = "abusive-content"
@@ -634,6 +1019,12 @@ const (
 	ResourcePatchVisibilityClear       ResourcePatchVisibility = "clear"
 	ResourcePatchVisibilityGreen       ResourcePatchVisibility = "green"
 	ResourcePatchVisibilityRed         ResourcePatchVisibility = "red"
+)
+
+// Defines values for ResumeRequestHeld.
+const (
+	Accept  ResumeRequestHeld = "accept"
+	Discard ResumeRequestHeld = "discard"
 )
 
 // Defines values for SearchHitExactness.
@@ -855,6 +1246,30 @@ const (
 	Valid   TokenState = "valid"
 )
 
+// Defines values for VerificationVerdict.
+const (
+	VerificationVerdictError        VerificationVerdict = "error"
+	VerificationVerdictInconclusive VerificationVerdict = "inconclusive"
+	VerificationVerdictOk           VerificationVerdict = "ok"
+	VerificationVerdictWarning      VerificationVerdict = "warning"
+)
+
+// Defines values for VerificationAspectVerdict.
+const (
+	VerificationAspectVerdictError        VerificationAspectVerdict = "error"
+	VerificationAspectVerdictInconclusive VerificationAspectVerdict = "inconclusive"
+	VerificationAspectVerdictOk           VerificationAspectVerdict = "ok"
+	VerificationAspectVerdictWarning      VerificationAspectVerdict = "warning"
+)
+
+// Defines values for VerificationEventWas.
+const (
+	VerificationEventWasError        VerificationEventWas = "error"
+	VerificationEventWasInconclusive VerificationEventWas = "inconclusive"
+	VerificationEventWasOk           VerificationEventWas = "ok"
+	VerificationEventWasWarning      VerificationEventWas = "warning"
+)
+
 // Defines values for ExportTeamsParamsKind.
 const (
 	ExportTeamsParamsKindCommercial             ExportTeamsParamsKind = "commercial"
@@ -957,6 +1372,12 @@ const (
 // Defines values for LookupBatchParamsGroup.
 const (
 	Recipient LookupBatchParamsGroup = "recipient"
+)
+
+// Defines values for ListProblemsParamsKind.
+const (
+	ListProblemsParamsKindFinding ListProblemsParamsKind = "finding"
+	ListProblemsParamsKindRequest ListProblemsParamsKind = "request"
 )
 
 // Defines values for DeleteReferenceParamsKind.
@@ -1099,6 +1520,13 @@ const (
 	ListTeamsParamsStateOverdue    ListTeamsParamsState = "overdue"
 	ListTeamsParamsStateUnverified ListTeamsParamsState = "unverified"
 	ListTeamsParamsStateVerified   ListTeamsParamsState = "verified"
+)
+
+// Defines values for VerificationHistoryParamsKind.
+const (
+	VerificationHistoryParamsKindContact VerificationHistoryParamsKind = "contact"
+	VerificationHistoryParamsKindDomain  VerificationHistoryParamsKind = "domain"
+	VerificationHistoryParamsKindKey     VerificationHistoryParamsKind = "key"
 )
 
 // Answer defines model for Answer.
@@ -1497,6 +1925,221 @@ type ChangePage struct {
 	Next int64 `json:"next"`
 }
 
+// CheckCount defines model for CheckCount.
+type CheckCount struct {
+	// Check Name of the check
+	//
+	// Examples: mx
+	Check string `json:"check"`
+
+	// N How many
+	//
+	// Examples: 400
+	N int64 `json:"n"`
+
+	// Outcome A verdict, or the code of trouble
+	//
+	// Examples: ok
+	Outcome string `json:"outcome"`
+}
+
+// CheckEngine defines model for CheckEngine.
+type CheckEngine struct {
+	// Due How many of them are due
+	//
+	// Examples: 3
+	Due int64 `json:"due"`
+
+	// Held Verdicts that the guard holds back
+	//
+	// Examples: 0
+	Held int64 `json:"held"`
+
+	// LagSeconds Since when the one is due that is due for longest
+	//
+	// Examples: 1.5
+	LagSeconds float64 `json:"lag_seconds"`
+
+	// Paused All checks are paused
+	//
+	// Examples: false
+	Paused bool `json:"paused"`
+
+	// Pauses What is paused, and why
+	Pauses []CheckPause `json:"pauses"`
+
+	// Rows Checks of subjects that there are
+	//
+	// Examples: 1200
+	Rows int64 `json:"rows"`
+
+	// Running How many are being worked on
+	//
+	// Examples: 1
+	Running int64 `json:"running"`
+
+	// Runs Runs since ever, by check and what came of them: a verdict, or the code of the trouble
+	Runs []CheckCount `json:"runs"`
+
+	// Verdicts What is known now, by check and verdict
+	Verdicts []CheckCount `json:"verdicts"`
+}
+
+// CheckInfo defines model for CheckInfo.
+type CheckInfo struct {
+	// Aspect Where its results are shown
+	//
+	// Examples: dns
+	Aspect CheckInfoAspect `json:"aspect"`
+
+	// Codes What it can find, as in /v1/problems
+	//
+	// Examples: ["mx.implicit"]
+	Codes []string `json:"codes"`
+
+	// EverySeconds How long a conclusion lasts before the check is due again
+	//
+	// Examples: 86400
+	EverySeconds int64 `json:"every_seconds"`
+
+	// Kinds Kinds of subjects that it looks at
+	//
+	// Examples: ["domain"]
+	Kinds []CheckInfoKinds `json:"kinds"`
+
+	// Name Stable name
+	//
+	// Examples: mx
+	Name string `json:"name"`
+
+	// Title What is looked at
+	//
+	// Examples: mail to the domain has somewhere to go
+	Title string `json:"title"`
+}
+
+// CheckInfoAspect Where its results are shown
+//
+// Examples: dns
+type CheckInfoAspect string
+
+// CheckInfoKinds defines model for CheckInfo.Kinds.
+type CheckInfoKinds string
+
+// CheckList defines model for CheckList.
+type CheckList struct {
+	// Checks In the order in which reports show them
+	Checks []CheckInfo `json:"checks"`
+	Engine CheckEngine `json:"engine,omitempty,omitzero"`
+}
+
+// CheckPause defines model for CheckPause.
+type CheckPause struct {
+	// At When
+	At time.Time `json:"at"`
+
+	// By Who paused it
+	//
+	// Examples: token:rct_4f2a9c1b
+	By string `json:"by"`
+
+	// Check The check; absent is all
+	//
+	// Examples: mx
+	Check string `json:"check,omitempty,omitzero"`
+
+	// Guard Too many verdicts turned bad at once; people decide whether they are right
+	Guard bool `json:"guard,omitempty,omitzero"`
+
+	// Now What was running ended too
+	Now bool `json:"now,omitempty,omitzero"`
+
+	// Why Why
+	//
+	// Examples: our resolver is being replaced
+	Why string `json:"why,omitempty,omitzero"`
+}
+
+// CheckPauses defines model for CheckPauses.
+type CheckPauses struct {
+	// Pauses What is paused now, a pause of all first
+	Pauses []CheckPause `json:"pauses"`
+
+	// Settled How many verdicts that were held back were published or thrown away
+	//
+	// Examples: 12
+	Settled int64 `json:"settled,omitempty,omitzero"`
+}
+
+// CheckResult defines model for CheckResult.
+type CheckResult struct {
+	// Check Name of the check, as in /v1/checks
+	//
+	// Examples: mx
+	Check string `json:"check"`
+
+	// Checked The last conclusion; findings and facts are of then
+	Checked time.Time `json:"checked,omitempty,omitzero"`
+
+	// Due When it is looked at again
+	Due time.Time `json:"due,omitempty,omitzero"`
+
+	// Evidence SHA-256 of all that was asked and answered, to be had from verification/evidence; for whoever may read it
+	//
+	// Examples: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+	Evidence string `json:"evidence,omitempty,omitzero"`
+
+	// Facts What was seen, good or bad
+	Facts []Fact `json:"facts"`
+
+	// Findings What was found, the worst first; empty where nothing is wrong
+	Findings []Finding `json:"findings"`
+
+	// Kind What the subject is
+	//
+	// Examples: domain
+	Kind CheckResultKind `json:"kind"`
+
+	// Paused The check is paused, so that what is due waits
+	Paused bool `json:"paused,omitempty,omitzero"`
+
+	// Since Since when the verdict is this one
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// Subject The domain, the contact's value or the key's fingerprint
+	//
+	// Examples: example.org
+	Subject string `json:"subject"`
+
+	// Title What is looked at
+	//
+	// Examples: mail to the domain has somewhere to go
+	Title string `json:"title"`
+
+	// Tried The last attempt; absent where there was none yet
+	Tried time.Time `json:"tried,omitempty,omitzero"`
+
+	// Trouble Why the last attempt came to no conclusion, as a code; nobody's defect, and tried again
+	//
+	// Examples: dns.timeout
+	Trouble string `json:"trouble,omitempty,omitzero"`
+
+	// Verdict What was found; inconclusive: nothing yet, or not for too long
+	//
+	// Examples: warning
+	Verdict CheckResultVerdict `json:"verdict"`
+}
+
+// CheckResultKind What the subject is
+//
+// Examples: domain
+type CheckResultKind string
+
+// CheckResultVerdict What was found; inconclusive: nothing yet, or not for too long
+//
+// Examples: warning
+type CheckResultVerdict string
+
 // CheckVerdict defines model for CheckVerdict.
 type CheckVerdict struct {
 	// Check Name of the check
@@ -1535,6 +2178,80 @@ type CheckVerdictKind string
 //
 // Examples: warning
 type CheckVerdictVerdict string
+
+// ChecksRun defines model for ChecksRun.
+type ChecksRun struct {
+	// Count How many checks the team has
+	//
+	// Examples: 12
+	Count int64 `json:"count"`
+
+	// Due Those that are due now
+	Due []DueCheck `json:"due"`
+
+	// Paused All checks are paused: nothing runs before they go on
+	Paused bool    `json:"paused,omitempty,omitzero"`
+	Team   TeamRef `json:"team"`
+}
+
+// Code defines model for Code.
+type Code struct {
+	// Advice What to do
+	//
+	// Examples: Add an MX record.
+	Advice string `json:"advice"`
+
+	// Checks Of a finding: the checks that report it
+	//
+	// Examples: ["mx"]
+	Checks []string `json:"checks,omitempty,omitzero"`
+
+	// Code The code
+	//
+	// Examples: mx.implicit
+	Code string `json:"code"`
+
+	// Kind finding: what a check finds, or what keeps it from asking; request: why a request is refused
+	//
+	// Examples: finding
+	Kind CodeKind `json:"kind"`
+
+	// Sectxt The code of the reference checker for security.txt, where it has one
+	//
+	// Examples: no_expire
+	Sectxt string `json:"sectxt,omitempty,omitzero"`
+
+	// Severity Of a finding: how bad it usually is
+	//
+	// Examples: recommendation
+	Severity CodeSeverity `json:"severity,omitempty,omitzero"`
+
+	// Spec Where a standard demands it
+	//
+	// Examples: RFC 5321 section 5.1
+	Spec string `json:"spec,omitempty,omitzero"`
+
+	// Title Of a finding what is wrong, of a request the rule
+	//
+	// Examples: Mail goes to the address of the domain itself
+	Title string `json:"title"`
+}
+
+// CodeKind finding: what a check finds, or what keeps it from asking; request: why a request is refused
+//
+// Examples: finding
+type CodeKind string
+
+// CodeSeverity Of a finding: how bad it usually is
+//
+// Examples: recommendation
+type CodeSeverity string
+
+// CodeList defines model for CodeList.
+type CodeList struct {
+	// Problems In the order of their codes
+	Problems []Code `json:"problems"`
+}
 
 // Constituency defines model for Constituency.
 type Constituency struct {
@@ -1787,6 +2504,104 @@ type Difference struct {
 	Pointer string `json:"pointer"`
 }
 
+// Digest defines model for Digest.
+type Digest struct {
+	// At The moment of which this is the state
+	At time.Time `json:"at"`
+
+	// Items What to look at, the most urgent first; empty where all is well
+	Items []DigestItem `json:"items"`
+	Team  TeamRef      `json:"team"`
+}
+
+// DigestItem defines model for DigestItem.
+type DigestItem struct {
+	// Advice What to do
+	//
+	// Examples: Add an MX record.
+	Advice string `json:"advice"`
+
+	// Check The check that found it; absent for what is known of contacts
+	//
+	// Examples: mx
+	Check string `json:"check,omitempty,omitzero"`
+
+	// Code A code of the table of findings, see /v1/problems. Codes are never renamed, only retired; new versions add some.
+	Code FindingCode `json:"code"`
+
+	// Corrected What would be right in its place
+	//
+	// Examples: Expires: 2027-01-01T00:00:00Z
+	Corrected string `json:"corrected,omitempty,omitzero"`
+
+	// Due By when to act
+	Due time.Time `json:"due,omitempty,omitzero"`
+
+	// Evidence The offending text as it was seen, at most 500 octets, control characters escaped
+	//
+	// Examples: Expires: 2024-01-01T00:00:00Z
+	Evidence string `json:"evidence,omitempty,omitzero"`
+
+	// Line Line of the file, from 1
+	//
+	// Examples: 3
+	Line int64 `json:"line,omitempty,omitzero"`
+
+	// Severity How bad it is, by the word of the standard
+	//
+	// Examples: warning
+	Severity DigestItemSeverity `json:"severity"`
+
+	// Since Since when it is so
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// Spec What demands it
+	//
+	// Examples: RFC 5321 section 5.1
+	Spec string `json:"spec,omitempty,omitzero"`
+
+	// Subject What it is about, where that is less than the subject of the check
+	//
+	// Examples: mail.example.org
+	Subject string `json:"subject,omitempty,omitzero"`
+
+	// Title What is wrong
+	//
+	// Examples: Mail goes to the address of the domain itself
+	Title string `json:"title"`
+}
+
+// DigestItemSeverity How bad it is, by the word of the standard
+//
+// Examples: warning
+type DigestItemSeverity string
+
+// DueCheck defines model for DueCheck.
+type DueCheck struct {
+	// Check Name of the check
+	//
+	// Examples: mx
+	Check string `json:"check"`
+
+	// Due When it was due before or is now; a check under way goes on
+	Due time.Time `json:"due"`
+
+	// Kind What the subject is
+	//
+	// Examples: domain
+	Kind DueCheckKind `json:"kind"`
+
+	// Subject The domain, the contact's value or the key's fingerprint
+	//
+	// Examples: example.org
+	Subject string `json:"subject"`
+}
+
+// DueCheckKind What the subject is
+//
+// Examples: domain
+type DueCheckKind string
+
 // Evidence defines model for Evidence.
 type Evidence struct {
 	// At When the level was proven; at level 0, when it was listed
@@ -1828,6 +2643,73 @@ type EvidenceLevelName string
 //
 // Examples: verified
 type EvidenceState string
+
+// Fact defines model for Fact.
+type Fact struct {
+	// Name What it is; a name may occur several times
+	//
+	// Examples: mx
+	Name string `json:"name"`
+
+	// Value As it was seen
+	//
+	// Examples: 10 mail.example.org.
+	Value string `json:"value"`
+}
+
+// Finding defines model for Finding.
+type Finding struct {
+	// Advice What to do
+	//
+	// Examples: Add an MX record.
+	Advice string `json:"advice"`
+
+	// Code A code of the table of findings, see /v1/problems. Codes are never renamed, only retired; new versions add some.
+	Code FindingCode `json:"code"`
+
+	// Corrected What would be right in its place
+	//
+	// Examples: Expires: 2027-01-01T00:00:00Z
+	Corrected string `json:"corrected,omitempty,omitzero"`
+
+	// Evidence The offending text as it was seen, at most 500 octets, control characters escaped
+	//
+	// Examples: Expires: 2024-01-01T00:00:00Z
+	Evidence string `json:"evidence,omitempty,omitzero"`
+
+	// Line Line of the file, from 1
+	//
+	// Examples: 3
+	Line int64 `json:"line,omitempty,omitzero"`
+
+	// Severity How bad it is, by the word of the standard
+	//
+	// Examples: warning
+	Severity FindingSeverity `json:"severity"`
+
+	// Spec What demands it
+	//
+	// Examples: RFC 5321 section 5.1
+	Spec string `json:"spec,omitempty,omitzero"`
+
+	// Subject What it is about, where that is less than the subject of the check
+	//
+	// Examples: mail.example.org
+	Subject string `json:"subject,omitempty,omitzero"`
+
+	// Title What is wrong
+	//
+	// Examples: Mail goes to the address of the domain itself
+	Title string `json:"title"`
+}
+
+// FindingSeverity How bad it is, by the word of the standard
+//
+// Examples: warning
+type FindingSeverity string
+
+// FindingCode A code of the table of findings, see /v1/problems. Codes are never renamed, only retired; new versions add some.
+type FindingCode string
 
 // Health defines model for Health.
 type Health struct {
@@ -2799,6 +3681,24 @@ type Origin struct {
 	Source string `json:"source"`
 }
 
+// PauseRequest defines model for PauseRequest.
+type PauseRequest struct {
+	// Check Only this check; absent is all
+	//
+	// Examples: mx
+	Check string `json:"check,omitempty,omitzero"`
+
+	// Now End what is running too; it begins again later. Else it may finish
+	//
+	// Examples: false
+	Now bool `json:"now,omitempty,omitzero"`
+
+	// Why Why, for those who come after
+	//
+	// Examples: our resolver is being replaced
+	Why string `json:"why,omitempty,omitzero"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// Code Stable code: that of the errors where they share one, else one for the kind of problem
@@ -2895,6 +3795,30 @@ type ProblemItem struct {
 	// Examples: one address such as csirt@example.org
 	Want string `json:"want,omitempty,omitzero"`
 }
+
+// ProvenContact defines model for ProvenContact.
+type ProvenContact struct {
+	// Channel How the contact is reached
+	//
+	// Examples: email
+	Channel  ProvenContactChannel `json:"channel"`
+	Evidence Evidence             `json:"evidence"`
+
+	// Id Stable UUID
+	//
+	// Examples: 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+	Id openapi_types.UUID `json:"id"`
+
+	// Value Address, E.164 number or URI
+	//
+	// Examples: csirt@example.org
+	Value string `json:"value"`
+}
+
+// ProvenContactChannel How the contact is reached
+//
+// Examples: email
+type ProvenContactChannel string
 
 // Queries defines model for Queries.
 type Queries struct {
@@ -3374,6 +4298,24 @@ type ResourcePatchType string
 
 // ResourcePatchVisibility defines model for ResourcePatch.Visibility.
 type ResourcePatchVisibility string
+
+// ResumeRequest defines model for ResumeRequest.
+type ResumeRequest struct {
+	// Check Only this check; absent is all
+	//
+	// Examples: mx
+	Check string `json:"check,omitempty,omitzero"`
+
+	// Held What becomes of verdicts that the guard holds back, where it stopped the checks: they are published, or thrown away and checked again
+	//
+	// Examples: discard
+	Held ResumeRequestHeld `json:"held,omitempty,omitzero"`
+}
+
+// ResumeRequestHeld What becomes of verdicts that the guard holds back, where it stopped the checks: they are published, or thrown away and checked again
+//
+// Examples: discard
+type ResumeRequestHeld string
 
 // RevisionPage defines model for RevisionPage.
 type RevisionPage struct {
@@ -4054,6 +4996,100 @@ type Values struct {
 	Before interface{} `json:"before,omitempty,omitzero"`
 }
 
+// Verification defines model for Verification.
+type Verification struct {
+	// At The moment of which this is the state
+	At time.Time `json:"at"`
+
+	// Contacts What was proven about each contact, when, how and until when
+	Contacts    []ProvenContact    `json:"contacts"`
+	Dns         VerificationAspect `json:"dns"`
+	Keys        VerificationAspect `json:"keys"`
+	Securitytxt VerificationAspect `json:"securitytxt"`
+	Team        TeamRef            `json:"team"`
+
+	// Verdict The worst of all results; absent where there is none
+	//
+	// Examples: warning
+	Verdict VerificationVerdict `json:"verdict,omitempty,omitzero"`
+}
+
+// VerificationVerdict The worst of all results; absent where there is none
+//
+// Examples: warning
+type VerificationVerdict string
+
+// VerificationAspect defines model for VerificationAspect.
+type VerificationAspect struct {
+	// Results By check and subject
+	Results []CheckResult `json:"results"`
+
+	// Verdict The worst of the results; absent where there is none
+	//
+	// Examples: warning
+	Verdict VerificationAspectVerdict `json:"verdict,omitempty,omitzero"`
+}
+
+// VerificationAspectVerdict The worst of the results; absent where there is none
+//
+// Examples: warning
+type VerificationAspectVerdict string
+
+// VerificationEvent defines model for VerificationEvent.
+type VerificationEvent struct {
+	// At When
+	At time.Time `json:"at"`
+
+	// N Number of the event, over all teams
+	//
+	// Examples: 4711
+	N      int64       `json:"n"`
+	Result CheckResult `json:"result"`
+	Team   TeamRef     `json:"team"`
+
+	// Was The verdict before; absent in the first
+	//
+	// Examples: ok
+	Was VerificationEventWas `json:"was,omitempty,omitzero"`
+}
+
+// VerificationEventWas The verdict before; absent in the first
+//
+// Examples: ok
+type VerificationEventWas string
+
+// VerificationEvents defines model for VerificationEvents.
+type VerificationEvents struct {
+	// Epoch What the numbers belong to: the database and what the viewer may see; send it along
+	//
+	// Examples: 3f6c0e9d5b1a47c28e90d1f2a3b4c5d6
+	Epoch string `json:"epoch"`
+
+	// Events In the order of their numbers, which have gaps: what the viewer may not see is left out
+	Events []VerificationEvent `json:"events"`
+
+	// Head The number of the newest event; nothing follows yet when next is head
+	//
+	// Examples: 4711
+	Head int64 `json:"head"`
+
+	// Next What to send as after for what follows
+	//
+	// Examples: 4711
+	Next int64 `json:"next"`
+}
+
+// VerificationHistory defines model for VerificationHistory.
+type VerificationHistory struct {
+	// Events Newest first
+	Events []VerificationEvent `json:"events"`
+
+	// Next What to send as before for the next page, which may be short or empty; absent on the last
+	//
+	// Examples: 4700
+	Next int64 `json:"next,omitempty,omitzero"`
+}
+
 // Vocabulary defines model for Vocabulary.
 type Vocabulary struct {
 	// Name Name of the list
@@ -4283,6 +5319,18 @@ type ListMatchesParams struct {
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
+// ListProblemsParams defines parameters for ListProblems.
+type ListProblemsParams struct {
+	// Kind Only codes of this kind
+	Kind ListProblemsParamsKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
+	// Prefix Only codes that begin so
+	Prefix string `form:"prefix,omitempty" json:"prefix,omitempty,omitzero"`
+}
+
+// ListProblemsParamsKind defines parameters for ListProblems.
+type ListProblemsParamsKind string
+
 // DeleteReferenceParamsKind defines parameters for DeleteReference.
 type DeleteReferenceParamsKind string
 
@@ -4415,6 +5463,12 @@ type PutTeamParams struct {
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 
 	// IfNoneMatch * to add a team at a chosen id; 412 if there is one
+	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
+}
+
+// GetBadgeParams defines parameters for GetBadge.
+type GetBadgeParams struct {
+	// IfNoneMatch ETag of a badge that is there already; when it is still true, the answer is 304
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
 
@@ -4586,6 +5640,42 @@ type UnmergeTeamParams struct {
 	IfMatch string `json:"If-Match,omitempty,omitzero"`
 }
 
+// VerificationHistoryParams defines parameters for VerificationHistory.
+type VerificationHistoryParams struct {
+	// Check Only what this check found
+	Check string `form:"check,omitempty" json:"check,omitempty,omitzero"`
+
+	// Kind Only subjects of this kind
+	Kind VerificationHistoryParamsKind `form:"kind,omitempty" json:"kind,omitempty,omitzero"`
+
+	// Subject Only this subject
+	Subject string `form:"subject,omitempty" json:"subject,omitempty,omitzero"`
+
+	// Before Only events below this number: the next of the page before
+	Before int64 `form:"before,omitempty" json:"before,omitempty,omitzero"`
+
+	// Limit Events on a page at most
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// VerificationHistoryParamsKind defines parameters for VerificationHistory.
+type VerificationHistoryParamsKind string
+
+// VerificationEventsParams defines parameters for VerificationEvents.
+type VerificationEventsParams struct {
+	// After Only events above this number: the next of the page before
+	After int64 `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Events on a page at most
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+
+	// Wait Seconds to wait for an event when there is none yet
+	Wait int64 `form:"wait,omitempty" json:"wait,omitempty,omitzero"`
+
+	// Epoch The epoch of the page before; when it is another by now, the answer is changes.epoch
+	Epoch string `form:"epoch,omitempty" json:"epoch,omitempty,omitzero"`
+}
+
 // CreateImportJSONRequestBody defines body for CreateImport for application/json ContentType.
 type CreateImportJSONRequestBody = CreateImportJSONBody
 
@@ -4684,6 +5774,12 @@ type PutResourceJSONRequestBody = Resource
 
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = NewToken
+
+// PauseVerificationJSONRequestBody defines body for PauseVerification for application/json ContentType.
+type PauseVerificationJSONRequestBody = PauseRequest
+
+// ResumeVerificationJSONRequestBody defines body for ResumeVerification for application/json ContentType.
+type ResumeVerificationJSONRequestBody = ResumeRequest
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -4800,6 +5896,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/changes (the `Changes` operationId).
 	Changes(ctx context.Context, params *ChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListChecks List the checks
+	//
+	// What each looks at, how often, and what it can find. Operators also see how the checks are getting on.
+	//
+	// Corresponds with GET /v1/checks (the `ListChecks` operationId).
+	ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ExportTeams Export teams in another format
 	//
@@ -4935,6 +6038,20 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/me/token (the `MyToken` operationId).
 	MyToken(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListProblems List the codes
+	//
+	// Every code that a finding or a problem can have. Codes are public: never renamed, only retired.
+	//
+	// Corresponds with GET /v1/problems (the `ListProblems` operationId).
+	ListProblems(ctx context.Context, params *ListProblemsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProblem Explain a code
+	//
+	// Of a finding with the checks that report it.
+	//
+	// Corresponds with GET /v1/problems/{code} (the `GetProblem` operationId).
+	GetProblem(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListReference List the reference data
 	//
@@ -5072,6 +6189,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
 	PutTeam(ctx context.Context, id string, params *PutTeamParams, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetBadge Show a team's badge
+	//
+	// A picture for the team's page: how strongly the contact was proven that anybody is given, when, and whether checks found faults. It shows what everybody may see, whoever asks. A team that was merged has the badge of the team that it became part of; one that was deleted says so.
+	//
+	// Corresponds with GET /v1/teams/{id}/badge.svg (the `GetBadge` operationId).
+	GetBadge(ctx context.Context, id string, params *GetBadgeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListContacts List the contacts of a team
 	//
@@ -5247,6 +6371,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/teams/{id}/diff (the `TeamDiff` operationId).
 	TeamDiff(ctx context.Context, id string, params *TeamDiffParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetDigest Show what about a team needs attention
+	//
+	// Findings that somebody should act on, contacts whose proof failed or runs out, and what would leave the team out of reach, with what to do. As JSON, or as Accept asks as a text that can be sent.
+	//
+	// Corresponds with GET /v1/teams/{id}/digest (the `GetDigest` operationId).
+	GetDigest(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RecordEvidenceWithBody Record what was proven by hand
 	//
@@ -5564,6 +6695,34 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/teams/{id}/unmerge (the `UnmergeTeam` operationId).
 	UnmergeTeam(ctx context.Context, id string, params *UnmergeTeamParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetVerification Show what was found about a team
+	//
+	// What checks know now, by aspect, each with findings, facts, since when it is so and when it is looked at again; and what was proven about the contacts. Of a domain, contact or key that the viewer may not see nothing is said. A check that could not ask says why (trouble) and leaves what was known.
+	//
+	// Corresponds with GET /v1/teams/{id}/verification (the `GetVerification` operationId).
+	GetVerification(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetTranscript Show what a check saw
+	//
+	// All that one run of a check asked and was answered, in full: rollcall check --replay comes to the same findings from it, offline. It holds what the team claims, hidden contacts too: for the team's editors and operators. What nothing refers to any more is kept for a time only.
+	//
+	// Corresponds with GET /v1/teams/{id}/verification/evidence/{hash} (the `GetTranscript` operationId).
+	GetTranscript(ctx context.Context, id string, hash string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VerificationHistory Show what was found about a team in the course of time
+	//
+	// An event is a verdict, findings or facts that were not what they had been. Events about what the team does not name any more, or that the viewer may not see, are left out.
+	//
+	// Corresponds with GET /v1/teams/{id}/verification/history (the `VerificationHistory` operationId).
+	VerificationHistory(ctx context.Context, id string, params *VerificationHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RunVerification Check a team now
+	//
+	// Makes all checks of the team due; they run as soon as there is room. For the team's editors, every ten minutes (429 says when), and for operators.
+	//
+	// Corresponds with POST /v1/teams/{id}/verification/run (the `RunVerification` operationId).
+	RunVerification(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTokens List tokens
 	//
 	// Without their secrets. For operators.
@@ -5602,6 +6761,49 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/tokens/{id} (the `GetToken` operationId).
 	GetToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VerificationEvents Follow what is found
+	//
+	// What was found about all teams, in order, after a number. With wait the answer comes when there is something to tell, within a second or two. 409 changes.epoch means that the numbers are of another database, or that the viewer may see other things than before: begin again at 0.
+	//
+	// Corresponds with GET /v1/verification/events (the `VerificationEvents` operationId).
+	VerificationEvents(ctx context.Context, params *VerificationEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PauseVerificationWithBody Pause checks
+	//
+	// One check, or all, on all nodes. What is known stays and is shown. For operators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/verification/pause (the `PauseVerification` operationId).
+	PauseVerificationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PauseVerification Pause checks
+	//
+	// One check, or all, on all nodes. What is known stays and is shown. For operators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/verification/pause (the `PauseVerification` operationId).
+	PauseVerification(ctx context.Context, body PauseVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResumeVerificationWithBody Let checks go on
+	//
+	// One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
+	ResumeVerificationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResumeVerification Let checks go on
+	//
+	// One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
+	ResumeVerification(ctx context.Context, body ResumeVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListVocabularies List the words that fields can hold
 	//
@@ -5703,6 +6905,23 @@ func (c *Client) Audit(ctx context.Context, params *AuditParams, reqEditors ...R
 // Corresponds with GET /v1/changes (the `Changes` operationId).
 func (c *Client) Changes(ctx context.Context, params *ChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewChangesRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListChecks List the checks
+//
+// What each looks at, how often, and what it can find. Operators also see how the checks are getting on.
+//
+// Corresponds with GET /v1/checks (the `ListChecks` operationId).
+func (c *Client) ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListChecksRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -6018,6 +7237,40 @@ func (c *Client) MyToken(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 	return c.Client.Do(req)
 }
 
+// ListProblems List the codes
+//
+// Every code that a finding or a problem can have. Codes are public: never renamed, only retired.
+//
+// Corresponds with GET /v1/problems (the `ListProblems` operationId).
+func (c *Client) ListProblems(ctx context.Context, params *ListProblemsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProblemsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProblem Explain a code
+//
+// Of a finding with the checks that report it.
+//
+// Corresponds with GET /v1/problems/{code} (the `GetProblem` operationId).
+func (c *Client) GetProblem(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProblemRequest(c.Server, code)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListReference List the reference data
 //
 // Which address space and networks belong to which country, and which networks announce which address space: from where, how old, how much.
@@ -6315,6 +7568,23 @@ func (c *Client) PutTeamWithBody(ctx context.Context, id string, params *PutTeam
 // Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
 func (c *Client) PutTeam(ctx context.Context, id string, params *PutTeamParams, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutTeamRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetBadge Show a team's badge
+//
+// A picture for the team's page: how strongly the contact was proven that anybody is given, when, and whether checks found faults. It shows what everybody may see, whoever asks. A team that was merged has the badge of the team that it became part of; one that was deleted says so.
+//
+// Corresponds with GET /v1/teams/{id}/badge.svg (the `GetBadge` operationId).
+func (c *Client) GetBadge(ctx context.Context, id string, params *GetBadgeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetBadgeRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6700,6 +7970,23 @@ func (c *Client) PutDesignation(ctx context.Context, id string, designation stri
 // Corresponds with GET /v1/teams/{id}/diff (the `TeamDiff` operationId).
 func (c *Client) TeamDiff(ctx context.Context, id string, params *TeamDiffParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewTeamDiffRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetDigest Show what about a team needs attention
+//
+// Findings that somebody should act on, contacts whose proof failed or runs out, and what would leave the team out of reach, with what to do. As JSON, or as Accept asks as a text that can be sent.
+//
+// Corresponds with GET /v1/teams/{id}/digest (the `GetDigest` operationId).
+func (c *Client) GetDigest(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetDigestRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -7406,6 +8693,74 @@ func (c *Client) UnmergeTeam(ctx context.Context, id string, params *UnmergeTeam
 	return c.Client.Do(req)
 }
 
+// GetVerification Show what was found about a team
+//
+// What checks know now, by aspect, each with findings, facts, since when it is so and when it is looked at again; and what was proven about the contacts. Of a domain, contact or key that the viewer may not see nothing is said. A check that could not ask says why (trouble) and leaves what was known.
+//
+// Corresponds with GET /v1/teams/{id}/verification (the `GetVerification` operationId).
+func (c *Client) GetVerification(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetVerificationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetTranscript Show what a check saw
+//
+// All that one run of a check asked and was answered, in full: rollcall check --replay comes to the same findings from it, offline. It holds what the team claims, hidden contacts too: for the team's editors and operators. What nothing refers to any more is kept for a time only.
+//
+// Corresponds with GET /v1/teams/{id}/verification/evidence/{hash} (the `GetTranscript` operationId).
+func (c *Client) GetTranscript(ctx context.Context, id string, hash string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTranscriptRequest(c.Server, id, hash)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VerificationHistory Show what was found about a team in the course of time
+//
+// An event is a verdict, findings or facts that were not what they had been. Events about what the team does not name any more, or that the viewer may not see, are left out.
+//
+// Corresponds with GET /v1/teams/{id}/verification/history (the `VerificationHistory` operationId).
+func (c *Client) VerificationHistory(ctx context.Context, id string, params *VerificationHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerificationHistoryRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RunVerification Check a team now
+//
+// Makes all checks of the team due; they run as soon as there is room. For the team's editors, every ten minutes (429 says when), and for operators.
+//
+// Corresponds with POST /v1/teams/{id}/verification/run (the `RunVerification` operationId).
+func (c *Client) RunVerification(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRunVerificationRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListTokens List tokens
 //
 // Without their secrets. For operators.
@@ -7485,6 +8840,99 @@ func (c *Client) RevokeToken(ctx context.Context, id string, reqEditors ...Reque
 // Corresponds with GET /v1/tokens/{id} (the `GetToken` operationId).
 func (c *Client) GetToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTokenRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VerificationEvents Follow what is found
+//
+// What was found about all teams, in order, after a number. With wait the answer comes when there is something to tell, within a second or two. 409 changes.epoch means that the numbers are of another database, or that the viewer may see other things than before: begin again at 0.
+//
+// Corresponds with GET /v1/verification/events (the `VerificationEvents` operationId).
+func (c *Client) VerificationEvents(ctx context.Context, params *VerificationEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVerificationEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PauseVerificationWithBody Pause checks
+//
+// One check, or all, on all nodes. What is known stays and is shown. For operators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/verification/pause (the `PauseVerification` operationId).
+func (c *Client) PauseVerificationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseVerificationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PauseVerification Pause checks
+//
+// One check, or all, on all nodes. What is known stays and is shown. For operators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/verification/pause (the `PauseVerification` operationId).
+func (c *Client) PauseVerification(ctx context.Context, body PauseVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPauseVerificationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResumeVerificationWithBody Let checks go on
+//
+// One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
+func (c *Client) ResumeVerificationWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeVerificationRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResumeVerification Let checks go on
+//
+// One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
+func (c *Client) ResumeVerification(ctx context.Context, body ResumeVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResumeVerificationRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -7789,6 +9237,33 @@ func NewChangesRequest(server string, params *ChangesParams) (*http.Request, err
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListChecksRequest constructs an http.Request for the ListChecks method
+func NewListChecksRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/checks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -8566,6 +10041,98 @@ func NewMyTokenRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewListProblemsRequest constructs an http.Request for the ListProblems method
+func NewListProblemsRequest(server string, params *ListProblemsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/problems")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "prefix", params.Prefix, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetProblemRequest constructs an http.Request for the GetProblem method
+func NewGetProblemRequest(server string, code string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "code", code, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/problems/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListReferenceRequest constructs an http.Request for the ListReference method
 func NewListReferenceRequest(server string) (*http.Request, error) {
 	var err error
@@ -9297,6 +10864,53 @@ func NewPutTeamRequestWithBody(server string, id string, params *PutTeamParams, 
 	return req, nil
 }
 
+// NewGetBadgeRequest constructs an http.Request for the GetBadge method
+func NewGetBadgeRequest(server string, id string, params *GetBadgeParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/badge.svg", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-None-Match", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewListContactsRequest constructs an http.Request for the ListContacts method
 func NewListContactsRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -10020,6 +11634,40 @@ func NewTeamDiffRequest(server string, id string, params *TeamDiffParams) (*http
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
 		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetDigestRequest constructs an http.Request for the GetDigest method
+func NewGetDigestRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/digest", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -11388,6 +13036,204 @@ func NewUnmergeTeamRequest(server string, id string, params *UnmergeTeamParams) 
 	return req, nil
 }
 
+// NewGetVerificationRequest constructs an http.Request for the GetVerification method
+func NewGetVerificationRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/verification", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetTranscriptRequest constructs an http.Request for the GetTranscript method
+func NewGetTranscriptRequest(server string, id string, hash string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "hash", hash, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/verification/evidence/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewVerificationHistoryRequest constructs an http.Request for the VerificationHistory method
+func NewVerificationHistoryRequest(server string, id string, params *VerificationHistoryParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/verification/history", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "check", params.Check, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "subject", params.Subject, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "before", params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRunVerificationRequest constructs an http.Request for the RunVerification method
+func NewRunVerificationRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/verification/run", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListTokensRequest constructs an http.Request for the ListTokens method
 func NewListTokensRequest(server string) (*http.Request, error) {
 	var err error
@@ -11523,6 +13369,160 @@ func NewGetTokenRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewVerificationEventsRequest constructs an http.Request for the VerificationEvents method
+func NewVerificationEventsRequest(server string, params *VerificationEventsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verification/events")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "wait", params.Wait, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "epoch", params.Epoch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPauseVerificationRequest calls the generic PauseVerification builder with application/json body
+func NewPauseVerificationRequest(server string, body PauseVerificationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPauseVerificationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPauseVerificationRequestWithBody constructs an http.Request for the PauseVerification method, with any body, and a specified content type
+func NewPauseVerificationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verification/pause")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewResumeVerificationRequest calls the generic ResumeVerification builder with application/json body
+func NewResumeVerificationRequest(server string, body ResumeVerificationJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResumeVerificationRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewResumeVerificationRequestWithBody constructs an http.Request for the ResumeVerification method, with any body, and a specified content type
+func NewResumeVerificationRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verification/resume")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListVocabulariesRequest constructs an http.Request for the ListVocabularies method
 func NewListVocabulariesRequest(server string) (*http.Request, error) {
 	var err error
@@ -11647,6 +13647,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/changes (the `Changes` operationId).
 	ChangesWithResponse(ctx context.Context, params *ChangesParams, reqEditors ...RequestEditorFn) (*ChangesResponse, error)
+
+	// ListChecksWithResponse List the checks
+	//
+	// What each looks at, how often, and what it can find. Operators also see how the checks are getting on.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/checks (the `ListChecks` operationId).
+	ListChecksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListChecksResponse, error)
 
 	// ExportTeamsWithResponse Export teams in another format
 	//
@@ -11801,6 +13810,24 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/me/token (the `MyToken` operationId).
 	MyTokenWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*MyTokenResponse, error)
 
+	// ListProblemsWithResponse List the codes
+	//
+	// Every code that a finding or a problem can have. Codes are public: never renamed, only retired.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/problems (the `ListProblems` operationId).
+	ListProblemsWithResponse(ctx context.Context, params *ListProblemsParams, reqEditors ...RequestEditorFn) (*ListProblemsResponse, error)
+
+	// GetProblemWithResponse Explain a code
+	//
+	// Of a finding with the checks that report it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/problems/{code} (the `GetProblem` operationId).
+	GetProblemWithResponse(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*GetProblemResponse, error)
+
 	// ListReferenceWithResponse List the reference data
 	//
 	// Which address space and networks belong to which country, and which networks announce which address space: from where, how old, how much.
@@ -11953,6 +13980,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/teams/{id} (the `PutTeam` operationId).
 	PutTeamWithResponse(ctx context.Context, id string, params *PutTeamParams, body PutTeamJSONRequestBody, reqEditors ...RequestEditorFn) (*PutTeamResponse, error)
+
+	// GetBadgeWithResponse Show a team's badge
+	//
+	// A picture for the team's page: how strongly the contact was proven that anybody is given, when, and whether checks found faults. It shows what everybody may see, whoever asks. A team that was merged has the badge of the team that it became part of; one that was deleted says so.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/badge.svg (the `GetBadge` operationId).
+	GetBadgeWithResponse(ctx context.Context, id string, params *GetBadgeParams, reqEditors ...RequestEditorFn) (*GetBadgeResponse, error)
 
 	// ListContactsWithResponse List the contacts of a team
 	//
@@ -12142,6 +14178,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/teams/{id}/diff (the `TeamDiff` operationId).
 	TeamDiffWithResponse(ctx context.Context, id string, params *TeamDiffParams, reqEditors ...RequestEditorFn) (*TeamDiffResponse, error)
+
+	// GetDigestWithResponse Show what about a team needs attention
+	//
+	// Findings that somebody should act on, contacts whose proof failed or runs out, and what would leave the team out of reach, with what to do. As JSON, or as Accept asks as a text that can be sent.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/digest (the `GetDigest` operationId).
+	GetDigestWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetDigestResponse, error)
 
 	// RecordEvidenceWithBodyWithResponse Record what was proven by hand
 	//
@@ -12485,6 +14530,42 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/teams/{id}/unmerge (the `UnmergeTeam` operationId).
 	UnmergeTeamWithResponse(ctx context.Context, id string, params *UnmergeTeamParams, reqEditors ...RequestEditorFn) (*UnmergeTeamResponse, error)
 
+	// GetVerificationWithResponse Show what was found about a team
+	//
+	// What checks know now, by aspect, each with findings, facts, since when it is so and when it is looked at again; and what was proven about the contacts. Of a domain, contact or key that the viewer may not see nothing is said. A check that could not ask says why (trouble) and leaves what was known.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/verification (the `GetVerification` operationId).
+	GetVerificationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetVerificationResponse, error)
+
+	// GetTranscriptWithResponse Show what a check saw
+	//
+	// All that one run of a check asked and was answered, in full: rollcall check --replay comes to the same findings from it, offline. It holds what the team claims, hidden contacts too: for the team's editors and operators. What nothing refers to any more is kept for a time only.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/verification/evidence/{hash} (the `GetTranscript` operationId).
+	GetTranscriptWithResponse(ctx context.Context, id string, hash string, reqEditors ...RequestEditorFn) (*GetTranscriptResponse, error)
+
+	// VerificationHistoryWithResponse Show what was found about a team in the course of time
+	//
+	// An event is a verdict, findings or facts that were not what they had been. Events about what the team does not name any more, or that the viewer may not see, are left out.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/verification/history (the `VerificationHistory` operationId).
+	VerificationHistoryWithResponse(ctx context.Context, id string, params *VerificationHistoryParams, reqEditors ...RequestEditorFn) (*VerificationHistoryResponse, error)
+
+	// RunVerificationWithResponse Check a team now
+	//
+	// Makes all checks of the team due; they run as soon as there is room. For the team's editors, every ten minutes (429 says when), and for operators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/verification/run (the `RunVerification` operationId).
+	RunVerificationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RunVerificationResponse, error)
+
 	// ListTokensWithResponse List tokens
 	//
 	// Without their secrets. For operators.
@@ -12529,6 +14610,51 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/tokens/{id} (the `GetToken` operationId).
 	GetTokenWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetTokenResponse, error)
+
+	// VerificationEventsWithResponse Follow what is found
+	//
+	// What was found about all teams, in order, after a number. With wait the answer comes when there is something to tell, within a second or two. 409 changes.epoch means that the numbers are of another database, or that the viewer may see other things than before: begin again at 0.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verification/events (the `VerificationEvents` operationId).
+	VerificationEventsWithResponse(ctx context.Context, params *VerificationEventsParams, reqEditors ...RequestEditorFn) (*VerificationEventsResponse, error)
+
+	// PauseVerificationWithBodyWithResponse Pause checks
+	//
+	// One check, or all, on all nodes. What is known stays and is shown. For operators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verification/pause (the `PauseVerification` operationId).
+	PauseVerificationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PauseVerificationResponse, error)
+
+	// PauseVerificationWithResponse Pause checks
+	//
+	// One check, or all, on all nodes. What is known stays and is shown. For operators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verification/pause (the `PauseVerification` operationId).
+	PauseVerificationWithResponse(ctx context.Context, body PauseVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*PauseVerificationResponse, error)
+
+	// ResumeVerificationWithBodyWithResponse Let checks go on
+	//
+	// One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
+	ResumeVerificationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeVerificationResponse, error)
+
+	// ResumeVerificationWithResponse Let checks go on
+	//
+	// One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
+	ResumeVerificationWithResponse(ctx context.Context, body ResumeVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeVerificationResponse, error)
 
 	// ListVocabulariesWithResponse List the words that fields can hold
 	//
@@ -12851,6 +14977,70 @@ func (r ChangesResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ChangesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListChecksResponse200Headers the declared response headers of an HTTP 200 response for ListChecks
+type ListChecksResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// ListChecksResponse429Headers the declared response headers of an HTTP 429 response for ListChecks
+type ListChecksResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type ListChecksResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CheckList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListChecksResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListChecksResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListChecksResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListChecksResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListChecksResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -13688,6 +15878,128 @@ func (r MyTokenResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r MyTokenResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListProblemsResponse200Headers the declared response headers of an HTTP 200 response for ListProblems
+type ListProblemsResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// ListProblemsResponse429Headers the declared response headers of an HTTP 429 response for ListProblems
+type ListProblemsResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type ListProblemsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CodeList
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListProblemsResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListProblemsResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListProblemsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListProblemsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListProblemsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetProblemResponse200Headers the declared response headers of an HTTP 200 response for GetProblem
+type GetProblemResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// GetProblemResponse429Headers the declared response headers of an HTTP 429 response for GetProblem
+type GetProblemResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type GetProblemResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Code
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetProblemResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetProblemResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetProblemResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetProblemResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetProblemResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -14552,6 +16864,68 @@ func (r PutTeamResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutTeamResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetBadgeResponse200Headers the declared response headers of an HTTP 200 response for GetBadge
+type GetBadgeResponse200Headers struct {
+	CacheControl    string
+	ETag            string
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// GetBadgeResponse429Headers the declared response headers of an HTTP 429 response for GetBadge
+type GetBadgeResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type GetBadgeResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetBadgeResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetBadgeResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetBadgeResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetBadgeResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetBadgeResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -15534,6 +17908,73 @@ func (r TeamDiffResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r TeamDiffResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetDigestResponse200Headers the declared response headers of an HTTP 200 response for GetDigest
+type GetDigestResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	Vary            string
+	XRequestId      string
+}
+
+// GetDigestResponse429Headers the declared response headers of an HTTP 429 response for GetDigest
+type GetDigestResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type GetDigestResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Digest
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetDigestResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetDigestResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetDigestResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetDigestResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetDigestResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -17350,6 +19791,276 @@ func (r UnmergeTeamResponse) ContentType() string {
 	return ""
 }
 
+// GetVerificationResponse200Headers the declared response headers of an HTTP 200 response for GetVerification
+type GetVerificationResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// GetVerificationResponse429Headers the declared response headers of an HTTP 429 response for GetVerification
+type GetVerificationResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type GetVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Verification
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetVerificationResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetVerificationResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetTranscriptResponse200Headers the declared response headers of an HTTP 200 response for GetTranscript
+type GetTranscriptResponse200Headers struct {
+	ContentDisposition string
+	ETag               string
+	RateLimit          string
+	RateLimitPolicy    string
+	XRequestId         string
+}
+
+// GetTranscriptResponse429Headers the declared response headers of an HTTP 429 response for GetTranscript
+type GetTranscriptResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type GetTranscriptResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *map[string]interface{}
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetTranscriptResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetTranscriptResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetTranscriptResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetTranscriptResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetTranscriptResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// VerificationHistoryResponse200Headers the declared response headers of an HTTP 200 response for VerificationHistory
+type VerificationHistoryResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// VerificationHistoryResponse429Headers the declared response headers of an HTTP 429 response for VerificationHistory
+type VerificationHistoryResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type VerificationHistoryResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerificationHistory
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VerificationHistoryResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *VerificationHistoryResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r VerificationHistoryResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerificationHistoryResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerificationHistoryResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RunVerificationResponse202Headers the declared response headers of an HTTP 202 response for RunVerification
+type RunVerificationResponse202Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// RunVerificationResponse429Headers the declared response headers of an HTTP 429 response for RunVerification
+type RunVerificationResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type RunVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON202 the response for an HTTP 202 `application/json` response
+	JSON202 *ChecksRun
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers202 the parsed response headers for an HTTP 202 response
+	Headers202 *RunVerificationResponse202Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RunVerificationResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r RunVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RunVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RunVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTokensResponse200Headers the declared response headers of an HTTP 200 response for ListTokens
 type ListTokensResponse200Headers struct {
 	RateLimit       string
@@ -17629,6 +20340,222 @@ func (r GetTokenResponse) ContentType() string {
 	return ""
 }
 
+// VerificationEventsResponse200Headers the declared response headers of an HTTP 200 response for VerificationEvents
+type VerificationEventsResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// VerificationEventsResponse429Headers the declared response headers of an HTTP 429 response for VerificationEvents
+type VerificationEventsResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type VerificationEventsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *VerificationEvents
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VerificationEventsResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *VerificationEventsResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r VerificationEventsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VerificationEventsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VerificationEventsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// PauseVerificationResponse200Headers the declared response headers of an HTTP 200 response for PauseVerification
+type PauseVerificationResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// PauseVerificationResponse429Headers the declared response headers of an HTTP 429 response for PauseVerification
+type PauseVerificationResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type PauseVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CheckPauses
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationproblemJSON408 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *PauseVerificationResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *PauseVerificationResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r PauseVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r PauseVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r PauseVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ResumeVerificationResponse200Headers the declared response headers of an HTTP 200 response for ResumeVerification
+type ResumeVerificationResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// ResumeVerificationResponse429Headers the declared response headers of an HTTP 429 response for ResumeVerification
+type ResumeVerificationResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type ResumeVerificationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CheckPauses
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationproblemJSON408 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ResumeVerificationResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ResumeVerificationResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ResumeVerificationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ResumeVerificationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ResumeVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListVocabulariesResponse200Headers the declared response headers of an HTTP 200 response for ListVocabularies
 type ListVocabulariesResponse200Headers struct {
 	RateLimit       string
@@ -17777,6 +20704,21 @@ func (c *ClientWithResponses) ChangesWithResponse(ctx context.Context, params *C
 		return nil, err
 	}
 	return ParseChangesResponse(rsp)
+}
+
+// ListChecksWithResponse List the checks
+//
+// What each looks at, how often, and what it can find. Operators also see how the checks are getting on.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/checks (the `ListChecks` operationId).
+func (c *ClientWithResponses) ListChecksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListChecksResponse, error) {
+	rsp, err := c.ListChecks(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListChecksResponse(rsp)
 }
 
 // ExportTeamsWithResponse Export teams in another format
@@ -18034,6 +20976,36 @@ func (c *ClientWithResponses) MyTokenWithResponse(ctx context.Context, reqEditor
 	return ParseMyTokenResponse(rsp)
 }
 
+// ListProblemsWithResponse List the codes
+//
+// Every code that a finding or a problem can have. Codes are public: never renamed, only retired.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/problems (the `ListProblems` operationId).
+func (c *ClientWithResponses) ListProblemsWithResponse(ctx context.Context, params *ListProblemsParams, reqEditors ...RequestEditorFn) (*ListProblemsResponse, error) {
+	rsp, err := c.ListProblems(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListProblemsResponse(rsp)
+}
+
+// GetProblemWithResponse Explain a code
+//
+// Of a finding with the checks that report it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/problems/{code} (the `GetProblem` operationId).
+func (c *ClientWithResponses) GetProblemWithResponse(ctx context.Context, code string, reqEditors ...RequestEditorFn) (*GetProblemResponse, error) {
+	rsp, err := c.GetProblem(ctx, code, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetProblemResponse(rsp)
+}
+
 // ListReferenceWithResponse List the reference data
 //
 // Which address space and networks belong to which country, and which networks announce which address space: from where, how old, how much.
@@ -18287,6 +21259,21 @@ func (c *ClientWithResponses) PutTeamWithResponse(ctx context.Context, id string
 		return nil, err
 	}
 	return ParsePutTeamResponse(rsp)
+}
+
+// GetBadgeWithResponse Show a team's badge
+//
+// A picture for the team's page: how strongly the contact was proven that anybody is given, when, and whether checks found faults. It shows what everybody may see, whoever asks. A team that was merged has the badge of the team that it became part of; one that was deleted says so.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/badge.svg (the `GetBadge` operationId).
+func (c *ClientWithResponses) GetBadgeWithResponse(ctx context.Context, id string, params *GetBadgeParams, reqEditors ...RequestEditorFn) (*GetBadgeResponse, error) {
+	rsp, err := c.GetBadge(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetBadgeResponse(rsp)
 }
 
 // ListContactsWithResponse List the contacts of a team
@@ -18602,6 +21589,21 @@ func (c *ClientWithResponses) TeamDiffWithResponse(ctx context.Context, id strin
 		return nil, err
 	}
 	return ParseTeamDiffResponse(rsp)
+}
+
+// GetDigestWithResponse Show what about a team needs attention
+//
+// Findings that somebody should act on, contacts whose proof failed or runs out, and what would leave the team out of reach, with what to do. As JSON, or as Accept asks as a text that can be sent.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/digest (the `GetDigest` operationId).
+func (c *ClientWithResponses) GetDigestWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetDigestResponse, error) {
+	rsp, err := c.GetDigest(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetDigestResponse(rsp)
 }
 
 // RecordEvidenceWithBodyWithResponse Record what was proven by hand
@@ -19174,6 +22176,66 @@ func (c *ClientWithResponses) UnmergeTeamWithResponse(ctx context.Context, id st
 	return ParseUnmergeTeamResponse(rsp)
 }
 
+// GetVerificationWithResponse Show what was found about a team
+//
+// What checks know now, by aspect, each with findings, facts, since when it is so and when it is looked at again; and what was proven about the contacts. Of a domain, contact or key that the viewer may not see nothing is said. A check that could not ask says why (trouble) and leaves what was known.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/verification (the `GetVerification` operationId).
+func (c *ClientWithResponses) GetVerificationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*GetVerificationResponse, error) {
+	rsp, err := c.GetVerification(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetVerificationResponse(rsp)
+}
+
+// GetTranscriptWithResponse Show what a check saw
+//
+// All that one run of a check asked and was answered, in full: rollcall check --replay comes to the same findings from it, offline. It holds what the team claims, hidden contacts too: for the team's editors and operators. What nothing refers to any more is kept for a time only.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/verification/evidence/{hash} (the `GetTranscript` operationId).
+func (c *ClientWithResponses) GetTranscriptWithResponse(ctx context.Context, id string, hash string, reqEditors ...RequestEditorFn) (*GetTranscriptResponse, error) {
+	rsp, err := c.GetTranscript(ctx, id, hash, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetTranscriptResponse(rsp)
+}
+
+// VerificationHistoryWithResponse Show what was found about a team in the course of time
+//
+// An event is a verdict, findings or facts that were not what they had been. Events about what the team does not name any more, or that the viewer may not see, are left out.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/verification/history (the `VerificationHistory` operationId).
+func (c *ClientWithResponses) VerificationHistoryWithResponse(ctx context.Context, id string, params *VerificationHistoryParams, reqEditors ...RequestEditorFn) (*VerificationHistoryResponse, error) {
+	rsp, err := c.VerificationHistory(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerificationHistoryResponse(rsp)
+}
+
+// RunVerificationWithResponse Check a team now
+//
+// Makes all checks of the team due; they run as soon as there is room. For the team's editors, every ten minutes (429 says when), and for operators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/verification/run (the `RunVerification` operationId).
+func (c *ClientWithResponses) RunVerificationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RunVerificationResponse, error) {
+	rsp, err := c.RunVerification(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRunVerificationResponse(rsp)
+}
+
 // ListTokensWithResponse List tokens
 //
 // Without their secrets. For operators.
@@ -19247,6 +22309,81 @@ func (c *ClientWithResponses) GetTokenWithResponse(ctx context.Context, id strin
 		return nil, err
 	}
 	return ParseGetTokenResponse(rsp)
+}
+
+// VerificationEventsWithResponse Follow what is found
+//
+// What was found about all teams, in order, after a number. With wait the answer comes when there is something to tell, within a second or two. 409 changes.epoch means that the numbers are of another database, or that the viewer may see other things than before: begin again at 0.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verification/events (the `VerificationEvents` operationId).
+func (c *ClientWithResponses) VerificationEventsWithResponse(ctx context.Context, params *VerificationEventsParams, reqEditors ...RequestEditorFn) (*VerificationEventsResponse, error) {
+	rsp, err := c.VerificationEvents(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVerificationEventsResponse(rsp)
+}
+
+// PauseVerificationWithBodyWithResponse Pause checks
+//
+// One check, or all, on all nodes. What is known stays and is shown. For operators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verification/pause (the `PauseVerification` operationId).
+func (c *ClientWithResponses) PauseVerificationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*PauseVerificationResponse, error) {
+	rsp, err := c.PauseVerificationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePauseVerificationResponse(rsp)
+}
+
+// PauseVerificationWithResponse Pause checks
+//
+// One check, or all, on all nodes. What is known stays and is shown. For operators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verification/pause (the `PauseVerification` operationId).
+func (c *ClientWithResponses) PauseVerificationWithResponse(ctx context.Context, body PauseVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*PauseVerificationResponse, error) {
+	rsp, err := c.PauseVerification(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParsePauseVerificationResponse(rsp)
+}
+
+// ResumeVerificationWithBodyWithResponse Let checks go on
+//
+// One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
+func (c *ClientWithResponses) ResumeVerificationWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*ResumeVerificationResponse, error) {
+	rsp, err := c.ResumeVerificationWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResumeVerificationResponse(rsp)
+}
+
+// ResumeVerificationWithResponse Let checks go on
+//
+// One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
+func (c *ClientWithResponses) ResumeVerificationWithResponse(ctx context.Context, body ResumeVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeVerificationResponse, error) {
+	rsp, err := c.ResumeVerification(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseResumeVerificationResponse(rsp)
 }
 
 // ListVocabulariesWithResponse List the words that fields can hold
@@ -19803,6 +22940,146 @@ func ParseChangesResponse(rsp *http.Response) (*ChangesResponse, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers ChangesResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListChecksResponse parses an HTTP response from a ListChecksWithResponse call
+func ParseListChecksResponse(rsp *http.Response) (*ListChecksResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListChecksResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CheckList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListChecksResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListChecksResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -21741,6 +25018,265 @@ func ParseMyTokenResponse(rsp *http.Response) (*MyTokenResponse, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers MyTokenResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListProblemsResponse parses an HTTP response from a ListProblemsWithResponse call
+func ParseListProblemsResponse(rsp *http.Response) (*ListProblemsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListProblemsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CodeList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListProblemsResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListProblemsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetProblemResponse parses an HTTP response from a GetProblemWithResponse call
+func ParseGetProblemResponse(rsp *http.Response) (*GetProblemResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetProblemResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Code
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetProblemResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetProblemResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -23811,6 +27347,149 @@ func ParsePutTeamResponse(rsp *http.Response) (*PutTeamResponse, error) {
 		response.Headers201 = &headers
 	case rsp.StatusCode == 429:
 		var headers PutTeamResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetBadgeResponse parses an HTTP response from a GetBadgeWithResponse call
+func ParseGetBadgeResponse(rsp *http.Response) (*GetBadgeResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetBadgeResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetBadgeResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetBadgeResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -26211,6 +29890,163 @@ func ParseTeamDiffResponse(rsp *http.Response) (*TeamDiffResponse, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers TeamDiffResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetDigestResponse parses an HTTP response from a GetDigestWithResponse call
+func ParseGetDigestResponse(rsp *http.Response) (*GetDigestResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetDigestResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Digest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/plain) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetDigestResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetDigestResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -30697,6 +34533,622 @@ func ParseUnmergeTeamResponse(rsp *http.Response) (*UnmergeTeamResponse, error) 
 	return response, nil
 }
 
+// ParseGetVerificationResponse parses an HTTP response from a GetVerificationWithResponse call
+func ParseGetVerificationResponse(rsp *http.Response) (*GetVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Verification
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetVerificationResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetVerificationResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetTranscriptResponse parses an HTTP response from a GetTranscriptWithResponse call
+func ParseGetTranscriptResponse(rsp *http.Response) (*GetTranscriptResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetTranscriptResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest map[string]interface{}
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetTranscriptResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetTranscriptResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVerificationHistoryResponse parses an HTTP response from a VerificationHistoryWithResponse call
+func ParseVerificationHistoryResponse(rsp *http.Response) (*VerificationHistoryResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerificationHistoryResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerificationHistory
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VerificationHistoryResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers VerificationHistoryResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRunVerificationResponse parses an HTTP response from a RunVerificationWithResponse call
+func ParseRunVerificationResponse(rsp *http.Response) (*RunVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RunVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 202:
+		var dest ChecksRun
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON202 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 202:
+		var headers RunVerificationResponse202Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers202 = &headers
+	case rsp.StatusCode == 429:
+		var headers RunVerificationResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListTokensResponse parses an HTTP response from a ListTokensWithResponse call
 func ParseListTokensResponse(rsp *http.Response) (*ListTokensResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -31293,6 +35745,510 @@ func ParseGetTokenResponse(rsp *http.Response) (*GetTokenResponse, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetTokenResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVerificationEventsResponse parses an HTTP response from a VerificationEventsWithResponse call
+func ParseVerificationEventsResponse(rsp *http.Response) (*VerificationEventsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VerificationEventsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest VerificationEvents
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VerificationEventsResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers VerificationEventsResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParsePauseVerificationResponse parses an HTTP response from a PauseVerificationWithResponse call
+func ParsePauseVerificationResponse(rsp *http.Response) (*PauseVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &PauseVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CheckPauses
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers PauseVerificationResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers PauseVerificationResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseResumeVerificationResponse parses an HTTP response from a ResumeVerificationWithResponse call
+func ParseResumeVerificationResponse(rsp *http.Response) (*ResumeVerificationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ResumeVerificationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CheckPauses
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ResumeVerificationResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers ResumeVerificationResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

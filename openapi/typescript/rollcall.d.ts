@@ -124,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the checks
+         * @description What each looks at, how often, and what it can find. Operators also see how the checks are getting on.
+         */
+        get: operations["list-checks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/export/{format}": {
         parameters: {
             query?: never;
@@ -316,6 +336,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the codes
+         * @description Every code that a finding or a problem can have. Codes are public: never renamed, only retired.
+         */
+        get: operations["list-problems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/problems/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain a code
+         * @description Of a finding with the checks that report it.
+         */
+        get: operations["get-problem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reference": {
         parameters: {
             query?: never;
@@ -460,6 +520,26 @@ export interface paths {
         patch: operations["patch-team"];
         trace?: never;
     };
+    "/v1/teams/{id}/badge.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a team's badge
+         * @description A picture for the team's page: how strongly the contact was proven that anybody is given, when, and whether checks found faults. It shows what everybody may see, whoever asks. A team that was merged has the badge of the team that it became part of; one that was deleted says so.
+         */
+        get: operations["get-badge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/teams/{id}/contacts": {
         parameters: {
             query?: never;
@@ -584,6 +664,26 @@ export interface paths {
          * @description Value by value, as you may see it. Items of a list are told apart by what they are (the id of a contact, the fingerprint of a key, the value of a resource), not by their place. For whom the history is.
          */
         get: operations["team-diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/digest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what about a team needs attention
+         * @description Findings that somebody should act on, contacts whose proof failed or runs out, and what would leave the team out of reach, with what to do. As JSON, or as Accept asks as a text that can be sent.
+         */
+        get: operations["get-digest"];
         put?: never;
         post?: never;
         delete?: never;
@@ -880,6 +980,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/teams/{id}/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was found about a team
+         * @description What checks know now, by aspect, each with findings, facts, since when it is so and when it is looked at again; and what was proven about the contacts. Of a domain, contact or key that the viewer may not see nothing is said. A check that could not ask says why (trouble) and leaves what was known.
+         */
+        get: operations["get-verification"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/verification/evidence/{hash}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a check saw
+         * @description All that one run of a check asked and was answered, in full: rollcall check --replay comes to the same findings from it, offline. It holds what the team claims, hidden contacts too: for the team's editors and operators. What nothing refers to any more is kept for a time only.
+         */
+        get: operations["get-transcript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/verification/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was found about a team in the course of time
+         * @description An event is a verdict, findings or facts that were not what they had been. Events about what the team does not name any more, or that the viewer may not see, are left out.
+         */
+        get: operations["verification-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/verification/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check a team now
+         * @description Makes all checks of the team due; they run as soon as there is room. For the team's editors, every ten minutes (429 says when), and for operators.
+         */
+        post: operations["run-verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -923,6 +1103,66 @@ export interface paths {
          * @description It ends at once and stays in the list. Revoking twice is no error. For operators.
          */
         delete: operations["revoke-token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/verification/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what is found
+         * @description What was found about all teams, in order, after a number. With wait the answer comes when there is something to tell, within a second or two. 409 changes.epoch means that the numbers are of another database, or that the viewer may see other things than before: begin again at 0.
+         */
+        get: operations["verification-events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/verification/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause checks
+         * @description One check, or all, on all nodes. What is known stays and is shown. For operators.
+         */
+        post: operations["pause-verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/verification/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let checks go on
+         * @description One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
+         */
+        post: operations["resume-verification"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1322,6 +1562,212 @@ export interface components {
              */
             next: number;
         };
+        CheckCount: {
+            /**
+             * @description Name of the check
+             * @example mx
+             */
+            check: string;
+            /**
+             * Format: int64
+             * @description How many
+             * @example 400
+             */
+            n: number;
+            /**
+             * @description A verdict, or the code of trouble
+             * @example ok
+             */
+            outcome: string;
+        };
+        CheckEngine: {
+            /**
+             * Format: int64
+             * @description How many of them are due
+             * @example 3
+             */
+            due: number;
+            /**
+             * Format: int64
+             * @description Verdicts that the guard holds back
+             * @example 0
+             */
+            held: number;
+            /**
+             * Format: double
+             * @description Since when the one is due that is due for longest
+             * @example 1.5
+             */
+            lag_seconds: number;
+            /**
+             * @description All checks are paused
+             * @example false
+             */
+            paused: boolean;
+            /** @description What is paused, and why */
+            pauses: components["schemas"]["CheckPause"][];
+            /**
+             * Format: int64
+             * @description Checks of subjects that there are
+             * @example 1200
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description How many are being worked on
+             * @example 1
+             */
+            running: number;
+            /** @description Runs since ever, by check and what came of them: a verdict, or the code of the trouble */
+            runs: components["schemas"]["CheckCount"][];
+            /** @description What is known now, by check and verdict */
+            verdicts: components["schemas"]["CheckCount"][];
+        };
+        CheckInfo: {
+            /**
+             * @description Where its results are shown
+             * @example dns
+             * @enum {string}
+             */
+            aspect: "securitytxt" | "dns" | "keys";
+            /**
+             * @description What it can find, as in /v1/problems
+             * @example [
+             *       "mx.implicit"
+             *     ]
+             */
+            codes: string[];
+            /**
+             * Format: int64
+             * @description How long a conclusion lasts before the check is due again
+             * @example 86400
+             */
+            every_seconds: number;
+            /**
+             * @description Kinds of subjects that it looks at
+             * @example [
+             *       "domain"
+             *     ]
+             */
+            kinds: ("domain" | "contact" | "key")[];
+            /**
+             * @description Stable name
+             * @example mx
+             */
+            name: string;
+            /**
+             * @description What is looked at
+             * @example mail to the domain has somewhere to go
+             */
+            title: string;
+        };
+        CheckList: {
+            /** @description In the order in which reports show them */
+            checks: components["schemas"]["CheckInfo"][];
+            /** @description How the checks are getting on; for operators */
+            engine?: components["schemas"]["CheckEngine"];
+        };
+        CheckPause: {
+            /**
+             * Format: date-time
+             * @description When
+             */
+            at: string;
+            /**
+             * @description Who paused it
+             * @example token:rct_4f2a9c1b
+             */
+            by: string;
+            /**
+             * @description The check; absent is all
+             * @example mx
+             */
+            check?: string;
+            /** @description Too many verdicts turned bad at once; people decide whether they are right */
+            guard?: boolean;
+            /** @description What was running ended too */
+            now?: boolean;
+            /**
+             * @description Why
+             * @example our resolver is being replaced
+             */
+            why?: string;
+        };
+        CheckPauses: {
+            /** @description What is paused now, a pause of all first */
+            pauses: components["schemas"]["CheckPause"][];
+            /**
+             * Format: int64
+             * @description How many verdicts that were held back were published or thrown away
+             * @example 12
+             */
+            settled?: number;
+        };
+        CheckResult: {
+            /**
+             * @description Name of the check, as in /v1/checks
+             * @example mx
+             */
+            check: string;
+            /**
+             * Format: date-time
+             * @description The last conclusion; findings and facts are of then
+             */
+            checked?: string;
+            /**
+             * Format: date-time
+             * @description When it is looked at again
+             */
+            due?: string;
+            /**
+             * @description SHA-256 of all that was asked and answered, to be had from verification/evidence; for whoever may read it
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            evidence?: string;
+            /** @description What was seen, good or bad */
+            facts: components["schemas"]["Fact"][];
+            /** @description What was found, the worst first; empty where nothing is wrong */
+            findings: components["schemas"]["Finding"][];
+            /**
+             * @description What the subject is
+             * @example domain
+             * @enum {string}
+             */
+            kind: "domain" | "contact" | "key";
+            /** @description The check is paused, so that what is due waits */
+            paused?: boolean;
+            /**
+             * Format: date-time
+             * @description Since when the verdict is this one
+             */
+            since?: string;
+            /**
+             * @description The domain, the contact's value or the key's fingerprint
+             * @example example.org
+             */
+            subject: string;
+            /**
+             * @description What is looked at
+             * @example mail to the domain has somewhere to go
+             */
+            title: string;
+            /**
+             * Format: date-time
+             * @description The last attempt; absent where there was none yet
+             */
+            tried?: string;
+            /**
+             * @description Why the last attempt came to no conclusion, as a code; nobody's defect, and tried again
+             * @example dns.timeout
+             */
+            trouble?: string;
+            /**
+             * @description What was found; inconclusive: nothing yet, or not for too long
+             * @example warning
+             * @enum {string}
+             */
+            verdict: "ok" | "warning" | "error" | "inconclusive";
+        };
         CheckVerdict: {
             /**
              * @description Name of the check
@@ -1355,6 +1801,70 @@ export interface components {
              * @enum {string}
              */
             verdict: "ok" | "warning" | "error" | "inconclusive";
+        };
+        ChecksRun: {
+            /**
+             * Format: int64
+             * @description How many checks the team has
+             * @example 12
+             */
+            count: number;
+            /** @description Those that are due now */
+            due: components["schemas"]["DueCheck"][];
+            /** @description All checks are paused: nothing runs before they go on */
+            paused?: boolean;
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+        };
+        Code: {
+            /**
+             * @description What to do
+             * @example Add an MX record.
+             */
+            advice: string;
+            /**
+             * @description Of a finding: the checks that report it
+             * @example [
+             *       "mx"
+             *     ]
+             */
+            checks?: string[];
+            /**
+             * @description The code
+             * @example mx.implicit
+             */
+            code: string;
+            /**
+             * @description finding: what a check finds, or what keeps it from asking; request: why a request is refused
+             * @example finding
+             * @enum {string}
+             */
+            kind: "finding" | "request";
+            /**
+             * @description The code of the reference checker for security.txt, where it has one
+             * @example no_expire
+             */
+            sectxt?: string;
+            /**
+             * @description Of a finding: how bad it usually is
+             * @example recommendation
+             * @enum {string}
+             */
+            severity?: "error" | "warning" | "recommendation" | "info" | "notification";
+            /**
+             * @description Where a standard demands it
+             * @example RFC 5321 section 5.1
+             */
+            spec?: string;
+            /**
+             * @description Of a finding what is wrong, of a request the rule
+             * @example Mail goes to the address of the domain itself
+             */
+            title: string;
+        };
+        CodeList: {
+            /** @description In the order of their codes */
+            problems: components["schemas"]["Code"][];
         };
         Constituency: {
             /**
@@ -1555,6 +2065,104 @@ export interface components {
              */
             pointer: string;
         };
+        Digest: {
+            /**
+             * Format: date-time
+             * @description The moment of which this is the state
+             */
+            at: string;
+            /** @description What to look at, the most urgent first; empty where all is well */
+            items: components["schemas"]["DigestItem"][];
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+        };
+        DigestItem: {
+            /**
+             * @description What to do
+             * @example Add an MX record.
+             */
+            advice: string;
+            /**
+             * @description The check that found it; absent for what is known of contacts
+             * @example mx
+             */
+            check?: string;
+            /**
+             * @description Stable code, as in /v1/problems
+             * @example mx.implicit
+             */
+            code: components["schemas"]["FindingCode"];
+            /**
+             * @description What would be right in its place
+             * @example Expires: 2027-01-01T00:00:00Z
+             */
+            corrected?: string;
+            /**
+             * Format: date-time
+             * @description By when to act
+             */
+            due?: string;
+            /**
+             * @description The offending text as it was seen, at most 500 octets, control characters escaped
+             * @example Expires: 2024-01-01T00:00:00Z
+             */
+            evidence?: string;
+            /**
+             * Format: int64
+             * @description Line of the file, from 1
+             * @example 3
+             */
+            line?: number;
+            /**
+             * @description How bad it is, by the word of the standard
+             * @example warning
+             * @enum {string}
+             */
+            severity: "error" | "warning" | "recommendation" | "info" | "notification";
+            /**
+             * Format: date-time
+             * @description Since when it is so
+             */
+            since?: string;
+            /**
+             * @description What demands it
+             * @example RFC 5321 section 5.1
+             */
+            spec?: string;
+            /**
+             * @description What it is about, where that is less than the subject of the check
+             * @example mail.example.org
+             */
+            subject?: string;
+            /**
+             * @description What is wrong
+             * @example Mail goes to the address of the domain itself
+             */
+            title: string;
+        };
+        DueCheck: {
+            /**
+             * @description Name of the check
+             * @example mx
+             */
+            check: string;
+            /**
+             * Format: date-time
+             * @description When it was due before or is now; a check under way goes on
+             */
+            due: string;
+            /**
+             * @description What the subject is
+             * @example domain
+             * @enum {string}
+             */
+            kind: "domain" | "contact" | "key";
+            /**
+             * @description The domain, the contact's value or the key's fingerprint
+             * @example example.org
+             */
+            subject: string;
+        };
         Evidence: {
             /**
              * Format: date-time
@@ -1592,6 +2200,72 @@ export interface components {
              */
             valid_until?: string;
         };
+        Fact: {
+            /**
+             * @description What it is; a name may occur several times
+             * @example mx
+             */
+            name: string;
+            /**
+             * @description As it was seen
+             * @example 10 mail.example.org.
+             */
+            value: string;
+        };
+        Finding: {
+            /**
+             * @description What to do
+             * @example Add an MX record.
+             */
+            advice: string;
+            /**
+             * @description Stable code, as in /v1/problems
+             * @example mx.implicit
+             */
+            code: components["schemas"]["FindingCode"];
+            /**
+             * @description What would be right in its place
+             * @example Expires: 2027-01-01T00:00:00Z
+             */
+            corrected?: string;
+            /**
+             * @description The offending text as it was seen, at most 500 octets, control characters escaped
+             * @example Expires: 2024-01-01T00:00:00Z
+             */
+            evidence?: string;
+            /**
+             * Format: int64
+             * @description Line of the file, from 1
+             * @example 3
+             */
+            line?: number;
+            /**
+             * @description How bad it is, by the word of the standard
+             * @example warning
+             * @enum {string}
+             */
+            severity: "error" | "warning" | "recommendation" | "info" | "notification";
+            /**
+             * @description What demands it
+             * @example RFC 5321 section 5.1
+             */
+            spec?: string;
+            /**
+             * @description What it is about, where that is less than the subject of the check
+             * @example mail.example.org
+             */
+            subject?: string;
+            /**
+             * @description What is wrong
+             * @example Mail goes to the address of the domain itself
+             */
+            title: string;
+        };
+        /**
+         * @description A code of the table of findings, see /v1/problems. Codes are never renamed, only retired; new versions add some.
+         * @enum {string}
+         */
+        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.inconclusive" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.garbled" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.other-key" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
         Health: {
             /**
              * @description Always ok: a process that is not well does not answer
@@ -2499,6 +3173,23 @@ export interface components {
              */
             source: string;
         };
+        PauseRequest: {
+            /**
+             * @description Only this check; absent is all
+             * @example mx
+             */
+            check?: string;
+            /**
+             * @description End what is running too; it begins again later. Else it may finish
+             * @example false
+             */
+            now?: boolean;
+            /**
+             * @description Why, for those who come after
+             * @example our resolver is being replaced
+             */
+            why?: string;
+        };
         Problem: {
             /**
              * @description Stable code: that of the errors where they share one, else one for the kind of problem
@@ -2594,6 +3285,27 @@ export interface components {
              * @example one address such as csirt@example.org
              */
             want?: string;
+        };
+        ProvenContact: {
+            /**
+             * @description How the contact is reached
+             * @example email
+             * @enum {string}
+             */
+            channel: "email" | "phone" | "url" | "chat";
+            /** @description What was proven */
+            evidence: components["schemas"]["Evidence"];
+            /**
+             * Format: uuid
+             * @description Stable UUID
+             * @example 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+             */
+            id: string;
+            /**
+             * @description Address, E.164 number or URI
+             * @example csirt@example.org
+             */
+            value: string;
         };
         Queries: {
             /**
@@ -3041,6 +3753,19 @@ export interface components {
             value?: string | null;
             /** @description TLP 2.0 label; absent is clear */
             visibility?: ("clear" | "green" | "amber" | "amber+strict" | "red") | null;
+        };
+        ResumeRequest: {
+            /**
+             * @description Only this check; absent is all
+             * @example mx
+             */
+            check?: string;
+            /**
+             * @description What becomes of verdicts that the guard holds back, where it stopped the checks: they are published, or thrown away and checked again
+             * @example discard
+             * @enum {string}
+             */
+            held?: "accept" | "discard";
         };
         RevisionPage: {
             /**
@@ -3660,6 +4385,93 @@ export interface components {
             /** @description Value before */
             before?: unknown;
         };
+        Verification: {
+            /**
+             * Format: date-time
+             * @description The moment of which this is the state
+             */
+            at: string;
+            /** @description What was proven about each contact, when, how and until when */
+            contacts: components["schemas"]["ProvenContact"][];
+            /** @description The DNS of domains: mail, certificates, signatures, registration */
+            dns: components["schemas"]["VerificationAspect"];
+            /** @description OpenPGP keys, and where they are published */
+            keys: components["schemas"]["VerificationAspect"];
+            /** @description The files of RFC 9116 */
+            securitytxt: components["schemas"]["VerificationAspect"];
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+            /**
+             * @description The worst of all results; absent where there is none
+             * @example warning
+             * @enum {string}
+             */
+            verdict?: "ok" | "warning" | "error" | "inconclusive";
+        };
+        VerificationAspect: {
+            /** @description By check and subject */
+            results: components["schemas"]["CheckResult"][];
+            /**
+             * @description The worst of the results; absent where there is none
+             * @example warning
+             * @enum {string}
+             */
+            verdict?: "ok" | "warning" | "error" | "inconclusive";
+        };
+        VerificationEvent: {
+            /**
+             * Format: date-time
+             * @description When
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description Number of the event, over all teams
+             * @example 4711
+             */
+            n: number;
+            /** @description What was known from then on */
+            result: components["schemas"]["CheckResult"];
+            /** @description The team, as it is now */
+            team: components["schemas"]["TeamRef"];
+            /**
+             * @description The verdict before; absent in the first
+             * @example ok
+             * @enum {string}
+             */
+            was?: "ok" | "warning" | "error" | "inconclusive";
+        };
+        VerificationEvents: {
+            /**
+             * @description What the numbers belong to: the database and what the viewer may see; send it along
+             * @example 3f6c0e9d5b1a47c28e90d1f2a3b4c5d6
+             */
+            epoch: string;
+            /** @description In the order of their numbers, which have gaps: what the viewer may not see is left out */
+            events: components["schemas"]["VerificationEvent"][];
+            /**
+             * Format: int64
+             * @description The number of the newest event; nothing follows yet when next is head
+             * @example 4711
+             */
+            head: number;
+            /**
+             * Format: int64
+             * @description What to send as after for what follows
+             * @example 4711
+             */
+            next: number;
+        };
+        VerificationHistory: {
+            /** @description Newest first */
+            events: components["schemas"]["VerificationEvent"][];
+            /**
+             * Format: int64
+             * @description What to send as before for the next page, which may be short or empty; absent on the last
+             * @example 4700
+             */
+            next?: number;
+        };
         Vocabulary: {
             /**
              * @description Name of the list
@@ -4247,6 +5059,136 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "checks": [
+                     *         {
+                     *           "name": "mx",
+                     *           "title": "mail to the domain has somewhere to go",
+                     *           "aspect": "dns",
+                     *           "kinds": [
+                     *             "domain"
+                     *           ],
+                     *           "every_seconds": 86400,
+                     *           "codes": [
+                     *             "mx.implicit"
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "engine": {
+                     *         "paused": false,
+                     *         "pauses": [],
+                     *         "rows": 1200,
+                     *         "due": 3,
+                     *         "running": 1,
+                     *         "lag_seconds": 1.5,
+                     *         "held": 0,
+                     *         "verdicts": [
+                     *           {
+                     *             "check": "mx",
+                     *             "outcome": "ok",
+                     *             "n": 400
+                     *           }
+                     *         ],
+                     *         "runs": [
+                     *           {
+                     *             "check": "mx",
+                     *             "outcome": "ok",
+                     *             "n": 5200
+                     *           },
+                     *           {
+                     *             "check": "mx",
+                     *             "outcome": "dns.timeout",
+                     *             "n": 12
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CheckList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6376,6 +7318,185 @@ export interface operations {
             };
         };
     };
+    "list-problems": {
+        parameters: {
+            query?: {
+                /** @description Only codes of this kind */
+                kind?: "finding" | "request";
+                /** @description Only codes that begin so */
+                prefix?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "problems": [
+                     *         {
+                     *           "code": "mx.implicit",
+                     *           "kind": "finding",
+                     *           "title": "No MX record: mail goes to the address of the domain itself",
+                     *           "severity": "info",
+                     *           "spec": "RFC 5321 section 5.1",
+                     *           "advice": "Publish an MX record, so that it is plain which server takes mail.",
+                     *           "checks": [
+                     *             "mx"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CodeList"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-problem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code */
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "mx.implicit",
+                     *       "kind": "finding",
+                     *       "title": "No MX record: mail goes to the address of the domain itself",
+                     *       "severity": "info",
+                     *       "spec": "RFC 5321 section 5.1",
+                     *       "advice": "Publish an MX record, so that it is plain which server takes mail.",
+                     *       "checks": [
+                     *         "mx"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Code"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-reference": {
         parameters: {
             query?: never;
@@ -8409,6 +9530,97 @@ export interface operations {
             };
         };
     };
+    "get-badge": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETag of a badge that is there already; when it is still true, the answer is 304 */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Cache-Control"?: string;
+                    ETag?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <svg xmlns="http://www.w3.org/2000/svg"></svg> */
+                    "image/svg+xml": string;
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-contacts": {
         parameters: {
             query?: never;
@@ -10429,6 +11641,126 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-digest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Vary?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "at": "2026-11-21T20:00:00Z",
+                     *       "items": [
+                     *         {
+                     *           "code": "mx.implicit",
+                     *           "title": "No MX record: mail goes to the address of the domain itself",
+                     *           "severity": "info",
+                     *           "spec": "RFC 5321 section 5.1",
+                     *           "subject": "example.org",
+                     *           "advice": "Publish an MX record, so that it is plain which server takes mail.",
+                     *           "check": "mx"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Digest"];
+                    /** @example EXAMPLE-CSIRT (example-csirt): 1 thing needs attention */
+                    "text/plain": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14678,6 +16010,568 @@ export interface operations {
             };
         };
     };
+    "get-verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "at": "2026-11-21T20:00:00Z",
+                     *       "verdict": "ok",
+                     *       "securitytxt": {
+                     *         "results": []
+                     *       },
+                     *       "dns": {
+                     *         "verdict": "ok",
+                     *         "results": [
+                     *           {
+                     *             "check": "mx",
+                     *             "title": "mail to the domain has somewhere to go",
+                     *             "kind": "domain",
+                     *             "subject": "example.org",
+                     *             "verdict": "ok",
+                     *             "since": "2026-11-01T20:00:00Z",
+                     *             "checked": "2026-11-21T20:00:00Z",
+                     *             "tried": "2026-11-21T20:00:00Z",
+                     *             "due": "2026-11-22T17:00:00Z",
+                     *             "findings": [
+                     *               {
+                     *                 "code": "mx.implicit",
+                     *                 "title": "No MX record: mail goes to the address of the domain itself",
+                     *                 "severity": "info",
+                     *                 "spec": "RFC 5321 section 5.1",
+                     *                 "advice": "Publish an MX record, so that it is plain which server takes mail."
+                     *               }
+                     *             ],
+                     *             "facts": [
+                     *               {
+                     *                 "name": "address",
+                     *                 "value": "192.0.2.25"
+                     *               }
+                     *             ],
+                     *             "evidence": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           }
+                     *         ]
+                     *       },
+                     *       "keys": {
+                     *         "results": []
+                     *       },
+                     *       "contacts": [
+                     *         {
+                     *           "id": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *           "channel": "email",
+                     *           "value": "csirt@example.org",
+                     *           "evidence": {
+                     *             "level": 2,
+                     *             "level_name": "answered",
+                     *             "state": "verified",
+                     *             "at": "2026-11-21T20:00:00Z",
+                     *             "method": "phone",
+                     *             "by": "token:rct_4f2a9c1b",
+                     *             "valid_until": "2027-05-21T20:00:00Z"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Verification"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-transcript": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description SHA-256 of the transcript in hex, as evidence in a result */
+                hash: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "Content-Disposition"?: string;
+                    ETag?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "check": "mx",
+                     *       "target": {
+                     *         "claims": {
+                     *           "team": "5694da62-6314-4565-9c4d-1298538826be"
+                     *         },
+                     *         "now": "2026-11-21T20:00:00Z",
+                     *         "subject": {
+                     *           "id": "example.org",
+                     *           "kind": "domain"
+                     *         }
+                     *       },
+                     *       "version": 1
+                     *     }
+                     */
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "verification-history": {
+        parameters: {
+            query?: {
+                /** @description Only what this check found */
+                check?: string;
+                /** @description Only subjects of this kind */
+                kind?: "domain" | "contact" | "key";
+                /** @description Only this subject */
+                subject?: string;
+                /** @description Only events below this number: the next of the page before */
+                before?: number;
+                /** @description Events on a page at most */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "n": 4711,
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "team": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT"
+                     *           },
+                     *           "was": "warning",
+                     *           "result": {
+                     *             "check": "mx",
+                     *             "title": "mail to the domain has somewhere to go",
+                     *             "kind": "domain",
+                     *             "subject": "example.org",
+                     *             "verdict": "ok",
+                     *             "since": "2026-11-01T20:00:00Z",
+                     *             "checked": "2026-11-21T20:00:00Z",
+                     *             "tried": "2026-11-21T20:00:00Z",
+                     *             "due": "2026-11-22T17:00:00Z",
+                     *             "findings": [
+                     *               {
+                     *                 "code": "mx.implicit",
+                     *                 "title": "No MX record: mail goes to the address of the domain itself",
+                     *                 "severity": "info",
+                     *                 "spec": "RFC 5321 section 5.1",
+                     *                 "advice": "Publish an MX record, so that it is plain which server takes mail."
+                     *               }
+                     *             ],
+                     *             "facts": [
+                     *               {
+                     *                 "name": "address",
+                     *                 "value": "192.0.2.25"
+                     *               }
+                     *             ],
+                     *             "evidence": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": 4700
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VerificationHistory"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "run-verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "count": 1,
+                     *       "due": [
+                     *         {
+                     *           "check": "mx",
+                     *           "kind": "domain",
+                     *           "subject": "example.org",
+                     *           "due": "2026-11-21T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChecksRun"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-tokens": {
         parameters: {
             query?: never;
@@ -15131,6 +17025,458 @@ export interface operations {
             };
             /** @description Not Acceptable */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "verification-events": {
+        parameters: {
+            query?: {
+                /** @description Only events above this number: the next of the page before */
+                after?: number;
+                /** @description Events on a page at most */
+                limit?: number;
+                /** @description Seconds to wait for an event when there is none yet */
+                wait?: number;
+                /** @description The epoch of the page before; when it is another by now, the answer is changes.epoch */
+                epoch?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "n": 4711,
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "team": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT"
+                     *           },
+                     *           "was": "warning",
+                     *           "result": {
+                     *             "check": "mx",
+                     *             "title": "mail to the domain has somewhere to go",
+                     *             "kind": "domain",
+                     *             "subject": "example.org",
+                     *             "verdict": "ok",
+                     *             "since": "2026-11-01T20:00:00Z",
+                     *             "checked": "2026-11-21T20:00:00Z",
+                     *             "tried": "2026-11-21T20:00:00Z",
+                     *             "due": "2026-11-22T17:00:00Z",
+                     *             "findings": [
+                     *               {
+                     *                 "code": "mx.implicit",
+                     *                 "title": "No MX record: mail goes to the address of the domain itself",
+                     *                 "severity": "info",
+                     *                 "spec": "RFC 5321 section 5.1",
+                     *                 "advice": "Publish an MX record, so that it is plain which server takes mail."
+                     *               }
+                     *             ],
+                     *             "facts": [
+                     *               {
+                     *                 "name": "address",
+                     *                 "value": "192.0.2.25"
+                     *               }
+                     *             ],
+                     *             "evidence": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": 4711,
+                     *       "head": 4711,
+                     *       "epoch": "3f6c0e9d5b1a47c28e90d1f2a3b4c5d6"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VerificationEvents"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "pause-verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "check": "mx",
+                 *       "why": "our resolver is being replaced"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PauseRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pauses": [
+                     *         {
+                     *           "check": "mx",
+                     *           "by": "token:rct_4f2a9c1b",
+                     *           "why": "our resolver is being replaced",
+                     *           "at": "2026-11-21T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CheckPauses"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "held": "discard"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResumeRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "pauses": [],
+                     *       "settled": 12
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CheckPauses"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

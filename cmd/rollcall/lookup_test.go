@@ -48,16 +48,16 @@ func TestCandidateText(t *testing.T) {
 	(&lookupPrinter{}).candidate(&b, painter(false), a, 0)
 	want := `  1. ALPHA (alpha)
      is responsible for 192.0.2.0/24
-     securitytxt of a.example: error since 2026-11-01
-     securitytxt of b.example: warning since 2026-11-01
-     securitytxt of c�.example: could not be checked since 2026-11-01
+     security.txt of a.example: error since 2026-11-01
+     security.txt of b.example: warning since 2026-11-01
+     security.txt of c�.example: could not be checked since 2026-11-01
 `
 	if got := b.String(); got != strings.ReplaceAll(want, `\uFFFD`, "\uFFFD") {
 		t.Errorf("the candidate reads\n%s", got)
 	}
 	b.Reset()
 	(&lookupPrinter{}).candidate(&b, painter(true), a, 0)
-	if got := b.String(); !strings.Contains(got, "\x1b[31msecuritytxt of a.example") || !strings.Contains(got, "\x1b[33msecuritytxt of b.example") {
+	if got := b.String(); !strings.Contains(got, "\x1b[31msecurity.txt of a.example") || !strings.Contains(got, "\x1b[33msecurity.txt of b.example") {
 		t.Errorf("an error is not red, or a warning not yellow: %q", got)
 	}
 }

@@ -119,13 +119,17 @@ func (p *lookupPrinter) candidate(b *strings.Builder, paint func(string, string)
 	}
 }
 
-// verdictWords says in one line what a check found: "securitytxt of
+// verdictWords says in one line what a check found: "security.txt of
 // example.org: warning since 2026-11-01".
 func verdictWords(v *format.CheckVerdict) string {
-	said := fmt.Sprintf("%s of %s: %s", v.Check, v.Subject, v.Verdict)
-	if v.Verdict == "inconclusive" {
-		said = fmt.Sprintf("%s of %s: could not be checked", v.Check, v.Subject)
+	check, found := v.Check, v.Verdict
+	if check == "securitytxt" {
+		check = "security.txt" // as people call it; the other names are spoken as they are written
 	}
+	if found == "inconclusive" {
+		found = "could not be checked"
+	}
+	said := fmt.Sprintf("%s of %s: %s", check, v.Subject, found)
 	if !v.Since.IsZero() {
 		said += " since " + v.Since.UTC().Format(time.DateOnly)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,9 @@ func TestCommandsAreDocumented(t *testing.T) {
 	walk(root)
 }
 
+// quotedWords are one word to a shell.
+var quotedWords = regexp.MustCompile(`"[^"]*"`)
+
 // example finds the command of each part of a pipe and lets it parse its flags.
 func example(t *testing.T, w world, line string) {
 	t.Helper()
@@ -121,7 +125,7 @@ func example(t *testing.T, w world, line string) {
 			continue
 		}
 		command, _, _ := strings.Cut(after, " > ")
-		words := strings.Fields(strings.ReplaceAll(command, `"number not in service"`, "text"))
+		words := strings.Fields(quotedWords.ReplaceAllString(command, "text"))
 		found, rest, err := rootCommand(w).Find(words)
 		if err != nil {
 			t.Errorf("example %q: %v", line, err)

@@ -75,9 +75,11 @@ func (p *checkPrinter) allowed() (list []netip.Prefix, err error) {
 	return list, err
 }
 
-// catalog is what the checks are set up with. It is no part of a transcript:
-// whoever replays one of a lab says again what the lab is.
+// catalog is what the checks are set up with: as it is configured, changed by
+// flags. It is no part of a transcript: whoever replays one of a lab says again
+// what the lab is.
 func (p *checkPrinter) catalog() (cfg catalog.Config, err error) {
+	cfg = p.catalogConfig()
 	if cfg.DNS.RDAP = p.flags.rdap; cfg.DNS.RDAP != "" {
 		if u, bad := directory.ParseURL(cfg.DNS.RDAP); bad != nil || !strings.HasPrefix(u, "https://") {
 			return cfg, usage(p.cmd, "rdap: %q is not an https URL; want one such as https://data.iana.org/rdap/dns.json", p.flags.rdap)

@@ -27,6 +27,7 @@ type labRun struct {
 	t    *testing.T
 	lab  *lab.Lab
 	args []string // that say what the lab is
+	env  func(string) string
 }
 
 func labTime() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) }
@@ -53,10 +54,20 @@ func startLab(t *testing.T) *labRun {
 	for _, p := range l.Allow() {
 		allow = append(allow, p.String())
 	}
-	return &labRun{t, l, []string{
+	return &labRun{t: t, lab: l, env: environment("", ""), args: []string{
 		"--allow", strings.Join(allow, ","), "--anchor", file("anchor", []byte(l.TrustAnchor())), "--rdap", lab.RDAPBootstrap,
 		"--resolver", l.Resolver(), "--ca", file("ca.pem", l.RootPEM()),
 	}}
+}
+
+// environment holds one variable.
+func environment(name, value string) func(string) string {
+	return func(asked string) string {
+		if asked == name {
+			return value
+		}
+		return ""
+	}
 }
 
 // check runs "rollcall check ARGS" and returns output, messages and status.
@@ -64,7 +75,7 @@ func (r *labRun) check(args ...string) (stdout, stderr string, status int) {
 	r.t.Helper()
 	var out, errs bytes.Buffer
 	w := world{
-		stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(string) string { return "" }, now: labTime,
+		stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: r.env, now: labTime,
 		lab: func(c *verify.LiveConfig) {
 			c.Limiter = nil // the lab is in a hurry
 			c.Map, c.Connect, c.Header, c.Total = r.lab.DialMap, time.Second, time.Second, 3*time.Second
@@ -246,6 +257,20 @@ func TestCheckKnownKeys(t *testing.T) {
 	}
 }
 
+// TestCheckConfigured: what is configured for servers holds by hand too, such
+// as which key servers are asked: none, unless somebody names them.
+func TestCheckConfigured(t *testing.T) {
+	r := startLab(t)
+	args := r.online("--json", "--check", "pgpkey-contact", "csirt@anchor.example")
+	if out, _, _ := r.check(args...); strings.Contains(out, `"channel.vks"`) {
+		t.Errorf("a key server was asked that nobody named:\n%s", out)
+	}
+	r.env = environment("ROLLCALL_VERIFY_VKS", lab.VKS)
+	if out, errs, _ := r.check(args...); !strings.Contains(out, `"channel.vks"`) {
+		t.Errorf("the configured key server was not asked: %s\n%s", errs, out)
+	}
+}
+
 // TestCheckReplayStored: what a server recorded is replayed by its hash, from
 // its database.
 func TestCheckReplayStored(t *testing.T) {
@@ -264,7 +289,7 @@ func TestCheckReplayStored(t *testing.T) {
 		t.Run(e.Name, func(t *testing.T) {
 			dsn, db := e.Open(t)
 			hash := keepTranscript(t, db, raw)
-			r := &labRun{t, r.lab, r.args}
+			r := &labRun{t: t, lab: r.lab, args: r.args, env: r.env}
 			out, errs, status := r.check(r.offline("--json", "--replay", hash, "--db", dsn)...)
 			if status != exitFailed || errs != "" {
 				t.Fatalf("replay of a hash: status %d, %q; want %d", status, errs, exitFailed)
@@ -312,7 +337,7 @@ func TestCheckInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	w := world{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: func(string) string { return "" }, now: labTime,
+	w := world{stdin: strings.NewReader(""), stdout: &out, stderr: &errs, getenv: r.env, now: labTime,
 		lab: func(c *verify.LiveConfig) { c.Map = r.lab.DialMap }}
 	status := w.report(run(ctx, w, append([]string{"check", "anchor.example"}, r.args...)))
 	if status != exitNotAsked || out.Len() > 0 || !strings.Contains(errs.String(), "interrupted") {

@@ -129,13 +129,16 @@ func (c *call) live() (verify.Network, error) {
 	return live, nil
 }
 
-// checks are all checks, set up as it is configured: what they may reach counts
-// as public.
-func (c *call) checks() []verify.Check {
+// checks are all checks, set up as it is configured.
+func (c *call) checks() []verify.Check { return c.catalogConfig().Checks() }
+
+// catalogConfig is what the configuration says of the checks: what they may
+// reach counts as public.
+func (c *call) catalogConfig() catalog.Config {
 	return catalog.Config{
 		DNS:  dnscheck.Config{Open: c.cfg.Verify.Allow},
 		Keys: pgpkey.Config{VKS: c.cfg.Verify.VKS, HKP: c.cfg.Verify.HKP},
-	}.Checks()
+	}
 }
 
 // liveConfig is what the configuration says of the network.

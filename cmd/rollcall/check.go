@@ -33,7 +33,7 @@ moment: a reminder in time, or what was true then.
 comes to the same verdict from such a file, offline, or with --db from the hash
 of one that a server keeps.
 
-What the configuration says of resolvers, networks, key servers and so on (verify_*)
+What the configuration says of resolvers, networks and key servers (verify_*)
 holds here too; --resolver and --allow win over it.
 
 Exit status: 0 ok or warnings; 1 an error; 2 wrong usage; 3 inconclusive. Of

@@ -77,7 +77,7 @@ func appendCandidate(dst []byte, c *directory.Candidate) []byte {
 	if c.Designation != nil {
 		dst = appendDesignation(dst, c.Designation)
 	}
-	if len(c.Checks)+len(c.OnMatch) > 0 {
+	if c.Checks != nil || c.OnMatch != nil {
 		dst = appendChecks(dst, c.Checks, c.OnMatch)
 	}
 	return append(dst, '}')
@@ -134,22 +134,49 @@ func appendStanding(dst []byte, s *directory.Standing) []byte {
 	return append(dst, '}')
 }
 
-// appendChecks appends the verdicts that an answer leans on.
-func appendChecks(dst []byte, lists ...[]directory.CheckVerdict) []byte {
-	open := `,"checks":[`
-	for _, list := range lists {
-		for i := range list {
-			v := &list[i]
-			dst = appendString(append(append(dst, open...), `{"check":`...), v.Check)
-			dst = appendString(append(dst, `,"kind":`...), v.Kind)
-			dst = appendString(append(dst, `,"subject":`...), v.Subject)
-			dst = appendString(append(dst, `,"verdict":`...), v.Verdict)
-			dst = appendTime(dst, `,"since":"`, v.Since)
-			dst = append(appendTime(dst, `,"checked":"`, v.Checked), '}')
-			open = ","
-		}
+// appendChecks appends what was found about what an answer leans on, and about
+// what matched; either may be nil.
+func appendChecks(dst []byte, on, match *directory.CheckSummary) []byte {
+	var none directory.CheckSummary
+	if on == nil {
+		on = &none
 	}
-	return append(dst, ']')
+	if match == nil {
+		match = &none
+	}
+	dst = strconv.AppendInt(append(dst, `,"checks":{"ok":`...), int64(on.OK+match.OK), 10)
+	dst = strconv.AppendInt(append(dst, `,"warning":`...), int64(on.Warning+match.Warning), 10)
+	dst = strconv.AppendInt(append(dst, `,"error":`...), int64(on.Error+match.Error), 10)
+	dst = strconv.AppendInt(append(dst, `,"inconclusive":`...), int64(on.Inconclusive+match.Inconclusive), 10)
+	checked := on.Checked
+	if checked.IsZero() || !match.Checked.IsZero() && match.Checked.Before(checked) {
+		checked = match.Checked
+	}
+	dst = appendTime(dst, `,"checked":"`, checked)
+	if len(on.Faults)+len(match.Faults) > 0 {
+		dst = appendFaults(append(dst, `,"faults":[`...), on.Faults)
+		if len(on.Faults) > 0 && len(match.Faults) > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(appendFaults(dst, match.Faults), ']')
+	}
+	return append(dst, '}')
+}
+
+func appendFaults(dst []byte, list []directory.CheckVerdict) []byte {
+	for i := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		v := &list[i]
+		dst = appendString(append(dst, `{"check":`...), v.Check)
+		dst = appendString(append(dst, `,"kind":`...), v.Kind)
+		dst = appendString(append(dst, `,"subject":`...), v.Subject)
+		dst = appendString(append(dst, `,"verdict":`...), v.Verdict)
+		dst = appendTime(dst, `,"since":"`, v.Since)
+		dst = append(appendTime(dst, `,"checked":"`, v.Checked), '}')
+	}
+	return dst
 }
 
 func appendDesignation(dst []byte, d *directory.Designation) []byte {

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,8 +55,21 @@ func wantedCandidate(c *directory.Candidate) api.Candidate {
 		s := c.Standing
 		out.Evidence = &format.Evidence{Level: int(s.Level), LevelName: s.Level.String(), State: string(s.State), At: s.At.UTC(), Method: s.Method, By: s.By, ValidUntil: s.ValidUntil.UTC()}
 	}
-	for _, v := range slices.Concat(c.Checks, c.OnMatch) {
-		out.Checks = append(out.Checks, format.CheckVerdict{Check: v.Check, Kind: v.Kind, Subject: v.Subject, Verdict: v.Verdict, Since: v.Since.UTC(), Checked: v.Checked.UTC()})
+	for _, sum := range []*directory.CheckSummary{c.Checks, c.OnMatch} {
+		if sum == nil {
+			continue
+		}
+		if out.Checks == nil {
+			out.Checks = &api.AnswerChecks{}
+		}
+		k := out.Checks
+		k.OK, k.Warning, k.Error, k.Inconclusive = k.OK+sum.OK, k.Warning+sum.Warning, k.Error+sum.Error, k.Inconclusive+sum.Inconclusive
+		if k.Checked.IsZero() || !sum.Checked.IsZero() && sum.Checked.Before(k.Checked) {
+			k.Checked = sum.Checked.UTC()
+		}
+		for _, v := range sum.Faults {
+			k.Faults = append(k.Faults, format.CheckVerdict{Check: v.Check, Kind: v.Kind, Subject: v.Subject, Verdict: v.Verdict, Since: v.Since.UTC(), Checked: v.Checked.UTC()})
+		}
 	}
 	if d := c.Designation; d != nil {
 		out.Designation = &format.Designation{Country: string(d.Country), Scope: d.Scope, By: d.By, Evidence: d.Evidence, Since: string(d.Since), Until: string(d.Until), Preference: d.Preference}
@@ -97,11 +109,15 @@ func answerOf(seed uint64, text string) *directory.Answer {
 			{Prefix: mustPrefix("192.0.2.0/24"), Country: "NL"}, {Prefix: mustPrefix("192.0.2.0/24"), ASN: 64511}}[rng.IntN(8)]
 	}
 	team := &directory.Team{ID: "5694da62-6314-4565-9c4d-1298538826be", Handle: "alpha", Profile: directory.Profile{Names: directory.Names{Short: word()}}}
-	verdicts := func() (list []directory.CheckVerdict) {
-		for range rng.IntN(3) {
-			list = append(list, directory.CheckVerdict{Check: word(), Kind: word(), Subject: word(), Verdict: word(), Since: when(), Checked: when()})
+	verdicts := func() *directory.CheckSummary {
+		if rng.IntN(3) == 0 {
+			return nil
 		}
-		return list
+		sum := &directory.CheckSummary{OK: rng.IntN(30), Warning: rng.IntN(3), Error: rng.IntN(3), Inconclusive: rng.IntN(3), Checked: when()}
+		for range rng.IntN(3) {
+			sum.Faults = append(sum.Faults, directory.CheckVerdict{Check: word(), Kind: word(), Subject: word(), Verdict: word(), Since: when(), Checked: when()})
+		}
+		return sum
 	}
 	a := &directory.Answer{
 		Query: directory.Query{Text: text, Kind: directory.KindTeam}, Status: directory.StatusAmbiguous, Incomplete: rng.IntN(2) == 0, Seq: rng.Int64(),
@@ -178,7 +194,7 @@ func TestAppendAnswerDoesNotAllocate(t *testing.T) {
 		Candidates: []directory.Candidate{{
 			Team: team, Contact: &directory.Contact{Channel: "email", Value: "csirt@example.org", Uses: []string{"abuse"}}, Rung: directory.RungNational,
 			MatchedOn: directory.Subject{Country: "AT"}, Standing: directory.Standing{State: directory.Verified, At: time.Unix(1, 0)}, Designation: &directory.Designation{Scope: "national"},
-			Checks: []directory.CheckVerdict{{Check: "securitytxt", Kind: "domain", Subject: "example.org", Verdict: "warning", Since: time.Unix(1, 0)}},
+			Checks: &directory.CheckSummary{OK: 17, Warning: 1, Checked: time.Unix(1, 0), Faults: []directory.CheckVerdict{{Check: "securitytxt", Kind: "domain", Subject: "example.org", Verdict: "warning", Since: time.Unix(1, 0)}}},
 		}},
 		Trace: []directory.Step{
 			{Rung: directory.RungCountry, Result: directory.StepMapped, Subject: directory.Subject{Prefix: mustPrefix("192.0.2.1/32")},

@@ -24,19 +24,29 @@ type Answer struct {
 
 // Candidate is one team to contact, and why.
 type Candidate struct {
-	Team        TeamRef               `json:"team" doc:"The team"`
-	Contact     *AnswerContact        `json:"contact" doc:"The contact for the asked use; null where none can be shown"`
-	MatchedOn   string                `json:"matched_on" doc:"What of the team's matched" example:"192.0.2.0/24"`
-	Rung        string                `json:"rung" enum:"fingerprint,mailbox,team,prefix,asn,domain,country,national,last-resort" doc:"Step of the ladder" example:"prefix"`
-	Rank        int                   `json:"rank" minimum:"1" doc:"From 1" example:"1"`
-	Why         string                `json:"why" doc:"Why the team is a candidate, in words" example:"is responsible for 192.0.2.0/24"`
-	Holder      string                `json:"holder,omitzero" doc:"The organisation behind what matched" example:"Example University"`
-	Claim       string                `json:"claim,omitzero" enum:"listed,declared,confirmed,disputed" doc:"How far the team's responsibility is established; absent is declared"`
-	Withheld    bool                  `json:"withheld,omitzero" doc:"A better contact exists that the viewer may not see"`
-	Near        bool                  `json:"near,omitzero" doc:"The name only looks like the one asked for; never to be taken without asking"`
-	Evidence    *format.Evidence      `json:"evidence" doc:"What was proven about the contact, when, how and until when; null without a contact"`
-	Designation *format.Designation   `json:"designation,omitzero" doc:"Of a national team"`
-	Checks      []format.CheckVerdict `json:"checks,omitzero" doc:"What checks found about what this answer leans on, the worst first: the contact, the domain that it is reached by, the team's keys, and the domain that matched. A bad verdict hides nothing; all of them are in the team"`
+	Team        TeamRef             `json:"team" doc:"The team"`
+	Contact     *AnswerContact      `json:"contact" doc:"The contact for the asked use; null where none can be shown"`
+	MatchedOn   string              `json:"matched_on" doc:"What of the team's matched" example:"192.0.2.0/24"`
+	Rung        string              `json:"rung" enum:"fingerprint,mailbox,team,prefix,asn,domain,country,national,last-resort" doc:"Step of the ladder" example:"prefix"`
+	Rank        int                 `json:"rank" minimum:"1" doc:"From 1" example:"1"`
+	Why         string              `json:"why" doc:"Why the team is a candidate, in words" example:"is responsible for 192.0.2.0/24"`
+	Holder      string              `json:"holder,omitzero" doc:"The organisation behind what matched" example:"Example University"`
+	Claim       string              `json:"claim,omitzero" enum:"listed,declared,confirmed,disputed" doc:"How far the team's responsibility is established; absent is declared"`
+	Withheld    bool                `json:"withheld,omitzero" doc:"A better contact exists that the viewer may not see"`
+	Near        bool                `json:"near,omitzero" doc:"The name only looks like the one asked for; never to be taken without asking"`
+	Evidence    *format.Evidence    `json:"evidence" doc:"What was proven about the contact, when, how and until when; null without a contact"`
+	Designation *format.Designation `json:"designation,omitzero" doc:"Of a national team"`
+	Checks      *AnswerChecks       `json:"checks,omitzero" doc:"What checks found about what this answer leans on: the contact, the domain that it is reached by, the team's keys, and the domain that matched; absent where nothing was checked. A bad verdict hides nothing; all verdicts are in the team"`
+}
+
+// AnswerChecks sums up the verdicts that an answer leans on.
+type AnswerChecks struct {
+	OK           int                   `json:"ok" minimum:"0" doc:"How many are fine" example:"17"`
+	Warning      int                   `json:"warning" minimum:"0" doc:"How many have warnings" example:"1"`
+	Error        int                   `json:"error" minimum:"0" doc:"How many have errors" example:"0"`
+	Inconclusive int                   `json:"inconclusive" minimum:"0" doc:"How many could not be checked, which is nobody's defect" example:"0"`
+	Checked      time.Time             `json:"checked,omitzero" format:"date-time" doc:"Until when at least all of them were seen to hold; refreshed weekly while nothing changes"`
+	Faults       []format.CheckVerdict `json:"faults,omitzero" doc:"Those that are not ok, the worst first; at most 16 about the contact and 16 about what matched"`
 }
 
 // TeamRef names a team.

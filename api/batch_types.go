@@ -18,11 +18,11 @@ type BatchGroup struct {
 
 // BatchRecipient is a team to tell and the contact to use.
 type BatchRecipient struct {
-	Team     TeamRef               `json:"team" doc:"The team"`
-	Contact  *AnswerContact        `json:"contact" doc:"The contact for the asked use; null where none can be shown"`
-	Evidence *format.Evidence      `json:"evidence" doc:"What was proven about the contact; null without a contact"`
-	Withheld bool                  `json:"withheld,omitzero" doc:"A better contact exists that the viewer may not see"`
-	Checks   []format.CheckVerdict `json:"checks,omitzero" doc:"What checks found about the contact, the domain that it is reached by and the team's keys, the worst first"`
+	Team     TeamRef          `json:"team" doc:"The team"`
+	Contact  *AnswerContact   `json:"contact" doc:"The contact for the asked use; null where none can be shown"`
+	Evidence *format.Evidence `json:"evidence" doc:"What was proven about the contact; null without a contact"`
+	Withheld bool             `json:"withheld,omitzero" doc:"A better contact exists that the viewer may not see"`
+	Checks   *AnswerChecks    `json:"checks,omitzero" doc:"What checks found about the contact, the domain that it is reached by and the team's keys; absent where nothing was checked"`
 }
 
 // BatchProblem is one line, row or query that could not be read.

@@ -146,8 +146,8 @@ func appendRecipient(dst []byte, r *directory.Recipient) []byte {
 	if r.Withheld {
 		dst = append(dst, `,"withheld":true`...)
 	}
-	if len(r.Checks) > 0 {
-		dst = appendChecks(dst, r.Checks)
+	if r.Checks != nil {
+		dst = appendChecks(dst, r.Checks, nil)
 	}
 	return append(dst, '}')
 }
@@ -223,7 +223,7 @@ func appendRecipients(dst []byte, list []directory.Recipient) []byte {
 		contactOr(func(r *directory.Recipient) string { return string(r.Standing.State) }),
 		contactOr(func(r *directory.Recipient) string { return stamp(r.Standing.At) }),
 		contactOr(func(r *directory.Recipient) string { return stamp(r.Standing.ValidUntil) }),
-		func(r *directory.Recipient) string { return worst(r.Checks) },
+		func(r *directory.Recipient) string { return r.Checks.Worst() },
 	}
 	for i, column := range columns {
 		if i > 0 {
@@ -242,14 +242,6 @@ func appendRecipients(dst []byte, list []directory.Recipient) []byte {
 		}
 	}
 	return dst
-}
-
-// worst is the verdict of the first, since the worst comes first.
-func worst(list []directory.CheckVerdict) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[0].Verdict
 }
 
 // contactOr is of for recipients whose contact can be seen.

@@ -62,7 +62,8 @@ func exampleAnswer() Answer {
 		Query: "192.0.2.17", Kind: "ip", Status: "match", Seq: 812,
 		Candidates: []Candidate{{
 			Team: team, Contact: &AnswerContact{ID: exampleContactID, Channel: "email", Value: "csirt@example.org", Uses: []string{"general", "abuse"}},
-			MatchedOn: "192.0.2.0/24", Rung: "prefix", Rank: 1, Why: "is responsible for 192.0.2.0/24", Holder: "Example University", Evidence: &e, Checks: exampleChecks(),
+			MatchedOn: "192.0.2.0/24", Rung: "prefix", Rank: 1, Why: "is responsible for 192.0.2.0/24", Holder: "Example University", Evidence: &e,
+			Checks: &AnswerChecks{OK: 17, Warning: 1, Checked: exampleDay().AddDate(0, 0, -6), Faults: exampleChecks()},
 		}},
 		Trace: []Step{{Rung: "prefix", Result: "match", Subject: "192.0.2.17", Found: "192.0.2.0/24", Team: &team, Count: 1, Text: "prefix 192.0.2.0/24, which holds 192.0.2.17: EXAMPLE-CSIRT"}},
 	}

@@ -125,9 +125,9 @@ type Candidate struct {
 
 	// What checks found about what the answer leans on: the contact, the domain
 	// that it is reached by and the team's keys; and about the domain that
-	// matched, where that is another one. The worst first, at most 16 of each.
-	// They belong to the index.
-	Checks, OnMatch []CheckVerdict
+	// matched, where that is another one. nil where there are no verdicts. They
+	// belong to the index.
+	Checks, OnMatch *CheckSummary
 }
 
 // Answer is the answer to one query. An Answer may be used again: Lookup

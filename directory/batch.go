@@ -7,11 +7,11 @@ import (
 
 // Recipient is one team to tell, with the contact to use.
 type Recipient struct {
-	Team     *Team          // belongs to the index, see [Candidate]
-	Contact  *Contact       // nil when the viewer may see none
-	Standing Standing       // of Contact
-	Withheld bool           // a better contact exists that the viewer may not see
-	Checks   []CheckVerdict // as in [Candidate]
+	Team     *Team         // belongs to the index, see [Candidate]
+	Contact  *Contact      // nil when the viewer may see none
+	Standing Standing      // of Contact
+	Withheld bool          // a better contact exists that the viewer may not see
+	Checks   *CheckSummary // as in [Candidate]
 }
 
 // rankToTell returns the rank whose teams are to be told: the first in which a

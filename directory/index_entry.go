@@ -20,8 +20,8 @@ type entry struct {
 
 // entryVerdicts are what answers lean on that name a team.
 type entryVerdicts struct {
-	contacts  [][]CheckVerdict // per contact
-	resources [][]CheckVerdict // per resource, where it is a domain
+	contacts  []*CheckSummary // per contact
+	resources []*CheckSummary // per resource, where it is a domain
 }
 
 // preferred is one contact in the order for a use.
@@ -76,7 +76,7 @@ func (e *entry) lean(n int) {
 	if len(t.Checks) == 0 {
 		return
 	}
-	v := &entryVerdicts{make([][]CheckVerdict, n), make([][]CheckVerdict, len(t.Resources))}
+	v := &entryVerdicts{make([]*CheckSummary, n), make([]*CheckSummary, len(t.Resources))}
 	for i := range n {
 		v.contacts[i] = t.verdictsOn(&t.Contacts[i])
 	}
@@ -88,8 +88,8 @@ func (e *entry) lean(n int) {
 	e.verdicts = v
 }
 
-// on returns the verdicts that an answer with this contact leans on.
-func (e *entry) on(c *Contact) []CheckVerdict {
+// on sums up the verdicts that an answer with this contact leans on.
+func (e *entry) on(c *Contact) *CheckSummary {
 	if e.verdicts == nil || c == nil {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -108,54 +107,4 @@ func hostOf(address string) string {
 		return strings.ToLower(u.Hostname())
 	}
 	return ""
-}
-
-// maxLeaning is how many verdicts an answer shows that leans on them.
-const maxLeaning = 16
-
-// leaning sorts verdicts for an answer that leans on them: the worst first, of
-// those the newest.
-func leaning(list []CheckVerdict) []CheckVerdict {
-	slices.SortStableFunc(list, func(a, b CheckVerdict) int {
-		return cmp.Or(cmp.Compare(slices.Index(CheckVerdicts, a.Verdict), slices.Index(CheckVerdicts, b.Verdict)), b.Since.Compare(a.Since))
-	})
-	return list[:min(len(list), maxLeaning)]
-}
-
-// verdictsOn returns what an answer that names c leans on: what was found about
-// the contact, about the domain that it is reached by, and about the keys that
-// whoever sees the contact sees too.
-func (t *Team) verdictsOn(c *Contact) []CheckVerdict {
-	if len(t.Checks) == 0 {
-		return nil
-	}
-	var list []CheckVerdict
-	host := c.host()
-	for _, v := range t.Checks {
-		switch {
-		case v.Kind == "contact" && strings.EqualFold(v.Subject, c.Value),
-			v.Kind == "domain" && v.Subject == host,
-			v.Kind == "key" && t.showsKey(v.Subject, c.Visibility):
-			list = append(list, v)
-		}
-	}
-	return leaning(list)
-}
-
-// showsKey reports whether everybody who sees what has the label sees the key.
-func (t *Team) showsKey(fingerprint string, label TLP) bool {
-	return slices.ContainsFunc(t.Keys, func(k TeamKey) bool {
-		return string(k.Fingerprint) == fingerprint && k.Visibility.rank() <= label.rank()
-	})
-}
-
-// verdictsOf returns what was found about one domain that the team lists.
-func (t *Team) verdictsOf(d Domain) []CheckVerdict {
-	var list []CheckVerdict
-	for _, v := range t.Checks {
-		if v.Kind == "domain" && v.Subject == string(d) {
-			list = append(list, v)
-		}
-	}
-	return leaning(list)
 }

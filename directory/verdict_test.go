@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +19,14 @@ func found(line string, days int) directory.CheckVerdict {
 	f := strings.Fields(line)
 	kind, subject, _ := strings.Cut(f[1], ":")
 	return directory.CheckVerdict{Check: f[0], Kind: kind, Subject: subject, Verdict: f[2], Since: now.AddDate(0, 0, -days), Checked: now}
+}
+
+// sum is a summary as "ok warning error inconclusive", and a line for each fault.
+func sum(s *directory.CheckSummary) []string {
+	if s == nil {
+		return []string{}
+	}
+	return append([]string{fmt.Sprint(s.OK, s.Warning, s.Error, s.Inconclusive)}, lines(s.Faults)...)
 }
 
 func lines(list []directory.CheckVerdict) []string {
@@ -100,18 +109,18 @@ func TestLookupShowsWhatItLeansOn(t *testing.T) {
 		rec("red", mail("soc@red.example"), has("domain", "red.example"), key(directory.Red), checked("dns domain:red.example ok", "pgp key:"+checkedKey+" error")),
 		rec("silent", has("domain", "silent.example"), checked("dns domain:silent.example error")),
 	)
-	onContact := []string{"securitytxt domain:mail.example error", "pgp key:" + checkedKey + " warning", "reach contact:desk@mail.example inconclusive", "dns domain:mail.example ok"}
+	onContact := []string{"1 1 1 1", "securitytxt domain:mail.example error", "pgp key:" + checkedKey + " warning", "reach contact:desk@mail.example inconclusive"}
 	for _, c := range []struct {
 		name, query   string
 		use           string
 		checks, match []string
 	}{
 		{"an address", "192.0.2.1", "", onContact, nil},
-		{"a domain that is another one than the contact's", "www.alpha.example", "", onContact, []string{"dns domain:alpha.example error", "securitytxt domain:alpha.example ok"}},
+		{"a domain that is another one than the contact's", "www.alpha.example", "", onContact, []string{"1 0 1 0", "dns domain:alpha.example error"}},
 		{"the contact's own domain, once", "mail.example", "", onContact, nil},
-		{"a contact that is no mailbox", "192.0.2.1", "emergency", []string{"pgp key:" + checkedKey + " warning"}, nil},
+		{"a contact that is no mailbox", "192.0.2.1", "emergency", []string{"0 1 0 0", "pgp key:" + checkedKey + " warning"}, nil},
 		{"a team without verdicts", "192.0.2.200", "", nil, nil},
-		{"a key that not everybody sees", "red.example", "", []string{"dns domain:red.example ok"}, nil},
+		{"a key that not everybody sees", "red.example", "", []string{"1 0 0 0"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			q, err := directory.ParseQuery(c.query)
@@ -124,13 +133,13 @@ func TestLookupShowsWhatItLeansOn(t *testing.T) {
 				t.Fatalf("nobody is known")
 			}
 			first := a.Candidates[0]
-			if diff := cmp.Diff(append([]string{}, c.checks...), lines(first.Checks)); diff != "" {
+			if diff := cmp.Diff(append([]string{}, c.checks...), sum(first.Checks)); diff != "" {
 				t.Errorf("about the contact (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(append([]string{}, c.match...), lines(first.OnMatch)); diff != "" {
+			if diff := cmp.Diff(append([]string{}, c.match...), sum(first.OnMatch)); diff != "" {
 				t.Errorf("about what matched (-want +got):\n%s", diff)
 			}
-			if got := a.Recipients(nil); len(got) != 1 || !cmp.Equal(lines(got[0].Checks), lines(first.Checks)) {
+			if got := a.Recipients(nil); len(got) != 1 || !cmp.Equal(sum(got[0].Checks), sum(first.Checks)) {
 				t.Errorf("Recipients = %+v, want the same verdicts", got)
 			}
 		})
@@ -148,19 +157,35 @@ func TestVerdictsHideNothing(t *testing.T) {
 	}
 }
 
-// TestManyVerdicts: an answer leans on the worst of many.
-func TestManyVerdicts(t *testing.T) {
+// TestSummary counts all verdicts and names the worst of many, and says until
+// when all of them were seen to hold.
+func TestSummary(t *testing.T) {
 	var list []string
 	for i := range 20 {
-		list = append(list, "check"+string(rune('a'+i))+" domain:a.example ok")
+		list = append(list, "check"+string(rune('a'+i))+" domain:a.example warning")
 	}
-	x := indexOf(t, rec("alpha", mail("a@a.example"), has("prefix", "192.0.2.0/24"), checked(append(list, "zone domain:a.example error")...)))
+	r := rec("alpha", mail("a@a.example"), has("prefix", "192.0.2.0/24"), checked(append(list, "yet domain:a.example inconclusive", "zone domain:a.example error", "zoo domain:a.example ok")...))
+	r.Checks[20].Checked, r.Checks[3].Checked = time.Time{}, now.AddDate(0, 0, -6)
+	x := indexOf(t, r)
 	q, _ := directory.ParseQuery("192.0.2.1")
 	var a directory.Answer
 	x.Lookup(q, directory.Ask{Viewer: directory.Nobody(), Now: now}, &a)
-	got := lines(a.Candidates[0].Checks)
-	if len(got) != 16 || got[0] != "zone domain:a.example error" || got[1] != "checkt domain:a.example ok" {
-		t.Errorf("%d verdicts, first %v; want 16, the worst first, then the newest", len(got), got[:2])
+	got := a.Candidates[0].Checks
+	if s := sum(got); len(s) != 17 || s[0] != "1 20 1 1" || s[1] != "zone domain:a.example error" || s[2] != "checkt domain:a.example warning" {
+		t.Errorf("summary = %q; want all counted, 16 named, the worst first, then the newest", s)
+	}
+	if want := now.AddDate(0, 0, -6); !got.Checked.Equal(want) || got.Worst() != "error" {
+		t.Errorf("checked %v, worst %q; want the oldest, %v, and error", got.Checked, got.Worst(), want)
+	}
+}
+
+func TestWorst(t *testing.T) {
+	for want, s := range map[string]*directory.CheckSummary{
+		"": nil, "ok": {OK: 1}, "inconclusive": {OK: 1, Inconclusive: 1}, "warning": {Inconclusive: 1, Warning: 1}, "error": {Warning: 1, Error: 1},
+	} {
+		if got := s.Worst(); got != want {
+			t.Errorf("Worst of %+v = %q, want %q", s, got, want)
+		}
 	}
 }
 
@@ -173,7 +198,7 @@ func TestLookupWithVerdictsDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { x.Lookup(q, ask, &a) }); n != 0 {
 		t.Errorf("Lookup makes %v allocations, want 0", n)
 	}
-	if len(a.Candidates[0].Checks) != 1 {
+	if a.Candidates[0].Checks.Worst() != "error" {
 		t.Error("the verdict is not there")
 	}
 }
@@ -186,7 +211,7 @@ func TestVerdictsFollow(t *testing.T) {
 	q, _ := directory.ParseQuery("192.0.2.1")
 	var a directory.Answer
 	x.Lookup(q, directory.Ask{Viewer: directory.Nobody(), Now: now.Add(time.Hour)}, &a)
-	if got := lines(a.Candidates[0].Checks); !cmp.Equal(got, []string{"dns domain:a.example ok"}) {
+	if got := sum(a.Candidates[0].Checks); !cmp.Equal(got, []string{"1 0 0 0"}) {
 		t.Errorf("verdicts = %v", got)
 	}
 }

@@ -1585,6 +1585,35 @@ type AnswerKind string
 // Examples: match
 type AnswerStatus string
 
+// AnswerChecks defines model for AnswerChecks.
+type AnswerChecks struct {
+	// Checked Until when at least all of them were seen to hold; refreshed weekly while nothing changes
+	Checked time.Time `json:"checked,omitempty,omitzero"`
+
+	// Error How many have errors
+	//
+	// Examples: 0
+	Error int64 `json:"error"`
+
+	// Faults Those that are not ok, the worst first; at most 16 about the contact and 16 about what matched
+	Faults []CheckVerdict `json:"faults,omitempty,omitzero"`
+
+	// Inconclusive How many could not be checked, which is nobody's defect
+	//
+	// Examples: 0
+	Inconclusive int64 `json:"inconclusive"`
+
+	// Ok How many are fine
+	//
+	// Examples: 17
+	Ok int64 `json:"ok"`
+
+	// Warning How many have warnings
+	//
+	// Examples: 1
+	Warning int64 `json:"warning"`
+}
+
 // AnswerContact defines model for AnswerContact.
 type AnswerContact struct {
 	// Channel How the contact is reached
@@ -1741,8 +1770,7 @@ type BatchProblem struct {
 
 // BatchRecipient defines model for BatchRecipient.
 type BatchRecipient struct {
-	// Checks What checks found about the contact, the domain that it is reached by and the team's keys, the worst first
-	Checks []CheckVerdict `json:"checks,omitempty,omitzero"`
+	Checks AnswerChecks `json:"checks,omitempty,omitzero"`
 
 	// Contact The contact for the asked use; null where none can be shown
 	Contact AnswerContact `json:"contact"`
@@ -1811,8 +1839,7 @@ type BatchSummary struct {
 
 // Candidate defines model for Candidate.
 type Candidate struct {
-	// Checks What checks found about what this answer leans on, the worst first: the contact, the domain that it is reached by, the team's keys, and the domain that matched. A bad verdict hides nothing; all of them are in the team
-	Checks []CheckVerdict `json:"checks,omitempty,omitzero"`
+	Checks AnswerChecks `json:"checks,omitempty,omitzero"`
 
 	// Claim How far the team's responsibility is established; absent is declared
 	Claim CandidateClaim `json:"claim,omitempty,omitzero"`

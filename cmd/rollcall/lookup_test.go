@@ -43,7 +43,7 @@ func TestCandidateText(t *testing.T) {
 		return format.CheckVerdict{Check: "securitytxt", Kind: "domain", Subject: subject, Verdict: verdict, Since: since}
 	}
 	a := &api.Answer{Candidates: []api.Candidate{{Rank: 1, Team: api.TeamRef{Name: "ALPHA", Handle: "alpha"}, Why: "is responsible for 192.0.2.0/24",
-		Checks: []format.CheckVerdict{of("a.example", "error"), of("b.example", "warning"), of("c\x1b.example", "inconclusive"), of("d.example", "ok")}}}}
+		Checks: &api.AnswerChecks{OK: 1, Warning: 1, Error: 1, Inconclusive: 1, Faults: []format.CheckVerdict{of("a.example", "error"), of("b.example", "warning"), of("c\x1b.example", "inconclusive")}}}}}
 	var b strings.Builder
 	(&lookupPrinter{}).candidate(&b, painter(false), a, 0)
 	want := `  1. ALPHA (alpha)

@@ -112,9 +112,10 @@ func (p *lookupPrinter) candidate(b *strings.Builder, paint func(string, string)
 		s := proof{e.LevelName, directory.State(e.State), e.Method, e.By, e.At, e.ValidUntil}
 		fmt.Fprintf(b, "     %s\n", paint(colourOf(s.state), plain(s.words())))
 	}
-	for _, v := range c.Checks {
-		if v.Verdict != "ok" {
-			fmt.Fprintf(b, "     %s\n", paint(colourOfVerdict(v.Verdict), plain(verdictWords(&v))))
+	if c.Checks != nil {
+		for i := range c.Checks.Faults {
+			v := &c.Checks.Faults[i]
+			fmt.Fprintf(b, "     %s\n", paint(colourOfVerdict(v.Verdict), plain(verdictWords(v))))
 		}
 	}
 }

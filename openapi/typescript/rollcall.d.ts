@@ -1231,6 +1231,39 @@ export interface components {
             /** @description Every step in the order it was tried */
             trace: components["schemas"]["Step"][];
         };
+        AnswerChecks: {
+            /**
+             * Format: date-time
+             * @description Until when at least all of them were seen to hold; refreshed weekly while nothing changes
+             */
+            checked?: string;
+            /**
+             * Format: int64
+             * @description How many have errors
+             * @example 0
+             */
+            error: number;
+            /** @description Those that are not ok, the worst first; at most 16 about the contact and 16 about what matched */
+            faults?: components["schemas"]["CheckVerdict"][];
+            /**
+             * Format: int64
+             * @description How many could not be checked, which is nobody's defect
+             * @example 0
+             */
+            inconclusive: number;
+            /**
+             * Format: int64
+             * @description How many are fine
+             * @example 17
+             */
+            ok: number;
+            /**
+             * Format: int64
+             * @description How many have warnings
+             * @example 1
+             */
+            warning: number;
+        };
         AnswerContact: {
             /**
              * @description How the contact is reached
@@ -1375,8 +1408,8 @@ export interface components {
             query: string;
         };
         BatchRecipient: {
-            /** @description What checks found about the contact, the domain that it is reached by and the team's keys, the worst first */
-            checks?: components["schemas"]["CheckVerdict"][];
+            /** @description What checks found about the contact, the domain that it is reached by and the team's keys; absent where nothing was checked */
+            checks?: components["schemas"]["AnswerChecks"];
             /** @description The contact for the asked use; null where none can be shown */
             contact: components["schemas"]["AnswerContact"] | null;
             /** @description What was proven about the contact; null without a contact */
@@ -1449,8 +1482,8 @@ export interface components {
             unavailable: number;
         };
         Candidate: {
-            /** @description What checks found about what this answer leans on, the worst first: the contact, the domain that it is reached by, the team's keys, and the domain that matched. A bad verdict hides nothing; all of them are in the team */
-            checks?: components["schemas"]["CheckVerdict"][];
+            /** @description What checks found about what this answer leans on: the contact, the domain that it is reached by, the team's keys, and the domain that matched; absent where nothing was checked. A bad verdict hides nothing; all verdicts are in the team */
+            checks?: components["schemas"]["AnswerChecks"];
             /**
              * @description How far the team's responsibility is established; absent is declared
              * @enum {string}
@@ -6321,16 +6354,23 @@ export interface operations {
                      *             "by": "token:rct_4f2a9c1b",
                      *             "valid_until": "2027-05-21T20:00:00Z"
                      *           },
-                     *           "checks": [
-                     *             {
-                     *               "check": "securitytxt",
-                     *               "kind": "domain",
-                     *               "subject": "example.org",
-                     *               "verdict": "warning",
-                     *               "since": "2026-11-01T20:00:00Z",
-                     *               "checked": "2026-11-18T20:00:00Z"
-                     *             }
-                     *           ]
+                     *           "checks": {
+                     *             "ok": 17,
+                     *             "warning": 1,
+                     *             "error": 0,
+                     *             "inconclusive": 0,
+                     *             "checked": "2026-11-15T20:00:00Z",
+                     *             "faults": [
+                     *               {
+                     *                 "check": "securitytxt",
+                     *                 "kind": "domain",
+                     *                 "subject": "example.org",
+                     *                 "verdict": "warning",
+                     *                 "since": "2026-11-01T20:00:00Z",
+                     *                 "checked": "2026-11-18T20:00:00Z"
+                     *               }
+                     *             ]
+                     *           }
                      *         }
                      *       ],
                      *       "trace": [
@@ -6520,16 +6560,23 @@ export interface operations {
                      *                 "by": "token:rct_4f2a9c1b",
                      *                 "valid_until": "2027-05-21T20:00:00Z"
                      *               },
-                     *               "checks": [
-                     *                 {
-                     *                   "check": "securitytxt",
-                     *                   "kind": "domain",
-                     *                   "subject": "example.org",
-                     *                   "verdict": "warning",
-                     *                   "since": "2026-11-01T20:00:00Z",
-                     *                   "checked": "2026-11-18T20:00:00Z"
-                     *                 }
-                     *               ]
+                     *               "checks": {
+                     *                 "ok": 17,
+                     *                 "warning": 1,
+                     *                 "error": 0,
+                     *                 "inconclusive": 0,
+                     *                 "checked": "2026-11-15T20:00:00Z",
+                     *                 "faults": [
+                     *                   {
+                     *                     "check": "securitytxt",
+                     *                     "kind": "domain",
+                     *                     "subject": "example.org",
+                     *                     "verdict": "warning",
+                     *                     "since": "2026-11-01T20:00:00Z",
+                     *                     "checked": "2026-11-18T20:00:00Z"
+                     *                   }
+                     *                 ]
+                     *               }
                      *             }
                      *           ],
                      *           "trace": [

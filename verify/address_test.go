@@ -88,6 +88,24 @@ func TestResolvedAddresses(t *testing.T) {
 			}
 		}
 	}
+	at := netip.MustParseAddrPort(n.dns)
+	l = n.live(func(c *verify.LiveConfig) {
+		c.Map, c.Allow = func(netip.AddrPort) netip.AddrPort { return at }, []netip.Prefix{netip.PrefixFrom(at.Addr(), 32)}
+	})
+	asked := n.queries.Load()
+	for _, addr := range specials {
+		server := netip.AddrPortFrom(netip.MustParseAddr(addr), 53)
+		if server.Addr() == at.Addr() {
+			continue
+		}
+		a, err := l.Query(t.Context(), verify.Question{Name: "open.example", Type: "A", Server: server})
+		if err != nil || failureOf(a.Failure) != verify.DNSAddress {
+			t.Errorf("Query of a server at %s = %+v, %v; want %s", addr, a, err, verify.DNSAddress)
+		}
+	}
+	if got := n.queries.Load() - asked; got != 0 {
+		t.Errorf("%d questions were put", got)
+	}
 	if got := s.conns.Load(); got != 1 {
 		t.Errorf("%d connections, want that of the beginning only", got)
 	}

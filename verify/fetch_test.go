@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -283,11 +284,15 @@ func TestWaitingIsOurs(t *testing.T) {
 	if took := time.Since(begun); took < 1200*time.Millisecond {
 		t.Errorf("the host was asked twice within %s", took)
 	}
+	begun = time.Now()
 	for range 2 {
 		a, err := l.Query(t.Context(), verify.Question{Name: "a.example", Type: "A", Server: netip.MustParseAddrPort("127.0.1.250:53")})
 		if err != nil || a.Failure != nil {
 			t.Errorf("Query = %+v, %v", a, err)
 		}
+	}
+	if took := time.Since(begun); took < 1200*time.Millisecond {
+		t.Errorf("the name server was asked twice within %s", took)
 	}
 }
 
@@ -411,4 +416,69 @@ func TestCancelledFetch(t *testing.T) {
 	if !errors.Is(err, stop) {
 		t.Errorf("error %v does not name its cause", err)
 	}
+}
+
+// TestCrossSite flags what leaves the registrable domain (by the Public Suffix
+// List), and nothing else.
+func TestCrossSite(t *testing.T) {
+	n := newNet(t)
+	for _, host := range []string{"www.team.example", "team.example", "team.other.example", "other.co.uk", "www.team.co.uk"} {
+		n.listen(host, nil, raw(okText))
+	}
+	for i, c := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"a.team.example", "team.example", false}, {"b.team.example", "www.team.example", false}, {"c.team.example", "team.other.example", true},
+		{"team.co.uk", "www.team.co.uk", false}, {"d.team.co.uk", "other.co.uk", true},
+	} {
+		n.listen(c.from, nil, redirect("https://"+c.to+"/"))
+		x := n.fetch(n.live(), verify.Request{URL: "https://" + c.from + "/"})
+		if x.Failure != nil || len(x.Hops) != 2 || x.Hops[0].CrossSite || x.Hops[1].CrossSite != c.want {
+			t.Errorf("%d: from %s to %s: %+v, %+v; want cross-site %v", i, c.from, c.to, x.Failure, x.Hops, c.want)
+		}
+	}
+}
+
+// TestTimeLimits holds each limit alone, with the others far away.
+func TestTimeLimits(t *testing.T) {
+	n := newNet(t)
+	wait := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) } // until the other end hangs up
+	n.listenRaw("shake.example", wait)
+	n.listen("header.example", nil, wait)
+	n.listen("body.example", nil, func(c net.Conn) { raw(head("Content-Length: 5\r\n"))(c); wait(c) })
+	for host, set := range map[string]func(*verify.LiveConfig){
+		"shake":  func(c *verify.LiveConfig) { c.Connect = 200 * time.Millisecond },
+		"header": func(c *verify.LiveConfig) { c.Header = 200 * time.Millisecond },
+		"body":   func(c *verify.LiveConfig) { c.Total = 400 * time.Millisecond },
+	} {
+		far := func(c *verify.LiveConfig) { c.Connect, c.Header, c.Total = time.Minute, time.Minute, time.Minute }
+		begun := time.Now()
+		x := n.fetch(n.live(far, set), verify.Request{URL: "https://" + host + ".example/"})
+		if failureOf(x.Failure) != verify.FetchTimeout || !x.Failure.Temporary || time.Since(begun) > 10*time.Second {
+			t.Errorf("%s: %+v after %s", host, x.Failure, time.Since(begun))
+		}
+	}
+}
+
+// TestOneAddressManyHosts holds the pace of an address that many hosts share.
+func TestOneAddressManyHosts(t *testing.T) {
+	n := newNet(t)
+	inside, leave := make(chan struct{}), make(chan struct{})
+	s := n.listen("one.example", nil, func(c net.Conn) { close(inside); <-leave; raw(okText)(c) })
+	n.record("two.example.", "A "+s.addr.Addr().String())
+	limiter := verify.NewLimiter(map[verify.LimitKind]verify.Pace{verify.LimitAddr: {Concurrent: 1}}, 100*time.Millisecond)
+	l := n.live(func(c *verify.LiveConfig) { c.Limiter = limiter })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if x, err := l.Fetch(t.Context(), verify.Request{URL: "https://one.example/"}); err != nil || x.Failure != nil {
+			t.Errorf("Fetch = %+v, %v", x, err)
+		}
+	}()
+	<-inside
+	_, err := l.Fetch(t.Context(), verify.Request{URL: "https://two.example/"})
+	wantTrouble(t, err, verify.CodeBusy)
+	close(leave)
+	<-done
 }

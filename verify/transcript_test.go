@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -26,6 +27,21 @@ func TestTranscriptBad(t *testing.T) {
 	large := verify.Transcript{Version: 1, Check: "x", Exchanges: []verify.Exchange{{Body: bytes.Repeat([]byte("x"), verify.MaxTranscript)}}}
 	if _, _, err := large.Encode(); !errors.Is(err, verify.ErrTranscript) || !strings.Contains(err.Error(), "at most") {
 		t.Errorf("Encode of a large one: %v", err)
+	}
+}
+
+// TestTranscriptBomb holds that what unpacks to 512 MiB is not unpacked.
+func TestTranscriptBomb(t *testing.T) {
+	bomb := bytes.Repeat(gzipped(bytes.Repeat([]byte(" "), 1<<20)), 512)
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	before := s[0].Value.Uint64()
+	if _, err := verify.DecodeTranscript(bomb); !errors.Is(err, verify.ErrTranscript) {
+		t.Errorf("DecodeTranscript = %v, want %v", err, verify.ErrTranscript)
+	}
+	metrics.Read(s)
+	if got := s[0].Value.Uint64() - before; got > 64<<20 {
+		t.Errorf("DecodeTranscript took %d MiB", got>>20)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -301,10 +302,12 @@ func TestWaitingIsOurs(t *testing.T) {
 func TestTurnsComeBack(t *testing.T) {
 	n := newNet(t)
 	inside, leave := make(chan struct{}), make(chan struct{})
+	begun, end := sync.OnceFunc(func() { close(inside) }), sync.OnceFunc(func() { close(leave) })
+	defer end()
 	dead := netip.MustParseAddr("127.0.1.251")
 	n.ports[dead] = 1
 	n.record("both.example.", "A "+dead.String()) // tried first
-	n.listen("both.example", nil, func(c net.Conn) { close(inside); <-leave; raw(okText)(c) })
+	n.listen("both.example", nil, func(c net.Conn) { begun(); <-leave; raw(okText)(c) })
 	n.record("dead.example.", "A "+dead.String())
 	limiter := verify.NewLimiter(map[verify.LimitKind]verify.Pace{verify.LimitAddr: {Concurrent: 1}}, 200*time.Millisecond)
 	l := n.live(func(c *verify.LiveConfig) { c.Limiter = limiter })
@@ -320,7 +323,7 @@ func TestTurnsComeBack(t *testing.T) {
 	if x := n.fetch(l, verify.Request{URL: "https://dead.example/"}); failureOf(x.Failure) != verify.FetchRefused {
 		t.Errorf("Fetch = %+v, want %s", x.Failure, verify.FetchRefused)
 	}
-	close(leave)
+	end()
 	<-done
 	if got := verify.Lanes(limiter); got != 0 {
 		t.Errorf("%d peers are still held", got)
@@ -465,7 +468,9 @@ func TestTimeLimits(t *testing.T) {
 func TestOneAddressManyHosts(t *testing.T) {
 	n := newNet(t)
 	inside, leave := make(chan struct{}), make(chan struct{})
-	s := n.listen("one.example", nil, func(c net.Conn) { close(inside); <-leave; raw(okText)(c) })
+	begun, end := sync.OnceFunc(func() { close(inside) }), sync.OnceFunc(func() { close(leave) })
+	defer end()
+	s := n.listen("one.example", nil, func(c net.Conn) { begun(); <-leave; raw(okText)(c) })
 	n.record("two.example.", "A "+s.addr.Addr().String())
 	limiter := verify.NewLimiter(map[verify.LimitKind]verify.Pace{verify.LimitAddr: {Concurrent: 1}}, 100*time.Millisecond)
 	l := n.live(func(c *verify.LiveConfig) { c.Limiter = limiter })
@@ -479,6 +484,6 @@ func TestOneAddressManyHosts(t *testing.T) {
 	<-inside
 	_, err := l.Fetch(t.Context(), verify.Request{URL: "https://two.example/"})
 	wantTrouble(t, err, verify.CodeBusy)
-	close(leave)
+	end()
 	<-done
 }

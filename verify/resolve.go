@@ -113,8 +113,6 @@ func (l *Live) tries(ctx context.Context, q Question, m *dns.Msg) (*Answer, erro
 	servers := []netip.AddrPort{q.Server}
 	if !q.Server.IsValid() {
 		servers = l.order()
-	} else if !l.allowed(q.Server.Addr()) {
-		return &Answer{Question: q, Failure: &Failure{Code: DNSAddress, Temporary: true}}, nil
 	}
 	var last *Answer
 	var own error

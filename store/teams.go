@@ -25,7 +25,7 @@ const (
 	verdictsOf = `SELECT team_id, check_name, kind, subject, verdict, since, announced FROM verification
 		WHERE team_id = $1 AND announced <> 0 ORDER BY check_name, kind, subject`
 	verdictsBetween = `SELECT v.team_id, v.check_name, v.kind, v.subject, v.verdict, v.since, v.announced FROM verification v JOIN team t ON t.id = v.team_id
-		WHERE t.handle >= $1 AND t.handle <= $2 AND v.announced <> 0 ORDER BY v.team_id, v.check_name, v.kind, v.subject`
+		WHERE t.handle >= $1 AND t.handle <= $2 AND v.announced <> 0 ORDER BY t.handle, v.check_name, v.kind, v.subject`
 )
 
 // Team implements [directory.Reader].
@@ -52,10 +52,8 @@ func (v *view) one(query, key string) (directory.Record, error) {
 		return r, internal(op, key, err)
 	}
 	if r.Evidence, err = v.evidence(r.ID); err == nil {
-		r.Checks, err = collect(v, func(rows *sql.Rows) (directory.CheckVerdict, error) {
-			_, verdict, err := scanVerdict(rows)
-			return verdict, err
-		}, verdictsOf, string(r.ID))
+		var s verdictScan
+		r.Checks, err = collect(v, func(rows *sql.Rows) (directory.CheckVerdict, error) { return s.scan(rows) }, verdictsOf, string(r.ID))
 	}
 	return r, v.db.fail(op, key, err)
 }
@@ -98,9 +96,10 @@ func (v *view) Teams(f directory.TeamFilter) ([]directory.Record, error) {
 		return nil, v.db.fail(op, "", err)
 	}
 	verdicts := map[directory.TeamID][]directory.CheckVerdict{}
+	var s verdictScan
 	err = v.each(func(rows *sql.Rows) error {
-		id, verdict, err := scanVerdict(rows)
-		verdicts[id] = append(verdicts[id], verdict)
+		verdict, err := s.scan(rows)
+		verdicts[s.team] = append(verdicts[s.team], verdict)
 		return err
 	}, verdictsBetween, string(first), string(last))
 	for i := range records {
@@ -152,18 +151,40 @@ func decodeAll(docs []stored) ([]directory.Record, error) {
 	return records, nil
 }
 
-// scanVerdict reads a verdict as it was announced. That a check came to no
-// conclusion is announced once, and says nothing of when one still held.
-func scanVerdict(rows *sql.Rows) (directory.TeamID, directory.CheckVerdict, error) {
-	var id directory.TeamID
-	var v directory.CheckVerdict
-	var since, announced int64
-	err := rows.Scan(&id, &v.Check, &v.Kind, &v.Subject, &v.Verdict, &since, &announced)
-	v.Since = timeOf(since)
-	if v.Verdict != string(verify.VerdictInconclusive) {
-		v.Checked = timeOf(announced)
+// verdictScan reads verdicts. A directory has a score of them for each domain,
+// which share all their words: each is kept once.
+type verdictScan struct {
+	team     directory.TeamID // of the last one
+	words    map[string]string
+	row      [5]sql.RawBytes
+	since    int64
+	announce int64
+}
+
+// scan reads a verdict as it was announced. That a check came to no conclusion
+// is announced once, and says nothing of when one still held.
+func (s *verdictScan) scan(rows *sql.Rows) (v directory.CheckVerdict, err error) {
+	if err = rows.Scan(&s.row[0], &s.row[1], &s.row[2], &s.row[3], &s.row[4], &s.since, &s.announce); err != nil {
+		return v, err
 	}
-	return id, v, err
+	s.team = directory.TeamID(s.word(0))
+	v.Check, v.Kind, v.Subject, v.Verdict, v.Since = s.word(1), s.word(2), s.word(3), s.word(4), timeOf(s.since)
+	if v.Verdict != string(verify.VerdictInconclusive) {
+		v.Checked = timeOf(s.announce)
+	}
+	return v, nil
+}
+
+func (s *verdictScan) word(i int) string {
+	w, ok := s.words[string(s.row[i])]
+	if !ok {
+		if s.words == nil {
+			s.words = map[string]string{}
+		}
+		w = string(s.row[i])
+		s.words[w] = w
+	}
+	return w
 }
 
 func scanEvidence(rows *sql.Rows) (directory.TeamID, directory.Evidence, error) {

@@ -29,6 +29,10 @@ unless another check found an error, and there is no grade.
 --json prints one object a line for each subject. --at judges as of another
 moment: a reminder in time, or what was true then.
 
+--lab asks a small Internet inside this program instead of the real one, whose
+teams and sites are good and bad in every way (docs/lab.md): to see what checks
+find, offline.
+
 --save keeps all that was asked and answered, one file for each check. --replay
 comes to the same verdict from such a file, offline, or with --db from the hash
 of one that a server keeps.
@@ -47,11 +51,12 @@ const checkExample = `  rollcall check example.org csirt@example.org
   rollcall check --keyring /usr/share/keyrings/debian-keyring.gpg --json
   rollcall check --check securitytxt --save evidence example.org
   rollcall check --replay evidence/securitytxt-example.org-0123456789ab.json.gz
-  rollcall check --explain securitytxt.expired`
+  rollcall check --explain securitytxt.expired
+  rollcall check --lab anchor.example heron.example csirt@jetty.example`
 
 // checkFlags are the flags of rollcall check.
 type checkFlags struct {
-	json, list, facts                      bool
+	json, list, facts, lab                 bool
 	at, file, url, knownKeys, key, keyring string
 	replay, checks                         []string
 	save, explain, ca                      string
@@ -81,6 +86,7 @@ func checkCommand(w world) *cobra.Command {
 	flags.StringVar(&f.save, "save", "", "keep what was asked and answered in the folder `DIR`")
 	flags.StringSliceVar(&f.checks, "check", nil, "run the check `NAME` only; may be repeated")
 	flags.BoolVar(&f.facts, "facts", false, "show also what was seen where nothing is wrong")
+	flags.BoolVar(&f.lab, "lab", false, "ask the lab, a small Internet inside this program, and nobody else")
 	flags.BoolVar(&f.list, "list", false, "list all checks and codes")
 	flags.StringVar(&f.explain, "explain", "", "explain the `CODE` of a finding")
 	flags.StringSliceVar(&f.resolvers, "resolver", nil, "`ADDRESS` of a DNS resolver (default: verify_resolvers, else the system's)")
@@ -135,6 +141,8 @@ func (c *call) check(f *checkFlags) error {
 		err = p.keys(at)
 	case len(f.replay) > 0:
 		err = p.replays()
+	case f.lab:
+		err = p.inLab(at)
 	default:
 		err = p.subjects(at)
 	}
@@ -177,6 +185,14 @@ func (c *call) checkUsage(f *checkFlags) (at time.Time, err error) {
 	if err := c.checkTogether(given[0]); err != nil {
 		return at, err
 	}
+	if f.lab {
+		// What says where the world is; and transcripts, whose keys are gone with the lab.
+		for _, name := range []string{"resolver", "allow", "anchor", "rdap", "ca", "save"} {
+			if c.cmd.Flags().Changed(name) {
+				return at, usage(c.cmd, "%s: contradicts --lab; want one of them", name)
+			}
+		}
+	}
 	if f.file == "-" && f.knownKeys == "-" {
 		return at, usage(c.cmd, "known-keys: the standard input is the file already; want a file for one of them")
 	}
@@ -206,6 +222,7 @@ func (c *call) checkTogether(source string) error {
 		{"rdap", []string{online, "--replay"}},
 		{"ca", []string{online}},
 		{"timeout", []string{online, "--replay"}},
+		{"lab", []string{online}},
 	} {
 		if c.cmd.Flags().Changed(rule.flag) && !slices.Contains(rule.with, source) {
 			return usage(c.cmd, "%s: means nothing beside %s; want it with %s", rule.flag, source, strings.Join(rule.with, ", "))

@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/catalog"
 	"github.com/rollcall-csirt/rollcall/verify/dnssec"
+	"github.com/rollcall-csirt/rollcall/verify/lab"
 )
 
 // network is what checks by hand ask the world through: that of a worker, as it
@@ -39,6 +40,10 @@ func (p *checkPrinter) network(at time.Time) (verify.Network, error) {
 	if p.lab != nil {
 		p.lab(&cfg)
 	}
+	if p.own != nil {
+		labNetwork(p.own, &cfg)
+		cfg.Limiter = nil // nobody there minds
+	}
 	live, err := verify.NewLive(cfg)
 	if err != nil && len(p.flags.resolvers) > 0 {
 		return nil, usage(p.cmd, "resolver: %v", err)
@@ -47,6 +52,16 @@ func (p *checkPrinter) network(at time.Time) (verify.Network, error) {
 		return noNetwork{err}, nil // each subject is told, as one that could not be asked
 	}
 	return live, nil
+}
+
+// inLab checks what the arguments name in a lab, which lives at the moment as
+// of which they are judged.
+func (p *checkPrinter) inLab(at time.Time) (err error) {
+	if p.own, err = lab.Start(lab.Config{Now: func() time.Time { return at }}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.own.Close()) }()
+	return p.subjects(at)
 }
 
 // noNetwork is the network of a machine that has none.
@@ -79,6 +94,9 @@ func (p *checkPrinter) allowed() (list []netip.Prefix, err error) {
 // flags. It is no part of a transcript: whoever replays one of a lab says again
 // what the lab is.
 func (p *checkPrinter) catalog() (cfg catalog.Config, err error) {
+	if p.own != nil {
+		return labCatalog(p.own)
+	}
 	cfg = p.catalogConfig()
 	if cfg.DNS.RDAP = p.flags.rdap; cfg.DNS.RDAP != "" {
 		if u, bad := directory.ParseURL(cfg.DNS.RDAP); bad != nil || !strings.HasPrefix(u, "https://") {

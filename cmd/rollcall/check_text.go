@@ -10,6 +10,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/catalog"
+	"github.com/rollcall-csirt/rollcall/verify/lab"
 )
 
 // checkPrinter prints reports and keeps the worst exit status.
@@ -18,6 +19,7 @@ type checkPrinter struct {
 	flags *checkFlags
 	paint func(colour, s string) string
 	seen  map[verify.Verdict]bool
+	own   *lab.Lab // of --lab; nil for the Internet
 }
 
 // report prints one report.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,7 +50,9 @@ func (c *call) fillLab(s *server, d *demoLab) (err error) {
 	if d.checks, err = d.checksFor(); err != nil {
 		return err
 	}
-	network, err := d.network(c)
+	var live verify.LiveConfig
+	labNetwork(d.Lab, &live)
+	network, err := verify.NewLive(live)
 	if err != nil {
 		return err
 	}
@@ -62,29 +63,31 @@ func (c *call) fillLab(s *server, d *demoLab) (err error) {
 	return err
 }
 
-// network asks the lab and nobody else. It is in a hurry: some of the lab's
-// sites never answer.
-func (d *demoLab) network(c *call) (verify.Network, error) {
-	return verify.NewLive(verify.LiveConfig{
-		Resolvers: []string{d.Resolver()}, Allow: d.Allow(), Roots: d.Roots(), Map: d.DialMap, Now: c.now,
-		Connect: 3 * time.Second, Header: 3 * time.Second, Total: 6 * time.Second,
-	})
+// labNetwork leads all questions into a lab. It is in a hurry: some of the
+// lab's sites never answer.
+func labNetwork(l *lab.Lab, c *verify.LiveConfig) {
+	c.Resolvers, c.Allow, c.Roots, c.Map, c.Now = []string{l.Resolver()}, l.Allow(), l.Roots(), l.DialMap, l.Now
+	c.Connect, c.Header, c.Total = 3*time.Second, 3*time.Second, 6*time.Second
+}
+
+// labCatalog sets the checks up for a lab: its trust anchor, registry and key
+// servers, and its addresses as those that anybody can reach.
+func labCatalog(l *lab.Lab) (catalog.Config, error) {
+	anchors, err := dnssec.ParseAnchors(l.TrustAnchor())
+	return catalog.Config{
+		DNS:  dnscheck.Config{Open: l.Allow(), Anchors: anchors, RDAP: lab.RDAPBootstrap},
+		Keys: pgpkey.Config{VKS: []string{lab.VKS}, HKP: []string{lab.HKP}, Anchors: anchors},
+	}, err
 }
 
 // checksFor are all checks that ship, set up for the lab, for its teams alone:
 // the demo's other teams have domains that the lab does not have.
 func (d *demoLab) checksFor() ([]verify.Check, error) {
-	anchors, err := dnssec.ParseAnchors(d.TrustAnchor())
+	cfg, err := labCatalog(d.Lab)
 	if err != nil {
 		return nil, err
 	}
-	public := func(a netip.Addr) bool {
-		return slices.ContainsFunc(d.Allow(), func(p netip.Prefix) bool { return p.Contains(a) })
-	}
-	all := catalog.Config{
-		DNS:  dnscheck.Config{Public: public, Anchors: anchors, RDAP: lab.RDAPBootstrap},
-		Keys: pgpkey.Config{VKS: []string{lab.VKS}, HKP: []string{lab.HKP}, Anchors: anchors},
-	}.Checks()
+	all := cfg.Checks()
 	for i := range all {
 		applies := all[i].Applies
 		all[i].Applies = func(t *directory.Team) []verify.Subject {

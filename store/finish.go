@@ -27,19 +27,27 @@ const (
 
 const opFinish = "finish check"
 
-// Finish implements [verify.Queue]. A result that nobody is told of takes no
-// number and waits for no other writer.
-func (db *DB) Finish(ctx context.Context, f verify.Finish) (out verify.Finished, err error) {
+// Finish implements [verify.Queue]. Results that nobody is told of take no
+// number and wait for no other writer.
+func (db *DB) Finish(ctx context.Context, list ...verify.Finish) (out []verify.Finished, err error) {
 	do := db.beside
-	if f.Announces() || stepped(&f.Job.Previous, &f.Result) {
-		do = db.update
+	for i := range list {
+		if list[i].Announces() || stepped(&list[i].Job.Previous, &list[i].Result) {
+			do = db.update
+		}
 	}
-	err = do(ctx, opFinish, func(t *tx) (err error) {
-		out, err = t.finishCheck(&f)
-		return err
+	err = do(ctx, opFinish, func(t *tx) error {
+		out = make([]verify.Finished, len(list))
+		for i := range list {
+			f := list[i]
+			if out[i], err = t.finishCheck(&f); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return verify.Finished{}, err
+		return nil, err
 	}
 	return out, nil
 }
@@ -54,9 +62,9 @@ func stepped(was, is *verify.Verification) bool {
 
 func (t *tx) finishCheck(f *verify.Finish) (verify.Finished, error) {
 	var out verify.Finished
-	revision, err := t.endLease(f)
-	if err != nil {
-		return out, err
+	revision, ok, err := t.endLease(f)
+	if err != nil || !ok {
+		return verify.Finished{Fenced: !ok}, t.db.fail(opFinish, string(f.Job.Team), err)
 	}
 	if err := t.count(f); err != nil {
 		return out, t.db.fail(opFinish, f.Job.Check, err)
@@ -81,27 +89,19 @@ func (t *tx) finishCheck(f *verify.Finish) (verify.Finished, error) {
 	return out, t.db.fail(opFinish, f.Job.Check, t.publish(f, revision))
 }
 
-// endLease gives the row back, and returns the revision of its team.
-func (t *tx) endLease(f *verify.Finish) (int64, error) {
+// endLease gives the row back, and returns the revision of its team; false when
+// the lease was over already, or the team is gone.
+func (t *tx) endLease(f *verify.Finish) (revision int64, ok bool, err error) {
 	row := f.Job.Row
-	n, err := t.affect(endLease, append(append([]any{micros(f.Result.Due)}, rowArgs(row)...), f.Job.Fence)...)
-	if err != nil {
-		return 0, t.db.fail(opFinish, string(row.Team), err)
-	}
-	if n == 0 {
-		return 0, verify.ErrFenced
-	}
 	revisions, err := collect(&t.view, func(rows *sql.Rows) (n int64, err error) {
 		err = rows.Scan(&n)
 		return n, err
 	}, liveRevision, string(row.Team))
-	if err != nil {
-		return 0, t.db.fail(opFinish, string(row.Team), err)
+	if err != nil || len(revisions) == 0 {
+		return 0, false, err
 	}
-	if len(revisions) == 0 {
-		return 0, verify.ErrFenced // the team is gone
-	}
-	return revisions[0], nil
+	n, err := t.affect(endLease, append(append([]any{micros(f.Result.Due)}, rowArgs(row)...), f.Job.Fence)...)
+	return revisions[0], n == 1, err
 }
 
 // count adds a run to the figures, and a conclusion to those that the guard

@@ -15,34 +15,44 @@ import (
 // dispatcher hands leased rows to workers. It is one goroutine's.
 type dispatcher struct {
 	r       *Runner
-	pending []*task // leased, and not begun
+	pending []*task        // leased, and not begun
+	waiting map[string]int // of those, by lane
 	busy    map[string]bool
 	running int
 	ended   chan *task
 	workers sync.WaitGroup
 	failing bool // the store, at the last claim
+	dry     bool // there was less than asked for, at the last claim
 }
 
-// backToQueue is for how long at least a row is given back whose domain is
-// being looked at, so that those of other teams get a worker.
-const backToQueue = 30 * time.Second
+// Rows wait here while another one of their domain is being looked at, so that
+// the checks of one team follow one another. That many of one domain may, and
+// that many for each worker. Those above, and those that have waited for
+// backToQueue when there is no room left, go back to the queue for at least as
+// long, so that others get a worker.
+const (
+	mostOfLane  = 32
+	mostPending = 8
+	backToQueue = 30 * time.Second
+)
 
 // dispatch claims and starts until ctx ends, and then sees everything to its end.
 func (r *Runner) dispatch(ctx context.Context) {
-	d := &dispatcher{r: r, busy: map[string]bool{}, ended: make(chan *task, r.cfg.Concurrency)}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	d := &dispatcher{r: r, busy: map[string]bool{}, waiting: map[string]int{}, ended: make(chan *task, r.cfg.Concurrency)}
+	tick := time.NewTicker(jitter(r.cfg.Poll))
+	defer tick.Stop()
 	for ctx.Err() == nil {
 		d.reap()
-		d.start(ctx)
+		d.start()
 		if d.claim(ctx) {
 			continue // there was as much as could be asked for
 		}
-		timer.Reset(jitter(r.cfg.Poll))
 		select {
 		case <-ctx.Done():
 		case <-r.wake:
-		case <-timer.C:
+			d.dry = false
+		case <-tick.C:
+			d.dry = false
 		case t := <-d.ended:
 			d.end(t)
 		}
@@ -65,24 +75,29 @@ func (d *dispatcher) reap() {
 func (d *dispatcher) end(t *task) {
 	d.running--
 	delete(d.busy, t.lane)
+	if d.waiting[t.lane] <= 0 {
+		delete(d.waiting, t.lane)
+	}
 }
 
 // start starts what may run: at most one for each domain.
-func (d *dispatcher) start(ctx context.Context) {
+func (d *dispatcher) start() {
 	d.pending = slices.DeleteFunc(d.pending, func(t *task) bool {
 		switch {
 		case t.ctx.Err() != nil: // the keeper found its lease lost, or a pause
+			d.waiting[t.lane]--
 			d.r.abort(t)
 			return true
 		case d.running >= d.r.cfg.Concurrency || d.busy[t.lane]:
 			return false
 		}
 		d.running++
+		d.waiting[t.lane]--
 		if t.lane != "" {
 			d.busy[t.lane] = true
 		}
 		d.workers.Go(func() {
-			d.r.work(ctx, t)
+			d.r.work(t)
 			d.ended <- t
 		})
 		return true
@@ -90,16 +105,18 @@ func (d *dispatcher) start(ctx context.Context) {
 }
 
 // claim leases as much as soon will have a worker, and reports whether that
-// was there.
+// was there. What waits for its domain keeps no worker from others.
 func (d *dispatcher) claim(ctx context.Context) bool {
 	r := d.r
-	ahead := max(2, r.cfg.Concurrency/4)
-	free := r.cfg.Concurrency - d.running
-	if free > 0 && len(d.pending) >= ahead {
-		d.giveBack() // all of them wait for busy domains
+	free, ahead := r.cfg.Concurrency-d.running, max(2, r.cfg.Concurrency/2)
+	want := free + ahead
+	if free == 0 {
+		want -= len(d.pending)
+	} else if room := mostPending*r.cfg.Concurrency - len(d.pending); room < want {
+		d.giveBack()
+		want = room
 	}
-	want := free + ahead - len(d.pending)
-	if want <= ahead/2 || ctx.Err() != nil {
+	if d.dry || want <= ahead/2 || ctx.Err() != nil {
 		return false
 	}
 	jobs, err := r.cfg.Store.Claim(ctx, Claim{N: want, Owner: r.cfg.Name, Lease: r.cfg.Lease, Now: r.now(), Checks: r.names})
@@ -110,19 +127,37 @@ func (d *dispatcher) claim(ctx context.Context) bool {
 		d.failing = true
 		return false
 	}
-	d.failing = false
+	d.failing, d.dry = false, len(jobs) < want
 	for _, j := range jobs {
-		d.pending = append(d.pending, r.lease(ctx, j))
+		d.add(r.lease(ctx, j))
 	}
-	return len(jobs) == want
+	return !d.dry
 }
 
-// giveBack returns what can't begin to the queue.
-func (d *dispatcher) giveBack() {
-	for _, t := range d.pending {
-		d.r.release(t, d.r.now().Add(backToQueue+mathrand.N(backToQueue)))
+func (d *dispatcher) add(t *task) {
+	if t.lane != "" && d.waiting[t.lane] >= mostOfLane {
+		d.r.release(t, d.later())
+		return
 	}
-	d.pending = nil
+	d.pending = append(d.pending, t)
+	d.waiting[t.lane]++
+}
+
+// later is when a row is due again that was given back.
+func (d *dispatcher) later() time.Time {
+	return d.r.now().Add(backToQueue + mathrand.N(backToQueue))
+}
+
+// giveBack returns what has waited for long to the queue.
+func (d *dispatcher) giveBack() {
+	d.pending = slices.DeleteFunc(d.pending, func(t *task) bool {
+		if time.Since(t.since) < backToQueue {
+			return false
+		}
+		d.waiting[t.lane]--
+		d.r.release(t, d.later())
+		return true
+	})
 }
 
 // drain gives back what has not begun, lets the rest finish for a while, and
@@ -151,7 +186,7 @@ func (d *dispatcher) drain(ctx context.Context) {
 
 // lease notes that a row is leased to this runner.
 func (r *Runner) lease(ctx context.Context, j Job) *task {
-	t := &task{job: j, lane: laneOf(j.Subject)}
+	t := &task{job: j, lane: laneOf(j.Subject), since: time.Now()}
 	// A stop lets it finish, so it has no part in ctx's end.
 	t.ctx, t.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.mu.Lock()

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -57,6 +58,14 @@ type lane struct {
 	slots chan struct{} // nil: no limit of concurrency
 	next  time.Time     // when the next question may begin
 	users int           // waiting or asking
+	// told is when the last of those shall come back who were sent away: each is
+	// told another time, or all would come at once, however many they are.
+	told time.Time
+}
+
+// idle reports whether forgetting the lane changes nothing.
+func (a *lane) idle(now time.Time) bool {
+	return a.users == 0 && !a.next.After(now) && !a.told.After(now)
 }
 
 // NewLimiter returns a limiter. Who would have to wait longer than wait for one
@@ -83,7 +92,10 @@ func (l *Limiter) Wait(ctx context.Context, kind LimitKind, key string) (done fu
 	if end, ok := ctx.Deadline(); ok {
 		patience = min(patience, end.Sub(begun))
 	}
-	if err := lane.take(ctx, at, patience); err != nil {
+	if err := lane.take(ctx, patience); err != nil {
+		if err == errBusy {
+			err = l.sendAway(at, lane, pace, time.Now())
+		}
 		l.leave(at, lane)
 		return nil, err
 	}
@@ -134,14 +146,14 @@ func (l *Limiter) leave(at laneKey, a *lane) {
 	defer l.mu.Unlock()
 	now := time.Now()
 	a.users--
-	if a.users == 0 && !a.next.After(now) {
+	if a.idle(now) {
 		delete(l.lanes, at)
 	}
 	if len(l.lanes) < l.sweep {
 		return
 	}
 	for key, other := range l.lanes {
-		if other.users == 0 && !other.next.After(now) {
+		if other.idle(now) {
 			delete(l.lanes, key)
 		}
 	}
@@ -149,7 +161,7 @@ func (l *Limiter) leave(at laneKey, a *lane) {
 }
 
 // take takes one of the slots; those who wait get them in turn.
-func (a *lane) take(ctx context.Context, at laneKey, patience time.Duration) error {
+func (a *lane) take(ctx context.Context, patience time.Duration) error {
 	if a.slots == nil {
 		return nil
 	}
@@ -166,7 +178,7 @@ func (a *lane) take(ctx context.Context, at laneKey, patience time.Duration) err
 	case <-ctx.Done():
 		return cancelled(ctx)
 	case <-timer.C:
-		return busy(at, patience)
+		return errBusy
 	}
 }
 
@@ -183,7 +195,7 @@ func (l *Limiter) pace(ctx context.Context, at laneKey, a *lane, p Pace, until t
 	start := later(a.next, time.Now())
 	if start.After(until) {
 		l.mu.Unlock()
-		return busy(at, time.Until(start))
+		return l.sendAway(at, a, p, start)
 	}
 	a.next = start.Add(p.Every)
 	l.mu.Unlock()
@@ -201,8 +213,21 @@ func (l *Limiter) pace(ctx context.Context, at laneKey, a *lane, p Pace, until t
 	}
 }
 
-func busy(at laneKey, d time.Duration) error {
-	return &Trouble{Code: CodeBusy, Detail: "the turn of " + string(at.kind) + " " + at.key + " is far away", Ours: true, Retry: d}
+// errBusy says that all slots were taken for too long.
+var errBusy = errors.New("verify: no turn in time")
+
+// comeBack is how far apart those come back who were sent away, in paces: one
+// run of a check asks a peer a few times.
+const comeBack = 3
+
+// sendAway is the error of who finds no turn before then, with the time to come
+// back.
+func (l *Limiter) sendAway(at laneKey, a *lane, p Pace, then time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	a.told = later(a.told, later(then, now)).Add(comeBack * max(p.Every, 100*time.Millisecond))
+	return &Trouble{Code: CodeBusy, Detail: "the turn of " + string(at.kind) + " " + at.key + " is far away", Ours: true, Retry: a.told.Sub(now)}
 }
 
 func cancelled(ctx context.Context) error {

@@ -43,6 +43,9 @@ type Runner struct {
 	checks map[string]*Check
 	names  []string
 	wake   chan struct{}
+	zips   sync.Pool // of *gzip.Writer
+
+	results chan finished
 
 	plans planner
 
@@ -55,6 +58,7 @@ type Runner struct {
 type task struct {
 	job    Job
 	lane   string
+	since  time.Time       // it was leased, by the monotonic clock
 	ctx    context.Context // of the one run that the task is for
 	cancel context.CancelCauseFunc
 }
@@ -75,6 +79,7 @@ func NewRunner(cfg RunnerConfig) (*Runner, error) {
 		return nil, errors.New("verify: a runner needs a store, a directory, a follower and a network")
 	}
 	r := &Runner{cfg: cfg, checks: map[string]*Check{}, wake: make(chan struct{}, 1), leased: map[Lease]*task{}}
+	r.zips.New = newZipper
 	for i := range cfg.Checks {
 		c := &cfg.Checks[i]
 		switch {
@@ -133,7 +138,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	keeper.Go(func() { r.keep(keeping) })
 	parts.Go(func() { r.follow(ctx) })
 	parts.Go(func() { r.prune(ctx) })
+	r.results = make(chan finished, writeMost)
+	parts.Go(func() { r.write(ctx) })
 	r.dispatch(ctx)
+	close(r.results)
 	parts.Wait()
 	stopKeeping()
 	keeper.Wait()

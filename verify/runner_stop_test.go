@@ -268,11 +268,11 @@ type failing struct {
 	times atomic.Int32
 }
 
-func (f *failing) Finish(ctx context.Context, in verify.Finish) (verify.Finished, error) {
+func (f *failing) Finish(ctx context.Context, in ...verify.Finish) ([]verify.Finished, error) {
 	if f.times.Add(-1) >= 0 {
-		return verify.Finished{}, errDisk
+		return nil, &directory.Error{Kind: directory.Unavailable, Op: "finish check", Err: errDisk}
 	}
-	return f.Store.Finish(ctx, in)
+	return f.Store.Finish(ctx, in...)
 }
 
 // TestRunnerKeepsResults: our own full disk costs nobody a result.
@@ -291,7 +291,7 @@ func TestRunnerKeepsResults(t *testing.T) {
 	if v := s.await("the result", team.ID, "x", "a.example", verdict(verify.VerdictOK)); runs.Load() != 1 || v.Ours != 0 {
 		t.Errorf("%d runs, %+v; want one, and no trouble", runs.Load(), v)
 	}
-	if !s.log.has("result can't be written yet") {
+	if !s.log.has("results can't be written yet") {
 		t.Error("the log does not tell of it")
 	}
 }

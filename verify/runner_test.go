@@ -149,7 +149,7 @@ func TestRunnerAbandons(t *testing.T) {
 func TestRunnerPolite(t *testing.T) {
 	s := newScene(t)
 	var names []string
-	for i := range 6 {
+	for i := range 50 { // more than wait beside a worker
 		names = append(names, fmt.Sprintf("h%d.crowd.example.net", i))
 	}
 	crowd := s.team("crowd", names...)
@@ -177,7 +177,7 @@ func TestRunnerPolite(t *testing.T) {
 	s.run(cfg)
 	for _, name := range names {
 		s.until(name, func() bool {
-			s.clock.move(time.Second) // those that were given back are due again some time
+			s.clock.move(100 * time.Millisecond) // those that were given back are due again some time
 			v, ok := s.known(crowd.ID, "x", name)
 			return ok && v.Verdict == verify.VerdictOK
 		})

@@ -69,7 +69,7 @@ func (nowhere) Query(context.Context, verify.Question) (*verify.Answer, error) {
 // scene is a directory on a database with what follows it.
 type scene struct {
 	*directory.Directory
-	t        *testing.T
+	t        testing.TB
 	dsn      string
 	db       *store.DB
 	follower *directory.Follower
@@ -77,27 +77,34 @@ type scene struct {
 	log      *logbook
 }
 
-func newScene(t *testing.T) *scene {
+func newScene(t testing.TB) *scene {
 	t.Helper()
 	dsn, db := storetest.SQLite().Open(t)
 	return onStore(t, dsn, db)
 }
 
-func onStore(t *testing.T, dsn string, db *store.DB) *scene {
+func onStore(t testing.TB, dsn string, db *store.DB) *scene {
+	t.Helper()
+	s := bareScene(t, dsn, db)
+	s.follower = s.follow(directory.FollowerConfig{Store: db, Poll: 5 * time.Millisecond})
+	return s
+}
+
+// bareScene is a scene that nobody follows yet.
+func bareScene(t testing.TB, dsn string, db *store.DB) *scene {
 	t.Helper()
 	s := &scene{t: t, dsn: dsn, db: db, clock: &clock{at: now}, log: &logbook{}}
 	var err error
 	if s.Directory, err = directory.New(directory.Config{Store: db, Now: s.clock.now}); err != nil {
 		t.Fatal(err)
 	}
-	s.follower = s.follow()
 	return s
 }
 
 // follow starts a follower that lives as long as the test.
-func (s *scene) follow() *directory.Follower {
+func (s *scene) follow(cfg directory.FollowerConfig) *directory.Follower {
 	s.t.Helper()
-	f, err := directory.NewFollower(directory.FollowerConfig{Store: s.db, Poll: 5 * time.Millisecond})
+	f, err := directory.NewFollower(cfg)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -195,13 +202,18 @@ func (s *scene) await(what string, team directory.TeamID, check, id string, righ
 // until waits for something that others bring about.
 func (s *scene) until(what string, is func() bool) {
 	s.t.Helper()
-	tick, timeout := time.NewTicker(2*time.Millisecond), time.After(30*time.Second)
+	s.within(30*time.Second, what, is)
+}
+
+func (s *scene) within(d time.Duration, what string, is func() bool) {
+	s.t.Helper()
+	tick, timeout := time.NewTicker(2*time.Millisecond), time.After(d)
 	defer tick.Stop()
 	for !is() {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			s.t.Fatalf("%s: not so after 30 seconds; the log:\n%s", what, s.log.b.String())
+			s.t.Fatalf("%s: not so after %s; the log:\n%s", what, d, s.log.b.String())
 		}
 	}
 }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
@@ -13,9 +12,9 @@ import (
 // What people decide (pauses, run now) goes through [directory.Directory].
 //
 // Implementations MUST give a row to one claimant at a time, until its lease
-// ends; MUST write all of a Finish or nothing; MUST refuse with [ErrFenced]
-// what comes from a lease that is over; and MUST number events without gaps, in
-// the order in which they become visible.
+// ends; MUST write all of a Finish or nothing; MUST write nothing of what comes
+// from a lease that is over, and say so; and MUST number events without gaps,
+// in the order in which they become visible.
 type Store interface {
 	Queue
 	Results
@@ -31,9 +30,10 @@ type Queue interface {
 	// Claim leases rows that are due, those first that somebody asked for, then
 	// the longest due. It returns none of checks that are paused.
 	Claim(context.Context, Claim) ([]Job, error)
-	// Finish writes what came of a job and when its row is due again, and ends
-	// the lease.
-	Finish(context.Context, Finish) (Finished, error)
+	// Finish writes what came of jobs and when their rows are due again, and
+	// ends the leases, all of it or nothing; of a lease that is over it writes
+	// nothing, and the rest. It returns what became of each.
+	Finish(context.Context, ...Finish) ([]Finished, error)
 	// Extend makes leases last until then, and returns those that are over.
 	Extend(ctx context.Context, leases []Lease, until time.Time) (lost []Lease, err error)
 	// Release ends leases without a result. The rows are due at the given time,
@@ -67,10 +67,6 @@ type Results interface {
 	// Figures counts.
 	Figures(ctx context.Context, at time.Time) (Figures, error)
 }
-
-// ErrFenced says that a lease was over: somebody else has the row now, it was
-// made due anew, or it is gone. Nothing was written, and nothing is to be done.
-var ErrFenced = errors.New("verify: the lease is over")
 
 // Row names one row of the queue: what is checked how.
 type Row struct {
@@ -167,6 +163,7 @@ func (f *Finish) Announces() bool {
 
 // Finished is what became of a [Finish].
 type Finished struct {
+	Fenced    bool // the lease was over: somebody else has the row, it was made due anew, or it is gone; nothing is to be done
 	Announced bool // followers were told
 	Held      bool // the guard holds the verdict back
 	Tripped   bool // and this was the one that made it do so

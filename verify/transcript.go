@@ -31,6 +31,17 @@ var ErrTranscript = errors.New("verify: transcript")
 // text in hex, by which it is found again. One that is larger than
 // [MaxTranscript] is an error.
 func (t Transcript) Encode() (data []byte, hash string, err error) {
+	return t.encode(newZipper().(*gzip.Writer))
+}
+
+// newZipper makes what compresses transcripts. It is much dearer than to
+// compress one, so that who does so often keeps some.
+func newZipper() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // fails on a wrong level only
+	return z
+}
+
+func (t *Transcript) encode(z *gzip.Writer) (data []byte, hash string, err error) {
 	text, err := json.Marshal(t)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", ErrTranscript, err)
@@ -39,8 +50,8 @@ func (t Transcript) Encode() (data []byte, hash string, err error) {
 		return nil, "", fmt.Errorf("%w: %d octets, at most %d are kept", ErrTranscript, len(text), MaxTranscript)
 	}
 	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // fails on a wrong level only
-	_, _ = z.Write(text)                            // a Buffer takes everything
+	z.Reset(&b)
+	_, _ = z.Write(text) // a Buffer takes everything
 	_ = z.Close()
 	sum := sha256.Sum256(text)
 	return b.Bytes(), hex.EncodeToString(sum[:]), nil

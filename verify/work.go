@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,8 @@ import (
 // ends the process each time must not do so for ever.
 const mostAttempts = 3
 
-// work runs one job to its end, whatever that is.
-func (r *Runner) work(ctx context.Context, t *task) {
-	defer r.forget(t)
+// work runs one job and hands on what came of it.
+func (r *Runner) work(t *task) {
 	check := r.checks[t.job.Check]
 	target, ok := r.target(t)
 	if !ok {
@@ -28,10 +28,8 @@ func (r *Runner) work(ctx context.Context, t *task) {
 		o, data = r.run(t, check, target)
 	}
 	switch cause := context.Cause(t.ctx); {
-	case cause == errLost:
-		return
-	case cause != nil && o.Err != nil:
-		r.release(t, time.Time{})
+	case cause == errLost, cause != nil && o.Err != nil:
+		r.abort(t)
 		return
 	}
 	var trouble *Trouble
@@ -47,7 +45,7 @@ func (r *Runner) work(ctx context.Context, t *task) {
 	if o.Err == nil {
 		f.Evidence = r.evidence(&target.Claims, t.job.Check, &o, at)
 	}
-	r.finish(ctx, t, f)
+	r.results <- finished{t, f}
 }
 
 // target makes what a check looks at, from the team as the index has it. A row
@@ -95,13 +93,19 @@ func (r *Runner) run(t *task, check *Check, target Target) (Outcome, []byte) {
 		}
 		return o, nil
 	}
-	data, hash, err := recorder.Transcript(check.Name, target).Encode()
+	data, hash, err := r.encode(recorder.Transcript(check.Name, target))
 	if err != nil {
 		r.cfg.Log.Warn("transcript can't be kept", "check", check.Name, "team", target.Claims.Team, "err", err)
 		return o, nil
 	}
 	o.Raw = hash
 	return o, data
+}
+
+func (r *Runner) encode(t Transcript) (data []byte, hash string, err error) {
+	z := r.zips.Get().(*gzip.Writer)
+	defer r.zips.Put(z)
+	return t.encode(z)
 }
 
 // isolated runs a check; a panic ends that run only, and says nothing of the
@@ -116,44 +120,4 @@ func (r *Runner) isolated(ctx context.Context, check *Check, n Network, target T
 	}()
 	o.Result, o.Err = check.Run(ctx, n, target)
 	return o
-}
-
-// finish writes a result. While the store can't take it, it tries again: the
-// keeper makes the lease last.
-func (r *Runner) finish(ctx context.Context, t *task, f Finish) {
-	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		writing, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), 30*time.Second)
-		done, err := r.cfg.Store.Finish(writing, f)
-		cancel()
-		switch {
-		case err == nil:
-			r.tell(t, &f, done)
-			return
-		case errors.Is(err, ErrFenced):
-			r.cfg.Log.Debug("result was not wanted any more", "team", t.job.Team, "check", t.job.Check)
-			return
-		case ctx.Err() != nil:
-			r.cfg.Log.Warn("result was lost at the stop; the check runs again", "team", t.job.Team, "check", t.job.Check, "err", err)
-			return
-		}
-		r.cfg.Log.Warn("result can't be written yet", "team", t.job.Team, "check", t.job.Check, "err", err)
-		if !pause(t.ctx, wait) {
-			return
-		}
-	}
-}
-
-// tell logs what came of a job.
-func (r *Runner) tell(t *task, f *Finish, done Finished) {
-	log := r.cfg.Log.With("team", t.job.Team, "check", t.job.Check, "subject", t.job.Subject.String(), "verdict", f.Result.Verdict)
-	switch {
-	case done.Tripped:
-		log.Error("too many verdicts turned bad at once: checks are paused until an operator resumes them")
-	case f.Result.Trouble != "":
-		log.Debug("check came to no conclusion", "code", f.Result.Trouble)
-	case f.Changed():
-		log.Info("verdict changed", "was", t.job.Previous.Verdict, "held", done.Held)
-	default:
-		log.Debug("checked")
-	}
 }

@@ -3,7 +3,6 @@ package storetest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -83,10 +82,10 @@ func claimDNS(t testing.TB, s verify.Store, at time.Time) verify.Job {
 func finish(t testing.TB, s verify.Store, f verify.Finish) verify.Finished {
 	t.Helper()
 	done, err := s.Finish(context.Background(), f)
-	if err != nil {
-		t.Fatalf("Finish of %v: %v", f.Job.Row, err)
+	if err != nil || len(done) != 1 || done[0].Fenced {
+		t.Fatalf("Finish of %v: %+v, %v", f.Job.Row, done, err)
 	}
-	return done
+	return done[0]
 }
 
 // result is a Finish of a job by a conclusion at a time, as a runner makes it.
@@ -123,8 +122,9 @@ func figures(t testing.TB, s verify.Store, at time.Time) verify.Figures {
 
 func wantFenced(t testing.TB, s verify.Store, what string, f verify.Finish) {
 	t.Helper()
-	if _, err := s.Finish(context.Background(), f); !errors.Is(err, verify.ErrFenced) {
-		t.Errorf("Finish of %s: %v, want ErrFenced", what, err)
+	done, err := s.Finish(context.Background(), f)
+	if err != nil || len(done) != 1 || done[0] != (verify.Finished{Fenced: true}) {
+		t.Errorf("Finish of %s: %+v, %v; want fenced", what, done, err)
 	}
 }
 
@@ -381,6 +381,36 @@ func testFinishAgain(t *testing.T, e Engine) {
 	whole(t, db)
 }
 
+// testFinishMany: results that are written together are each written or fenced
+// by themselves, and none at all when one can't be.
+func testFinishMany(t *testing.T, e Engine) {
+	_, db := e.Open(t)
+	ctx := context.Background()
+	planned(t, db, 2)
+	jobs := claim(t, db, claimAt(9, Moment()))
+	lost := result(jobs[1], Moment(), bad())
+	lost.Job.Fence++
+	broken := result(jobs[3], Moment())
+	broken.Evidence = []directory.Evidence{{ID: "\x00"}}
+	if _, err := db.Finish(ctx, result(jobs[0], Moment(), bad()), broken); err == nil {
+		t.Error("Finish of what can't be kept = nil")
+	}
+	if got := figures(t, db, Moment()); got.Leased != 4 || len(got.Runs) != 0 || len(got.Verdicts) != 0 {
+		t.Errorf("after a failure: %+v, want nothing written", got)
+	}
+	done, err := db.Finish(ctx, result(jobs[0], Moment(), bad()), lost, result(jobs[2], Moment()))
+	if err != nil || len(done) != 3 || done[0].Fenced || !done[1].Fenced || done[2].Fenced {
+		t.Errorf("Finish = %+v, %v; want the second fenced", done, err)
+	}
+	if got := figures(t, db, Moment()); got.Leased != 2 {
+		t.Errorf("after a finish: %+v, want two leases left", got)
+	}
+	if done, err := db.Finish(ctx); len(done) != 0 || err != nil {
+		t.Errorf("Finish of nothing = %+v, %v", done, err)
+	}
+	whole(t, db)
+}
+
 // testFinishTrouble: trouble is counted, and is no event.
 func testFinishTrouble(t *testing.T, e Engine) {
 	_, db := e.Open(t)
@@ -424,13 +454,15 @@ func testClaimOnce(t *testing.T, e Engine) {
 				if len(jobs) == 0 {
 					return
 				}
+				var results []verify.Finish
 				for _, j := range jobs {
-					if _, err := own.Finish(context.Background(), result(j, Moment())); err != nil {
-						t.Errorf("Finish: %v", err)
-					}
+					results = append(results, result(j, Moment()))
 					mu.Lock()
 					ran[j.Row]++
 					mu.Unlock()
+				}
+				if _, err := own.Finish(context.Background(), results...); err != nil {
+					t.Errorf("Finish: %v", err)
 				}
 			}
 		})

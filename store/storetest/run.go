@@ -44,6 +44,7 @@ func Run(t *testing.T, e Engine) {
 		{"leases are extended and given back", testLeases},
 		{"a result is written whole", testFinish},
 		{"what is no news is told once a week", testFinishAgain},
+		{"results are written together", testFinishMany},
 		{"trouble is counted and is no event", testFinishTrouble},
 		{"verdicts are read as they were announced", testVerdicts},
 		{"several claimants run each row once", testClaimOnce},

@@ -62,6 +62,7 @@ func badVerification() []bad {
 		{"going on by an editor", post("/v1/verification/resume", `{}`).by("editor"), 403, "auth.role", ""},
 
 		{"codes of an unknown kind", get("/v1/problems?kind=error"), 422, "parameter.invalid", "kind"},
+		{"codes of an empty kind", get("/v1/problems?kind="), 422, "parameter.invalid", "kind"},
 		{"codes with a prefix that is too long", get("/v1/problems?prefix=" + long), 422, "parameter.invalid", "prefix"},
 		{"codes with a parameter that does not exist", get("/v1/problems?code=mx.implicit"), 422, "parameter.unknown", "code"},
 		{"codes that are sent", post("/v1/problems", `{}`), 405, "request.method", "-"},

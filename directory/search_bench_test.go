@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -130,17 +131,18 @@ func realisticSearches(x *directory.Index) []string {
 
 // BenchmarkSearch searches 100,000 teams, as nobody and as the operator, a
 // third of the time with a filter, and reports how long single searches take,
-// excerpts included.
+// excerpts included, by the clock and by the processor's time, of which best-
+// is the least that each search took.
 func BenchmarkSearch(b *testing.B) {
 	x := searchedIndex(searchedTeams)
 	queries := realisticSearches(x)
 	filters := []directory.Filter{{}, {}, {Country: "AT", Kind: "csirt"}, {}, {}, {State: directory.Verified}}
 	viewers := []directory.Principal{directory.Nobody(), {Role: directory.Operator}}
 	best := map[string]time.Duration{}
-	var all []time.Duration
+	var all, busy []time.Duration
 	for n := 0; b.Loop(); n++ {
 		text := queries[n%len(queries)]
-		begun := time.Now()
+		begun, worked := time.Now(), processorTime()
 		q, err := directory.ParseSearch(text)
 		if err != nil {
 			b.Fatal(err)
@@ -149,19 +151,28 @@ func BenchmarkSearch(b *testing.B) {
 		if _, err := x.Search(q, ask); err != nil {
 			b.Fatal(err)
 		}
-		took := time.Since(begun)
-		all = append(all, took)
+		took := processorTime() - worked
+		all, busy = append(all, time.Since(begun)), append(busy, took)
 		key := fmt.Sprintf("%q as %q with %+v", text, ask.Viewer.Role, ask.Filter)
 		if best[key] == 0 || took < best[key] {
 			best[key] = took
 		}
 	}
 	report(b, "", all)
+	report(b, "cpu-", busy)
 	report(b, "best-", slices.Collect(mapValuesOf(best)))
 	slowest := slices.SortedFunc(mapKeys(best), func(p, q string) int { return int(best[q] - best[p]) })
 	for _, q := range slowest[:min(8, len(slowest))] {
 		b.Logf("%v: %s", best[q], q)
 	}
+}
+
+// processorTime is what this process has used: on a busy machine it says more
+// than the clock.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // never fails for the own process
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // report tells the median and the 99th percentile. Other work on the machine

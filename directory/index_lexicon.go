@@ -87,12 +87,6 @@ func (l *lexicon) at(word string) (int, bool) {
 	return i, i < to && l.word(i) == word
 }
 
-// has reports whether a word is there, or one that begins with it.
-func (l *lexicon) has(word string, prefix bool) bool {
-	at, ok := l.at(word)
-	return ok || prefix && at < l.size() && strings.HasPrefix(l.word(at), word)
-}
-
 // behind returns the first place from i on whose word does not begin with
 // prefix; i is that of prefix, or the one after it.
 func (l *lexicon) behind(i int, prefix string) int {
@@ -106,6 +100,44 @@ func (l *lexicon) behind(i int, prefix string) int {
 	return i
 }
 
+// wordsAt is where the words of an item are in a lexicon.
+type wordsAt struct {
+	from, to int   // those that begin with the one asked for
+	whole    bool  // the first of them is that one itself
+	phrase   []int // instead: each word of a phrase; empty where one is missing
+	postings int   // of all; of the rarest word of a phrase
+}
+
+// wordAt finds a word, and those that begin with it where prefix is true.
+func (l *lexicon) wordAt(word string, prefix bool) wordsAt {
+	at, whole := l.at(word)
+	w := wordsAt{from: at, to: at, whole: whole}
+	if whole {
+		w.to++
+	}
+	if prefix {
+		w.to = l.behind(w.to, word)
+	}
+	w.postings = len(l.postings(w.from, w.to))
+	return w
+}
+
+// phraseAt finds all words of a phrase, with memory that it may use.
+func (l *lexicon) phraseAt(memory []int, words []string) wordsAt {
+	w := wordsAt{phrase: memory}
+	for _, word := range words {
+		at, ok := l.at(word)
+		if !ok {
+			return wordsAt{phrase: memory}
+		}
+		if n := len(l.postings(at, at+1)); w.postings == 0 || n < w.postings {
+			w.postings = n
+		}
+		w.phrase = append(w.phrase, at)
+	}
+	return w
+}
+
 // postings returns those of the words from i to before j.
 func (l *lexicon) postings(i, j int) []posting {
 	if i >= j {
@@ -116,29 +148,32 @@ func (l *lexicon) postings(i, j int) []posting {
 
 // entries returns the postings of one word with their places.
 func (l *lexicon) entries(i int) postingReader {
-	return postingReader{l.postings(i, i+1), l.places[endBefore(l.placeEnds, i):l.placeEnds[i]]}
+	return postingReader{posts: l.postings(i, i+1), places: l.places[endBefore(l.placeEnds, i):l.placeEnds[i]]}
 }
 
 // postingReader reads postings together with their places.
 type postingReader struct {
 	posts  []posting
 	places []byte
+	post   int // the next one
+	place  int // where its places begin
 }
 
-// next takes the next posting off, with its places as they are stored.
+// next passes the next posting, and returns it with its places as they are stored.
 func (r *postingReader) next() (posting, []byte) {
-	p, n := r.posts[0], 0
-	for left := p.count(); left > 0; n++ {
-		if r.places[n] < 0x80 { // the last byte of a varint
+	p, from, to := r.posts[r.post], r.place, r.place
+	for left := p.count(); left > 0; to++ {
+		if r.places[to] < 0x80 { // the last byte of a varint
 			left--
 		}
 	}
-	places := r.places[:n]
-	r.posts, r.places = r.posts[1:], r.places[n:]
-	return p, places
+	r.post, r.place = r.post+1, to
+	return p, r.places[from:to]
 }
 
-func (r *postingReader) empty() bool { return len(r.posts) == 0 }
+func (r *postingReader) empty() bool { return r.post == len(r.posts) }
+
+func (r *postingReader) key() uint32 { return r.posts[r.post].key() }
 
 // lexiconWriter writes a lexicon, word by word in order. Its memory serves
 // the next one too.
@@ -226,7 +261,7 @@ func (w *lexiconWriter) keep(r postingReader, gone []bool) {
 // weave adds the postings of both in order.
 func (w *lexiconWriter) weave(old, fresh postingReader, gone []bool) {
 	for !old.empty() || !fresh.empty() {
-		if fresh.empty() || !old.empty() && old.posts[0].key() <= fresh.posts[0].key() {
+		if fresh.empty() || !old.empty() && old.key() <= fresh.key() {
 			if p, places := old.next(); !isGone(gone, p) {
 				w.add(p, places)
 			}
@@ -311,23 +346,4 @@ func (w *lexiconWriter) occurrences(list []occurrence) {
 		w.l.posts = append(w.l.posts, newPosting(first.doc, first.zone, n))
 		list = list[n:]
 	}
-}
-
-// spots decodes where one word is, as numbers in order: document, zone, place.
-// Documents that want does not take are left out.
-func (l *lexicon) spots(dst []uint64, i int, want func(uint16, zone) bool) []uint64 {
-	for r := l.entries(i); !r.empty(); {
-		p, places := r.next()
-		if !want(p.doc(), p.zone()) {
-			continue
-		}
-		at := uint64(p.key()) << 32
-		for len(places) > 0 {
-			d, n := binary.Uvarint(places)
-			places = places[n:]
-			at += d
-			dst = append(dst, at)
-		}
-	}
-	return dst
 }

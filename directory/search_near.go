@@ -3,7 +3,6 @@ package directory
 import (
 	"cmp"
 	"math"
-	"math/bits"
 	"runtime"
 	"slices"
 	"strings"
@@ -67,12 +66,16 @@ func (n *nearNames) like(folded string) []likeName {
 	return mostLike(slices.Concat(parts[:]...))
 }
 
-// likeAmong looks at every step-th length from first on.
+// likeAmong looks at every step-th length from first on, those that are most
+// like that of the name first: the sooner the best are found, the more of the
+// others need no look.
 func (n *nearNames) likeAmong(folded string, first, step int) []likeName {
 	var list []likeName
 	r := newResemblance(folded)
 	least := nearFrom
-	for length := first; length < len(n.byLength); length += step {
+	lengths := nearestLengths(len(folded))
+	for at := first; at < len(lengths); at += step {
+		length := lengths[at]
 		byLength := n.byLength[length]
 		if byLength == nil {
 			continue
@@ -80,21 +83,34 @@ func (n *nearNames) likeAmong(folded string, first, step int) []likeName {
 		for i := range byLength {
 			s := &byLength[i]
 			b := r.bounds(length, least)
+			if b.none() {
+				break
+			}
 			for k := range s.signs {
-				if !b.admit(r.sign, s.signs[k]) {
+				if !b.admit(&r.sign, &s.signs[k]) {
 					continue
 				}
 				if near := r.nearness(s.names[k], s.signs[k], least); near >= least {
 					list = append(list, likeName{s.names[k], near})
 				}
 			}
-			if len(list) >= 4*nearNamesKept {
+			if len(list) >= 2*nearNamesKept {
 				list = mostLike(list)
 				least = list[len(list)-1].nearness
 			}
 		}
 	}
 	return mostLike(list)
+}
+
+// nearestLengths returns the places of all lengths, that of n bytes first.
+func nearestLengths(n int) []int {
+	list := make([]int, nearLengths)
+	for i := range list {
+		list[i] = i
+	}
+	slices.SortStableFunc(list, func(a, b int) int { return cmp.Compare(max(n-a, a-n), max(n-b, b-n)) })
+	return list
 }
 
 // nearBounds is what the signatures of names of one length must keep to, for
@@ -107,7 +123,7 @@ type nearBounds struct {
 
 func (r *resemblance) bounds(length int, least float64) nearBounds {
 	if length == nearLengths-1 { // and all that are longer
-		return nearBounds{128, 128, 128, true}
+		return nearBounds{signatureBits, signatureBits, signatureBits, true}
 	}
 	b := nearBounds{differ: -1, within: length > len(r.name) && containedNearness(len(r.name), length) >= least}
 	pairs, own := length-1, len(r.name)-1
@@ -119,9 +135,13 @@ func (r *resemblance) bounds(length int, least float64) nearBounds {
 	return b
 }
 
-func (b *nearBounds) admit(asked, name signature) bool {
-	missing := bits.OnesCount64(asked[0]&^name[0]) + bits.OnesCount64(asked[1]&^name[1])
-	extra := bits.OnesCount64(name[0]&^asked[0]) + bits.OnesCount64(name[1]&^asked[1])
+// none reports whether no name of that length can be near.
+func (b *nearBounds) none() bool {
+	return (b.missing < 0 || b.extra < 0) && b.differ < 0 && !b.within
+}
+
+func (b *nearBounds) admit(asked, name *signature) bool {
+	missing, extra := asked.lacks(name), name.lacks(asked)
 	return missing <= b.missing && extra <= b.extra || missing+extra <= b.differ || b.within && missing == 0
 }
 
@@ -143,13 +163,13 @@ type resemblance struct {
 	name  string
 	sign  signature
 	edits int
-	pairs []uint16 // how often each pair of bytes is in name
+	pairs *[1 << 16]uint16 // how often each pair of bytes is in name
 	used  []uint16
 	d     editDistance
 }
 
 func newResemblance(name string) *resemblance {
-	r := &resemblance{name: name, sign: signatureOf(name), edits: editsFor(name), pairs: make([]uint16, 1<<16)}
+	r := &resemblance{name: name, sign: signatureOf(name), edits: editsFor(name), pairs: new([1 << 16]uint16)}
 	for i := 1; i < len(name); i++ {
 		r.pairs[pairAt(name, i)]++
 	}
@@ -164,7 +184,7 @@ func pairAt(s string, i int) uint16 { return uint16(s[i-1])<<8 | uint16(s[i]) }
 // edits, for short names; or by how much of the name the other is, where it is
 // part of it. What is below least can be said to be less.
 func (r *resemblance) nearness(name string, sign signature, least float64) float64 {
-	near, differ := 0.0, r.sign.differs(sign)
+	near, differ := 0.0, r.sign.differs(&sign)
 	// Of n pairs in both names together n*(1-least) at most can be in one only.
 	if n := float64(len(r.name) + len(name) - 2); float64(differ) <= (1-least)*n+rounding {
 		near = r.dice(name, int(n/2*least-rounding))
@@ -174,7 +194,7 @@ func (r *resemblance) nearness(name string, sign signature, least float64) float
 			near = max(near, 1-float64(n)/float64(max(len(r.name), len(name))))
 		}
 	}
-	if len(name) > len(r.name) && r.sign.in(sign) && strings.Contains(name, r.name) {
+	if len(name) > len(r.name) && r.sign.in(&sign) && strings.Contains(name, r.name) {
 		near = max(near, containedNearness(len(r.name), len(name)))
 	}
 	return near

@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"verify/pgpkey":            {"directory", "verify", "verify/dnssec"},
 	"verify/dnssec/dnssectest": {"verify/dnssec"},
 	"verify/dnssec":            {}, // proves answers, whoever fetched them
-	"verify/catalog":           {"directory", "verify", "verify/securitytxt", "verify/dnscheck", "verify/pgpkey"},
+	"verify/catalog":           {"directory", "verify", "verify/securitytxt", "verify/dnscheck", "verify/dnssec", "verify/pgpkey"},
 	"verify/mail":              {"directory"},
 	"verify":                   {"directory"},
 	"verify/lab":               {},

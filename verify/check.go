@@ -28,7 +28,8 @@ type Subject struct {
 func (s Subject) String() string { return string(s.Kind) + ":" + s.ID }
 
 // Check is one way of holding a claim against the world. Checks are values
-// listed in verify/catalog; they keep no state.
+// listed in verify/catalog; they keep no state
+// that a result depends on.
 type Check struct {
 	// Name is stable and public: "securitytxt". Evidence names it as "check.securitytxt".
 	Name string

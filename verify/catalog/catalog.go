@@ -1,12 +1,14 @@
 package catalog
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 	"github.com/rollcall-csirt/rollcall/verify/securitytxt"
 )
@@ -25,6 +27,10 @@ func Checks() []verify.Check { return Config{}.Checks() }
 
 // Checks returns all checks that ship, in the order in which reports show them.
 func (c Config) Checks() []verify.Check {
+	if c.DNS.Memory == nil { // the chains of a domain and of its keys are the same
+		c.DNS.Memory = cmp.Or(c.Keys.Memory, dnssec.NewMemory(0))
+	}
+	c.Keys.Memory = cmp.Or(c.Keys.Memory, c.DNS.Memory)
 	var all []verify.Check
 	for _, s := range c.sources() {
 		all = append(all, s.checks...)

@@ -27,6 +27,8 @@ type Config struct {
 	Open []netip.Prefix
 	// Anchors are the trust anchors of DNSSEC; nil: the root's.
 	Anchors []dnssec.Anchor
+	// Memory spares proofs signatures that have verified before; nil: one of its own.
+	Memory *dnssec.Memory
 	// RDAP is the URL of the bootstrap file of RFC 9224; "" is IANA's.
 	RDAP string
 	// Label is the label under which a team proves control of a domain; "" is "_rollcall-challenge".
@@ -39,6 +41,9 @@ func (c Config) complete() Config {
 	}
 	if len(c.Open) > 0 {
 		c.Public = opened(c.Public, c.Open)
+	}
+	if c.Memory == nil {
+		c.Memory = dnssec.NewMemory(0)
 	}
 	if c.RDAP == "" {
 		c.RDAP = "https://data.iana.org/rdap/dns.json"
@@ -236,7 +241,7 @@ func (r *run) addresses(host string) (list []netip.Addr, aliases []string, err e
 
 // validator proves answers by itself, with the same network.
 func (r *run) validator() (*dnssec.Validator, error) {
-	return dnssec.New(dnssec.Config{Now: r.t.Now, Anchors: r.cfg.Anchors, Queries: 30, Exchange: func(_ context.Context, name string, qtype uint16) (*dns.Msg, error) {
+	return dnssec.New(dnssec.Config{Now: r.t.Now, Anchors: r.cfg.Anchors, Memory: r.cfg.Memory, Queries: 30, Exchange: func(_ context.Context, name string, qtype uint16) (*dns.Msg, error) {
 		m, err := r.put(verify.Question{Name: name, Type: dns.TypeToString[qtype], NoCheck: true})
 		return m.Msg, err
 	}})

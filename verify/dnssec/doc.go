@@ -6,6 +6,7 @@
 // trust of their own: OPENPGPKEY, TLSA and challenge records. It sends nothing
 // itself: whoever uses it hands it an [Exchange], which must set DO and CD.
 //
-// It does not cache beyond one Validator, follow changes of trust anchors (RFC
-// 5011), or validate with algorithms that must not be used any more (RFC 8624).
+// It caches no answers beyond one Validator (a [Memory] spares it signatures that
+// have verified before, and nothing else), nor does it follow changes of trust anchors (RFC
+// 5011) or validate with algorithms that must not be used any more (RFC 8624).
 package dnssec

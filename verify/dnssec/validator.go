@@ -47,6 +47,7 @@ type Config struct {
 	Anchors  []Anchor  // nil: [RootAnchors]
 	Now      time.Time // required: at which signatures must be valid
 	Queries  int       // the most that are asked; 0: 60
+	Memory   *Memory   // of signatures that have verified; nil: none
 }
 
 // Validator proves answers at one moment. It remembers the keys of the zones

@@ -24,6 +24,8 @@ type Config struct {
 	Policy Policy
 	// Anchors are the trust anchors of DNSSEC; nil: those of the root.
 	Anchors []dnssec.Anchor
+	// Memory spares proofs signatures that have verified before; nil: one of its own.
+	Memory *dnssec.Memory
 }
 
 // Checks returns the checks of keys, set up.
@@ -33,6 +35,9 @@ type Config struct {
 // e-mail address and compares what they say. They prove no contact: a published key
 // does not say that somebody reads the mail.
 func Checks(c Config) []verify.Check {
+	if c.Memory == nil {
+		c.Memory = dnssec.NewMemory(0)
+	}
 	return []verify.Check{
 		{
 			Name: "pgpkey", Title: "the OpenPGP key",

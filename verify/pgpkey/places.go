@@ -68,7 +68,7 @@ func (s *search) openpgpkey(ctx context.Context, name string, own bool, keep fun
 // 7929 section 5): the word of a resolver is not enough, and is in no transcript.
 func (s *search) prove(ctx context.Context, name string) (proven bool, trouble *verify.Trouble, err error) {
 	var ours error
-	v, err := dnssec.New(dnssec.Config{Now: s.Now, Anchors: s.cfg.Anchors, Queries: maxProof, Exchange: func(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
+	v, err := dnssec.New(dnssec.Config{Now: s.Now, Anchors: s.cfg.Anchors, Memory: s.cfg.Memory, Queries: maxProof, Exchange: func(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
 		a, err := s.Query(ctx, verify.Question{Name: name, Type: dns.TypeToString[qtype], NoCheck: true})
 		if err != nil {
 			ours = err

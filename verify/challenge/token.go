@@ -1,0 +1,266 @@
+package challenge
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base32"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// crockford is the alphabet of Crockford's base 32: no I, L, O and U, so that
+// what is read from a screen or over a telephone is typed right.
+const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+const (
+	secretBytes  = 20 // 160 bits: tokens and nonces
+	secretLength = secretBytes * 8 / 5
+	codeLength   = 8  // 40 bits: typed codes, valid only with the token of their mail
+	leastKey     = 32 // octets of the server's key
+)
+
+// ErrKey is returned for a server key that is too short. Make a new one of 32 random octets.
+var ErrKey = errors.New("challenge: the server's key has fewer than 32 octets")
+
+// ErrSecret is returned for a text that can't be a token, code or nonce. Treat it as an unknown one.
+var ErrSecret = errors.New("challenge: not a secret of ours")
+
+// Digest is HMAC-SHA-256 of a secret under the server's key, in hex. It is all
+// that is stored of a secret.
+type Digest string
+
+// Key makes and checks secrets. Whoever has it can check guesses against a
+// stolen database, and nothing else; so it is kept outside of the database.
+type Key struct{ secret []byte }
+
+// NewKey returns the key of a server.
+func NewKey(secret []byte) (Key, error) {
+	if len(secret) < leastKey {
+		return Key{}, ErrKey
+	}
+	return Key{append([]byte(nil), secret...)}, nil
+}
+
+// Secrets are what one mail carries, in the clear. They are never stored.
+type Secrets struct {
+	Token string // for the link, 32 characters
+	Code  string // to be typed: "7F3K-9Q2M"
+	Nonce string // to be quoted in a reply, 32 characters
+}
+
+// Issue is what is stored of the secrets of one mail.
+type Issue struct {
+	Lookup  Digest    `json:"lookup"` // of the token alone, to find the challenge by
+	Token   Digest    `json:"token"`  // bound to purpose, contact, revision and campaign, as are the others
+	Code    Digest    `json:"code"`   // bound to the token as well
+	Nonce   Digest    `json:"nonce"`
+	Expires time.Time `json:"expires"`
+	Sealed  bool      `json:"sealed,omitempty"` // code and nonce stand in the encrypted part only
+}
+
+// Expiry returns when the secrets of a mail of c that is sent at now stop counting:
+// with the campaign, else when its policy closes the question.
+func (c *Challenge) Expiry(p Policy, now time.Time) time.Time {
+	end := c.Calendar.After(now, p.Close)
+	if !c.Until.IsZero() {
+		return earlier(end, c.Until)
+	}
+	return end
+}
+
+// Issue makes the secrets of one mail of c from random, and what is stored of them.
+func (k Key) Issue(random io.Reader, c *Challenge, expires time.Time, sealed bool) (Secrets, Issue, error) {
+	var raw [2*secretBytes + 5]byte
+	if _, err := io.ReadFull(random, raw[:]); err != nil {
+		return Secrets{}, Issue{}, fmt.Errorf("challenge: randomness: %w", err)
+	}
+	s := Secrets{Token: encode(raw[:secretBytes]), Nonce: encode(raw[secretBytes : 2*secretBytes]), Code: encode(raw[2*secretBytes:])}
+	issue := Issue{Lookup: k.digest("lookup", s.Token), Token: k.bound(c, "token", s.Token), Code: k.bound(c, "code", s.Token, s.Code),
+		Nonce: k.bound(c, "nonce", s.Nonce), Expires: expires, Sealed: sealed}
+	s.Code = s.Code[:4] + "-" + s.Code[4:]
+	return s, issue, nil
+}
+
+// Lookup returns the digest by which the challenge of a link's token is found.
+func (k Key) Lookup(token string) (Digest, error) {
+	token, err := normal(token, secretLength)
+	if err != nil {
+		return "", err
+	}
+	return k.digest("lookup", token), nil
+}
+
+// Checked is what a secret turned out to be.
+type Checked struct {
+	Result Result
+	Step   string // of which mail the secret is
+	Sealed bool   // it stood in the encrypted part only
+	Left   int    // attempts that are left after this one
+}
+
+// Result is how the check of a secret ended.
+type Result string
+
+// The results.
+const (
+	Right   Result = "right"
+	Wrong   Result = "wrong"   // count it: [EventCodeWrong]
+	Locked  Result = "locked"  // typed wrong too often: a new code must be asked for
+	Expired Result = "expired" //
+	Used    Result = "used"    // the challenge is over, or the code was used
+	Unknown Result = "unknown" // no secret of this challenge
+)
+
+// CheckCode checks the code that was typed on the page of a link's token. It
+// changes nothing: the caller takes the step that the result stands for
+// ([EventCodeRight], [EventCodeWrong]) in the transaction in which c was read.
+func (k Key) CheckCode(c *Challenge, token, code string, now time.Time) Checked {
+	p, checked := k.posting(c, token, now)
+	if checked.Result != Right {
+		return checked
+	}
+	code, err := normal(code, codeLength)
+	token, _ = normal(token, secretLength)
+	if err != nil || !equal(k.bound(c, "code", token, code), p.Issue.Code) {
+		checked.Result, checked.Left = Wrong, checked.Left-1
+	}
+	return checked
+}
+
+// CheckToken checks a link's token alone, for showing the page. What it finds
+// proves nothing: tokens travel through mail scanners.
+func (k Key) CheckToken(c *Challenge, token string, now time.Time) Checked {
+	_, checked := k.posting(c, token, now)
+	return checked
+}
+
+// posting finds the mail that carried a token. All are compared, so that the
+// time says nothing of which it was.
+func (k Key) posting(c *Challenge, token string, now time.Time) (*Posting, Checked) {
+	text, err := normal(token, secretLength)
+	if err != nil {
+		return nil, Checked{Result: Unknown}
+	}
+	digest := k.bound(c, "token", text)
+	var found *Posting
+	for i := range c.Postings {
+		if equal(digest, c.Postings[i].Issue.Token) {
+			found = &c.Postings[i]
+		}
+	}
+	if found == nil {
+		return nil, Checked{Result: Unknown}
+	}
+	return found, Checked{Result: found.usable(c, now), Step: found.Step, Sealed: found.Issue.Sealed, Left: max(0, MaxAttempts-found.Attempts)}
+}
+
+// usable tells what stands against the secrets of a mail; [Right] is nothing.
+func (p *Posting) usable(c *Challenge, now time.Time) Result {
+	switch {
+	case c.State == StateClosed || !p.Used.IsZero():
+		return Used
+	case now.After(p.Issue.Expires):
+		return Expired
+	case p.Attempts >= MaxAttempts:
+		return Locked
+	}
+	return Right
+}
+
+// CheckNonce checks a nonce that was found in a reply. It has 160 bits, so
+// guesses are not counted. A challenge that was answered by a lesser proof still
+// takes it; one that was closed does not.
+func (k Key) CheckNonce(c *Challenge, nonce string, now time.Time) Checked {
+	text, err := normal(nonce, secretLength)
+	if err != nil {
+		return Checked{Result: Unknown}
+	}
+	digest, out := k.bound(c, "nonce", text), Checked{Result: Unknown}
+	for i := range c.Postings {
+		p := &c.Postings[i]
+		if !equal(digest, p.Issue.Nonce) {
+			continue
+		}
+		out = Checked{Result: Right, Step: p.Step, Sealed: p.Issue.Sealed}
+		switch {
+		case c.State == StateClosed:
+			out.Result = Used
+		case now.After(p.Issue.Expires):
+			out.Result = Expired
+		}
+	}
+	return out
+}
+
+// bound is the digest of a secret together with all that it is good for.
+func (k Key) bound(c *Challenge, purpose string, secret ...string) Digest {
+	return k.digest(append([]string{"challenge/" + purpose, string(c.ID), string(c.Team), string(c.Contact), fmt.Sprint(c.Revision), string(c.Campaign)}, secret...)...)
+}
+
+// digest authenticates parts, each behind its length, so that no two lists of
+// parts are one text.
+func (k Key) digest(parts ...string) Digest {
+	m := hmac.New(sha256.New, k.secret)
+	for _, p := range parts {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+		m.Write(n[:])
+		m.Write([]byte(p))
+	}
+	return Digest(hex.EncodeToString(m.Sum(nil)))
+}
+
+// equal compares in constant time. Nothing equals the digest of a secret that was never made.
+func equal(a, b Digest) bool {
+	return b != "" && subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+}
+
+func encode(raw []byte) string {
+	return base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(raw)
+}
+
+// normal puts what people make of a secret back into its form: any case, with
+// dashes and spaces, with I and L for 1 and O for 0.
+func normal(s string, length int) (string, error) {
+	if len(s) > 4*length {
+		return "", ErrSecret
+	}
+	s = strings.NewReplacer("-", "", " ", "", "\t", "", "\u2010", "", "\u2011", "", "\u2013", "", "I", "1", "L", "1", "O", "0").Replace(strings.ToUpper(s))
+	if len(s) != length || strings.Trim(s, crockford) != "" {
+		return "", ErrSecret
+	}
+	return s, nil
+}
+
+// SubjectPrefix begins every subject token.
+const SubjectPrefix = "ROLLCALL-"
+
+// NewSubject makes a subject token: a handle by which replies are found, and no proof of anything.
+func NewSubject(random io.Reader) (string, error) {
+	var raw [5]byte
+	if _, err := io.ReadFull(random, raw[:]); err != nil {
+		return "", fmt.Errorf("challenge: randomness: %w", err)
+	}
+	return SubjectPrefix + encode(raw[:]), nil
+}
+
+// NewPhoneCode makes the six digits that an operator reads out and has read back.
+func NewPhoneCode(random io.Reader) (string, error) {
+	const all = 1_000_000
+	for {
+		var raw [4]byte
+		if _, err := io.ReadFull(random, raw[:]); err != nil {
+			return "", fmt.Errorf("challenge: randomness: %w", err)
+		}
+		// What lies above the last whole million would make low numbers likelier.
+		if n := binary.BigEndian.Uint32(raw[:]); n < all*(1<<32/all) {
+			return fmt.Sprintf("%06d", n%all), nil
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package challenge
 
 import (
-	"cmp"
 	"errors"
 	"strconv"
 	"strings"
@@ -100,8 +99,6 @@ func (d Delay) rough() time.Duration {
 	hours := float64(d.Months)*30.4*24 + float64(d.Days)*24 + float64(d.Business)*24*7/5
 	return time.Duration(hours*float64(time.Hour)) + d.Clock
 }
-
-func (d Delay) compare(o Delay) int { return cmp.Compare(d.rough(), o.rough()) }
 
 // errQuiet is why a text is no [Quiet].
 var errQuiet = errors.New("challenge: not hours such as 22:00-07:00")

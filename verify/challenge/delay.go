@@ -100,5 +100,8 @@ func (d Delay) rough() time.Duration {
 	return time.Duration(hours*float64(time.Hour)) + d.Clock
 }
 
+// longer reports whether both are given, and d is longer than o.
+func (d Delay) longer(o Delay) bool { return !d.IsZero() && !o.IsZero() && d.rough() > o.rough() }
+
 // errQuiet is why a text is no [Quiet].
 var errQuiet = errors.New("challenge: not hours such as 22:00-07:00")

@@ -26,8 +26,7 @@ func (s *step) callApproved() {
 	}
 	s.once()
 	level := directory.Answered
-	promised := s.c.Calendar.Always() || len(s.c.Calendar.Hours.Spans) > 0
-	if call.Unannounced && promised && s.c.Calendar.IsOpen(call.At) {
+	if call.Unannounced && s.c.Calendar.promised() && s.c.Calendar.IsOpen(call.At) {
 		level = directory.Drilled
 	}
 	s.c.Call = nil

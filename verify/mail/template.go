@@ -1,0 +1,241 @@
+package mail
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"text/template"
+	"time"
+	"unicode/utf8"
+)
+
+//go:embed templates/*.tmpl
+var shipped embed.FS
+
+// ErrTemplate is a template that can't be used. It names the file and what is missing.
+var ErrTemplate = errors.New("mail: template")
+
+// maxLine is the longest line of text in characters: RFC 5322 section 2.1.1 recommends 78.
+const maxLine = 78
+
+// fallback is the language of last resort.
+const fallback = "en"
+
+// Languages lists those that mails ship in.
+func Languages() []string { return []string{"ar", "en", "es", "fr", "ru", "zh"} }
+
+// templates are the texts by language.
+type templates map[string]*template.Template
+
+// view is what a template sees.
+type view struct {
+	Instance, Contact       string
+	Handle, Domain, Tag     string
+	Code, Nonce, Link, Stop string
+	Deadline                string
+	Items                   []itemView
+}
+
+type itemView struct{ Code, Subject, Due string }
+
+// frame is the form of a letter's text: which blocks a language has to define.
+func frame(l Letter) string {
+	why, ask := string(l.Kind), string(l.asks())
+	if !proves(l.asks()) {
+		return `{{template "greeting" .}}{{template "ask.` + ask + `" .}}{{template "footer" .}}`
+	}
+	return `{{template "greeting" .}}{{template "why.` + why + `" .}}{{template "ask.` + ask + `" .}}{{template "deadline" .}}{{template "footer" .}}`
+}
+
+// loadTemplates reads the texts that ship, and in place of each language's those of the
+// operator's folder, which may have more languages. All are tried before any is used.
+func loadTemplates(own fs.FS) (templates, error) {
+	out := templates{}
+	from, err := fs.Sub(shipped, "templates")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTemplate, err)
+	}
+	if err := out.load(from); err != nil {
+		return nil, err
+	}
+	if own == nil {
+		return out, nil
+	}
+	return out, out.load(own)
+}
+
+func (ts templates) load(from fs.FS) error {
+	names, err := fs.Glob(from, "*.tmpl")
+	if err != nil || len(names) == 0 {
+		return fmt.Errorf("%w: no file that ends in .tmpl", ErrTemplate)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(from, name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrTemplate, err)
+		}
+		t, err := parseTemplate(string(text))
+		if err == nil {
+			err = try(t)
+		}
+		if err != nil {
+			return fmt.Errorf("%w %s: %w", ErrTemplate, name, err)
+		}
+		ts[strings.ToLower(strings.TrimSuffix(path.Base(name), ".tmpl"))] = t
+	}
+	return nil
+}
+
+// parseTemplate adds to the blocks of a language the frames of all letters.
+func parseTemplate(text string) (*template.Template, error) {
+	if !utf8.ValidString(text) {
+		return nil, errors.New("it is not UTF-8")
+	}
+	t, err := template.New("").Option("missingkey=error").Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range samples() {
+		if _, err := t.New(frameName(l)).Parse(frame(l)); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func frameName(l Letter) string { return "frame." + string(l.Kind) + "." + string(l.asks()) }
+
+func proves(k Kind) bool { return k != KindDigest && k != KindConfirm }
+
+// text renders the subject, without the tag, and the body of a letter.
+func (ts templates) text(id *Identity, l Letter) (subject, text string, err error) {
+	t := ts.of(l.Language)
+	v := l.view(id)
+	if subject, err = execute(t, "subject."+string(l.Kind), v); err != nil {
+		return "", "", err
+	}
+	text, err = execute(t, frameName(l), v)
+	return strings.TrimSpace(subject), strings.TrimLeft(text, "\n"), err
+}
+
+// of finds a language's texts: RFC 4647 section 3.4, the tag cut from the right.
+func (ts templates) of(language string) *template.Template {
+	for tag := strings.ToLower(language); tag != ""; {
+		if t := ts[tag]; t != nil {
+			return t
+		}
+		i := strings.LastIndexByte(tag, '-')
+		if i < 0 {
+			break
+		}
+		tag = tag[:i]
+	}
+	return ts[fallback]
+}
+
+func execute(t *template.Template, name string, v view) (string, error) {
+	var b strings.Builder
+	if err := t.ExecuteTemplate(&b, name, v); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrTemplate, err)
+	}
+	return b.String(), nil
+}
+
+func (l Letter) view(id *Identity) view {
+	v := view{
+		Instance: id.Name, Contact: id.Contact, Handle: l.Handle, Domain: l.Domain, Tag: l.Tag,
+		Code: l.Code, Nonce: l.Nonce, Link: l.Link, Stop: l.Stop, Deadline: moment(l.Deadline),
+	}
+	for _, i := range l.Items {
+		v.Items = append(v.Items, itemView{i.Code, i.Subject, moment(i.Due)})
+	}
+	return v
+}
+
+// moment writes a time as every language reads it.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}
+
+// samples has a letter of each form, to try templates with.
+func samples() []Letter {
+	base := Letter{
+		ID: "sample", To: "csirt@example.org", Handle: "example-csirt", Domain: "example.org", Tag: "7F3K9Q2M", Token: "0123456789abcdef",
+		Code: "K7QM-3T9X", Nonce: "SAMPLE7NONCE4WORD2", Link: "https://rollcall.example/a/0000", Stop: "https://rollcall.example/stop/0000",
+		Key: "sample", Date: time.Unix(1.8e9, 0), Deadline: time.Unix(1.81e9, 0),
+		Items: []Item{{Code: "sample.finding", Subject: "csirt@example.org", Due: time.Unix(1.82e9, 0)}},
+	}
+	var out []Letter
+	for _, k := range Kinds() {
+		base.Kind, base.Of = k, ""
+		if !k.repeats() {
+			out = append(out, base)
+			continue
+		}
+		for _, base.Of = range []Kind{KindCode, KindNonce, KindSigned, KindBoth} {
+			out = append(out, base)
+		}
+	}
+	return out
+}
+
+// try renders every letter in a language, and looks for what its reader needs.
+func try(t *template.Template) error {
+	id := &Identity{Name: strings.Repeat("Instance ", 7) + "x", Contact: "https://rollcall.example/about"}
+	for _, l := range samples() {
+		subject, text, err := templates{fallback: t}.text(id, l)
+		if err != nil {
+			return err
+		}
+		if subject == "" || strings.ContainsAny(subject, "\r\n") || utf8.RuneCountInString(subject) > maxLine {
+			return fmt.Errorf("subject.%s is not one line of %d characters at most", l.Kind, maxLine)
+		}
+		if err := l.complete(id, text); err != nil {
+			return fmt.Errorf("%s: %w", frameName(l), err)
+		}
+	}
+	return nil
+}
+
+// complete looks for what a text must carry, and for what it must not.
+func (l Letter) complete(id *Identity, text string) error {
+	need := map[string]string{"Instance": id.Name, "Handle": l.Handle, "Domain": l.Domain, "Link": l.Link, "Contact": id.Contact, "Stop": l.Stop}
+	switch l.asks() {
+	case KindCode:
+		need["Code"], need["Deadline"] = l.Code, moment(l.Deadline)
+	case KindNonce, KindSigned, KindBoth:
+		need["Nonce"], need["Deadline"] = l.Nonce, moment(l.Deadline)
+	case KindDigest:
+		need["Items"], need["Items.Subject"] = l.Items[0].Code, l.Items[0].Subject
+	}
+	for field, value := range need {
+		if value != "" && !strings.Contains(text, value) {
+			return fmt.Errorf("the text lacks .%s", field)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimRight(line, "\n"); utf8.RuneCountInString(line) > maxLine && strings.Contains(line, " ") {
+			return fmt.Errorf("a line has more than %d characters: %.60s", maxLine, line)
+		}
+	}
+	return clean(text)
+}
+
+// clean refuses what mails of ours never have: markup, and characters that act instead of being read.
+func clean(text string) error {
+	for _, r := range text {
+		switch {
+		case r == '<' || r == '>':
+			return errors.New("the text has angle brackets: it must be plain")
+		case r == utf8.RuneError, r < ' ' && r != '\n', r == 0x7f, r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return fmt.Errorf("the text has the character U+%04X", r)
+		}
+	}
+	return nil
+}

@@ -3,10 +3,8 @@ package mail_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -125,22 +123,6 @@ func public(t testing.TB, e *openpgp.Entity) string {
 	return b.String()
 }
 
-func armored(t testing.TB, kind string, data []byte) string {
-	t.Helper()
-	var b bytes.Buffer
-	w, err := armor.Encode(&b, kind, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(data); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String() + "\n"
-}
-
 // names is a DNS of its own: records by "TYPE name". What is not there does not exist; "!" is trouble.
 type names map[string][]string
 
@@ -179,16 +161,6 @@ func (n names) LookupIPAddr(_ context.Context, host string) (out []net.IPAddr, e
 	return out, err
 }
 
-// clone is a copy with a change.
-func (n names) with(key string, values ...string) names {
-	out := names{}
-	for k, v := range n {
-		out[k] = slices.Clone(v)
-	}
-	out[key] = values
-	return out
-}
-
 // published is the DNS in which all is well for the instance of the tests.
 func published(t testing.TB) names {
 	n := names{
@@ -205,10 +177,6 @@ func published(t testing.TB) names {
 	return n
 }
 
-func crlf(s string) []byte {
-	return []byte(strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n"))
-}
-
 func read(t testing.TB, raw []byte) *mail.Message {
 	t.Helper()
 	m, err := mail.Read(raw, mail.Limits{})
@@ -218,16 +186,6 @@ func read(t testing.TB, raw []byte) *mail.Message {
 	return m
 }
 
-// code is the code of a refusal, "" for none.
-func code(err error) mail.Refusal {
-	if err == nil {
-		return ""
-	}
-	if r, ok := err.(*mail.Refused); ok { //nolint:errorlint // it is returned as it is
-		return r.Code
-	}
-	return mail.Refusal(fmt.Sprintf("another error: %v", err))
-}
 
 // english is the file of English texts as it ships.
 func english(t testing.TB) string {

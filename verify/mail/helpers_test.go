@@ -186,7 +186,6 @@ func read(t testing.TB, raw []byte) *mail.Message {
 	return m
 }
 
-
 // english is the file of English texts as it ships.
 func english(t testing.TB) string {
 	t.Helper()

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
@@ -55,11 +57,18 @@ func (db *DB) Plan(ctx context.Context, at time.Time, known []string, teams []ve
 		if s.none() {
 			continue
 		}
-		err := db.beside(ctx, op, func(t *tx) error {
+		do := db.beside
+		if len(s.remove) > 0 {
+			do = db.update // who followed the verdicts is told that they are gone
+		}
+		err := do(ctx, op, func(t *tx) error {
 			if err := look(&t.view); err != nil {
 				return err
 			}
-			return db.fail(op, "", t.plan(at, s))
+			if err := t.plan(at, s); err != nil {
+				return db.fail(op, "", err)
+			}
+			return db.fail(op, "", t.unplan(at, s.remove))
 		})
 		if err != nil {
 			return done, err
@@ -144,14 +153,53 @@ func (t *tx) plan(at time.Time, s steps) error {
 			return err
 		}
 	}
-	for _, row := range s.remove {
+	return nil
+}
+
+// unplan takes rows out with what they led to. A team that loses a verdict so
+// is a changed one: whoever follows changes must not go on showing it.
+func (t *tx) unplan(at time.Time, rows []verify.Row) error {
+	lost := map[directory.TeamID][]string{}
+	for _, row := range rows {
+		found, err := t.found(row)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 && found[0].Verdict != "" {
+			lost[row.Team] = append(lost[row.Team], row.Check+" of "+row.Subject.String())
+		}
 		for _, drop := range []string{dropDue, dropFound} {
 			if err := t.exec(drop, rowArgs(row)...); err != nil {
 				return err
 			}
 		}
 	}
+	for _, id := range slices.Sorted(maps.Keys(lost)) {
+		if err := t.tellLost(at, id, lost[id]); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// tellLost writes the change of a team that lost verdicts; one that is gone
+// itself has told more.
+func (t *tx) tellLost(at time.Time, id directory.TeamID, verdicts []string) error {
+	revisions, err := collect(&t.view, func(rows *sql.Rows) (n int64, err error) {
+		err = rows.Scan(&n)
+		return n, err
+	}, liveRevision, string(id))
+	if err != nil || len(revisions) == 0 {
+		return err
+	}
+	slices.Sort(verdicts)
+	if more := len(verdicts) - 10; more > 0 {
+		verdicts = append(verdicts[:10], fmt.Sprintf("%d more", more))
+	}
+	return t.say(
+		directory.Change{Type: "team", ID: string(id), Op: directory.OpUpsert, Revision: revisions[0], At: at},
+		directory.AuditEntry{At: at, Actor: "checks", Action: "forget verdicts", Subject: "team:" + string(id), Fields: []string{"verification"},
+			Detail: strings.Join(verdicts, ", ")})
 }
 
 // found returns what is known of a row, if there is something.

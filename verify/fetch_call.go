@@ -24,7 +24,8 @@ type call struct {
 	hop      *Hop
 	url      *url.URL
 	addrs    []netip.Addr
-	location string // where it redirects to
+	location string  // where it redirects to
+	known    *cached // what is asked whether it changed
 
 	conn  net.Conn
 	leave []func() // turns to give back
@@ -128,6 +129,9 @@ func (c *call) send(ctx context.Context) (*http.Response, error) {
 	if c.req.Accept != "" {
 		r.Header.Set("Accept", c.req.Accept)
 	}
+	if c.known = c.l.seen.get(c.cacheKey(), c.req.Limit, c.l.cfg.Now()); c.known != nil {
+		r.Header.Set("If-None-Match", c.known.etag)
+	}
 	// One round trip and not a Client: no cookies, no redirects, no Referer.
 	return transport.RoundTrip(r)
 }
@@ -143,13 +147,24 @@ func (c *call) read(resp *http.Response) *Failure {
 		return c.rest(FetchThrottled, resp)
 	case resp.StatusCode >= 500:
 		return c.rest(FetchServerError, resp)
+	case resp.StatusCode == http.StatusNotModified && c.known != nil:
+		c.hop.Status, c.hop.NotModified, c.hop.Header = http.StatusOK, true, c.known.confirmed(resp.Header)
+		c.x.Body = c.known.body
+		return nil
 	case resp.StatusCode/100 != 2:
 		c.location = location(resp)
 		return nil
 	}
 	body, failure := c.body(resp)
 	c.x.Body = body
+	if failure == nil && resp.StatusCode == http.StatusOK {
+		c.l.seen.put(&cached{key: c.cacheKey(), etag: resp.Header.Get("ETag"), header: resp.Header, body: body, at: c.l.cfg.Now()})
+	}
 	return failure
+}
+
+func (c *call) cacheKey() cacheKey {
+	return cacheKey{url: c.url.String(), accept: c.req.Accept, addr: c.hop.Addr.Addr()}
 }
 
 // rest leaves the host alone for as long as it asks.

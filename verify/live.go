@@ -45,6 +45,9 @@ type LiveConfig struct {
 	Limiter *Limiter
 	// Blocked is asked before each question; an error keeps it from being put.
 	Blocked func(context.Context) error
+	// Cache is how many octets of bodies with an ETag are remembered, for their
+	// servers to say that nothing changed; 0: none.
+	Cache int64
 	// Now is the clock for what is kept; nil: the system's.
 	Now func() time.Time
 	// Limits of time; zero fields have the defaults.
@@ -63,6 +66,7 @@ type Live struct {
 	guard     *ssrf.Guardian
 	denied    []netip.Prefix
 	own       net.Dialer // for the resolvers, which are the operator's choice
+	seen      *responses
 }
 
 // deniedAlways are where clouds tell a machine its secrets. The first is public
@@ -81,7 +85,7 @@ func NewLive(cfg LiveConfig) (*Live, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	l := &Live{cfg: cfg.complete(), guard: ssrf.New(ssrf.WithAnyPort()), denied: append(deniedAlways(), cfg.Deny...)}
+	l := &Live{cfg: cfg.complete(), guard: ssrf.New(ssrf.WithAnyPort()), denied: append(deniedAlways(), cfg.Deny...), seen: newResponses(cfg.Cache)}
 	l.own = net.Dialer{Timeout: l.cfg.Connect, KeepAlive: -1}
 	list := cfg.Resolvers
 	if len(list) == 0 {

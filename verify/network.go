@@ -59,6 +59,9 @@ type Hop struct {
 	Header    map[string][]string `json:"header,omitempty"` // canonical names
 	TLS       *TLS                `json:"tls,omitempty"`
 	CrossSite bool                `json:"cross_site,omitempty"` // its registrable domain is not that of the hop before
+	// NotModified: the server confirmed an earlier success by its ETag (RFC 9110
+	// section 15.4.5), of which status, content type and body are.
+	NotModified bool `json:"not_modified,omitempty"`
 }
 
 // TLS is what a handshake showed.

@@ -121,7 +121,7 @@ func (c *call) newRunner(cfg verify.RunnerConfig) (*verify.Runner, error) {
 // live is the network as it is configured.
 func (c *call) live() (verify.Network, error) {
 	cfg := c.liveConfig()
-	cfg.Limiter = verify.NewLimiter(verify.Paces(), 0)
+	cfg.Limiter, cfg.Cache = verify.NewLimiter(verify.Paces(), 0), 16<<20
 	live, err := verify.NewLive(cfg)
 	if err != nil {
 		return nil, notAsked("%w", err)

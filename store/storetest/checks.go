@@ -174,6 +174,42 @@ func testPlan(t *testing.T, e Engine) {
 	whole(t, db)
 }
 
+// testPlanTells: a verdict that nobody wants any more goes with a change, so that
+// whoever shows verdicts does not go on showing it.
+func testPlanTells(t *testing.T, e Engine) {
+	_, db := e.Open(t)
+	planned(t, db, 2)
+	before := view(t, db, func(r directory.Reader) ([]directory.Change, error) { return r.Changes(0, 0) })
+	p := wanted(0)
+	p.Want = p.Want[:1]
+	if got := plan(t, db, Moment(), p); got != (verify.Planned{Removed: 1}) {
+		t.Fatalf("Plan = %+v, want one removed", got)
+	}
+	changes := func() []directory.Change {
+		return view(t, db, func(r directory.Reader) ([]directory.Change, error) { return r.Changes(before[len(before)-1].Seq, 0) })
+	}
+	if got := changes(); len(got) != 0 {
+		t.Errorf("a row that had no verdict went with %+v", got)
+	}
+	for _, j := range claim(t, db, claimAt(9, Moment())) {
+		finish(t, db, result(j, Moment(), bad()))
+	}
+	before = append(before, changes()...)
+	q := wanted(1)
+	q.Want = nil
+	if got := plan(t, db, Moment(), q); got != (verify.Planned{Removed: 2}) {
+		t.Fatalf("Plan = %+v, want two removed", got)
+	}
+	got := changes()
+	if len(got) != 1 || got[0].Type != "team" || got[0].ID != string(TeamID(1)) || got[0].Op != directory.OpUpsert {
+		t.Errorf("two verdicts went with %+v, want one change of their team", got)
+	}
+	if left := found(t, db, 1); len(left) != 0 {
+		t.Errorf("%d verdicts are left", len(left))
+	}
+	whole(t, db)
+}
+
 // testPlanClock: a clock that was years ahead must not put off a check for years.
 func testPlanClock(t *testing.T, e Engine) {
 	_, db := e.Open(t)

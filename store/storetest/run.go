@@ -39,6 +39,7 @@ func Run(t *testing.T, e Engine) {
 		{"import jobs are kept with what was uploaded", testImportJobs},
 
 		{"a plan makes the rows what they shall be", testPlan},
+		{"a verdict that goes is told of", testPlanTells},
 		{"a wrong clock puts nothing off for years", testPlanClock},
 		{"a row is leased to one at a time", testClaim},
 		{"leases are extended and given back", testLeases},

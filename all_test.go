@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"cmd/rollcall": {"all"},
 
 	"api/consumer": {}, // what follows a server needs nothing of it
-	"api":          {"directory", "directory/format", "verify", "verify/catalog", "verify/challenge"},
+	"api":          {"directory", "directory/format", "verify", "verify/catalog", "verify/challenge", "verify/securitytxt"},
 	"api/client":   {},
 	"openapi":      {"api"},
 	"serve/web":    {"directory", "directory/format", "verify", "verify/challenge"},

@@ -41,6 +41,7 @@ var rights = map[string]struct {
 	"export-teams":         {func(*scene) request { return get("/v1/export/jscontact") }, all(200)},
 	"export-team":          {func(*scene) request { return get("/v1/teams/alpha/export/stix") }, all(200)},
 	"get-team-description": {func(*scene) request { return get("/v1/teams/alpha/rfc2350") }, all(200)},
+	"get-security-txt":     {func(*scene) request { return get("/v1/teams/alpha/security.txt") }, all(200)},
 	"search":               {func(*scene) request { return get("/v1/search?q=alpha") }, all(200)},
 
 	"get-verification":     {func(*scene) request { return get("/v1/teams/alpha/verification") }, all(200)},

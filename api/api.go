@@ -145,6 +145,7 @@ func (s *Server) register() {
 	s.registerSnapshot()
 	s.registerExport()
 	s.registerRFC2350()
+	s.registerSecurityTxt()
 	s.registerMatches()
 	s.registerVerification()
 	s.registerChecks()

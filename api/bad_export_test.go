@@ -40,6 +40,15 @@ func badExports() []bad {
 		{"a description with a parameter that does not exist", get("/v1/teams/alpha/rfc2350?format=html"), 422, "parameter.unknown", "format"},
 		{"a problem instead of a page", get("/v1/teams/nobody/rfc2350").with("Accept", "text/html"), 404, "team.unknown", "id"},
 		{"a description that is sent", request{method: "PUT", path: "/v1/teams/alpha/rfc2350", body: "x"}, 405, "request.method", "-"},
+		{"a security.txt of a team that does not exist", get("/v1/teams/nobody/security.txt"), 404, "team.unknown", "id"},
+		{"a security.txt of a team without a contact", get("/v1/teams/gamma/security.txt"), 409, "securitytxt.no-contact", ""},
+		{"a security.txt for more than a year", get("/v1/teams/alpha/security.txt?days=366"), 422, "parameter.invalid", "days"},
+		{"a security.txt for no day", get("/v1/teams/alpha/security.txt?days=0"), 422, "parameter.invalid", "days"},
+		{"a security.txt at what is no host", get("/v1/teams/alpha/security.txt?host=192.0.2.1"), 422, "domain.address", "host"},
+		{"a security.txt with a policy over http", get("/v1/teams/alpha/security.txt?policy=http://example.org/"), 422, "securitytxt.value", "policy"},
+		{"a security.txt with a policy of two lines", get("/v1/teams/alpha/security.txt?policy=https://example.org/%0AContact:%20mailto:evil@example.org"), 422, "securitytxt.value", "policy"},
+		{"a security.txt with a key that is no URL", get("/v1/teams/alpha/security.txt?key=0123"), 422, "securitytxt.value", "key"},
+		{"a security.txt with metadata elsewhere", get("/v1/teams/alpha/security.txt?csaf=https://example.org/x.json"), 422, "securitytxt.value", "csaf"},
 		{"a description with an unknown token", get("/v1/teams/alpha/rfc2350").with("Authorization", "Bearer rct_aaaaaaaa_bbbbbbbb"), 401, "auth.token", "Authorization"},
 	}
 }

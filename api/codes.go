@@ -77,6 +77,8 @@ func Codes() []directory.CodeInfo {
 		{Code: "request.query", Title: "The query string is percent-encoded", Spec: "RFC 3986 section 2.1", Advice: "Write % as %25."},
 		{Code: "request.too-many", Title: "Requests stay within the limit", Spec: "RFC 6585 section 4", Advice: "Wait as long as Retry-After says."},
 		{Code: "resource.unknown", Title: "The team has this resource, and the viewer sees it", Advice: "Give its value, with %2F for the slash of a prefix."},
+		{Code: "securitytxt.no-contact", Title: "A security.txt has a contact", Spec: "RFC 9116 section 2.5.3", Advice: "Publish a contact for vulnerabilities with the label clear."},
+		{Code: "securitytxt.value", Title: "A line of a security.txt breaks no rule", Spec: "RFC 9116 section 2", Advice: "Send an absolute https URL."},
 		{Code: "server.internal", Title: "The server has no defect", Spec: "RFC 9110 section 15.6.1", Advice: "Tell the operator the request id."},
 		{Code: "server.unavailable", Title: "The server can answer now", Spec: "RFC 9110 section 15.6.4", Advice: "Try again later."},
 		{Code: "snapshot.busy", Title: "A limited number of snapshots is written at once", Spec: "RFC 9110 section 15.6.4", Advice: "Ask again later."},

@@ -6,12 +6,15 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/directory/format"
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/securitytxt"
 )
 
 // TestExportRedaction asks for every format in every role, all teams and one:
@@ -135,6 +138,22 @@ func TestDescriptionForms(t *testing.T) {
 		}
 		if policy := a.header.Get("Content-Security-Policy"); strings.HasPrefix(tt.media, "text/html") != strings.Contains(policy, "frame-ancestors 'none'") {
 			t.Errorf("Content-Security-Policy of %s = %q", tt.media, policy)
+		}
+	}
+}
+
+// TestSecurityTxt has what everybody may see, whoever asks.
+func TestSecurityTxt(t *testing.T) {
+	s := embedded(t)
+	for _, role := range []string{"", "operator"} {
+		a := s.do(t, get("/v1/teams/alpha/security.txt?days=30&host=example.org&host=www.example.org&policy=https://example.org/disclosure").by(role))
+		f, findings := securitytxt.Parse(a.body)
+		findings = append(findings, f.Validate(s.clock.Now(), "https://www.example.org/.well-known/security.txt")...)
+		if a.status != 200 || a.header.Get("Content-Type") != "text/plain; charset=utf-8" || slices.ContainsFunc(findings, func(f verify.Finding) bool { return f.Severity != verify.Recommendation }) {
+			t.Errorf("as %q: %d %s, findings %+v", role, a.status, a.body, findings)
+		}
+		if text := string(a.body); !strings.Contains(text, "Contact: mailto:clear@example.org\n") || strings.Contains(text, "green@") || !strings.Contains(text, "Policy: https://example.org/disclosure\n") {
+			t.Errorf("as %q: %s", role, a.body)
 		}
 	}
 }

@@ -5669,6 +5669,30 @@ type GetTeamDescriptionParams struct {
 	Obfuscate bool `form:"obfuscate,omitempty" json:"obfuscate,omitempty,omitzero"`
 }
 
+// GetSecurityTxtParams defines parameters for GetSecurityTxt.
+type GetSecurityTxtParams struct {
+	// Days How long the file is good for, in days
+	Days int64 `form:"days,omitempty" json:"days,omitempty,omitzero"`
+
+	// Host Where the file will lie; absent is the host of the team's website. Give it several times
+	Host []string `form:"host,omitempty" json:"host,omitempty,omitzero"`
+
+	// Key https URLs of the team's keys; absent names their fingerprints. Give it several times
+	Key []string `form:"key,omitempty" json:"key,omitempty,omitzero"`
+
+	// Policy https URL of the disclosure policy
+	Policy string `form:"policy,omitempty" json:"policy,omitempty,omitzero"`
+
+	// Acknowledgments https URL of the page of thanks
+	Acknowledgments string `form:"acknowledgments,omitempty" json:"acknowledgments,omitempty,omitzero"`
+
+	// Hiring https URL of the team's vacancies
+	Hiring string `form:"hiring,omitempty" json:"hiring,omitempty,omitzero"`
+
+	// Csaf https URL of provider-metadata.json
+	Csaf string `form:"csaf,omitempty" json:"csaf,omitempty,omitzero"`
+}
+
 // UnmergeTeamParams defines parameters for UnmergeTeam.
 type UnmergeTeamParams struct {
 	// IfMatch ETag of the revision that the change is based on, or *; without it the answer is 428
@@ -6722,6 +6746,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/teams/{id}/rfc2350 (the `GetTeamDescription` operationId).
 	GetTeamDescription(ctx context.Context, id string, params *GetTeamDescriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSecurityTxt Write a security.txt from a team's profile
+	//
+	// A file (RFC 9116) with the contacts, keys and languages that the team shows everybody, whoever asks, to be signed and put at /.well-known/security.txt. It breaks no rule; what is left to recommend is a signature, and a key where the team shows none.
+	//
+	// Corresponds with GET /v1/teams/{id}/security.txt (the `GetSecurityTxt` operationId).
+	GetSecurityTxt(ctx context.Context, id string, params *GetSecurityTxtParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UnmergeTeam Undo a merge
 	//
@@ -8701,6 +8732,23 @@ func (c *Client) PutResource(ctx context.Context, id string, resource string, pa
 // Corresponds with GET /v1/teams/{id}/rfc2350 (the `GetTeamDescription` operationId).
 func (c *Client) GetTeamDescription(ctx context.Context, id string, params *GetTeamDescriptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetTeamDescriptionRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSecurityTxt Write a security.txt from a team's profile
+//
+// A file (RFC 9116) with the contacts, keys and languages that the team shows everybody, whoever asks, to be signed and put at /.well-known/security.txt. It breaks no rule; what is left to recommend is a signature, and a key where the team shows none.
+//
+// Corresponds with GET /v1/teams/{id}/security.txt (the `GetSecurityTxt` operationId).
+func (c *Client) GetSecurityTxt(ctx context.Context, id string, params *GetSecurityTxtParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSecurityTxtRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -13024,6 +13072,119 @@ func NewGetTeamDescriptionRequest(server string, id string, params *GetTeamDescr
 	return req, nil
 }
 
+// NewGetSecurityTxtRequest constructs an http.Request for the GetSecurityTxt method
+func NewGetSecurityTxtRequest(server string, id string, params *GetSecurityTxtParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/security.txt", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "days", params.Days, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Host != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "host", params.Host, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Key != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "key", params.Key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "policy", params.Policy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "acknowledgments", params.Acknowledgments, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "hiring", params.Hiring, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "csaf", params.Csaf, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewUnmergeTeamRequest constructs an http.Request for the UnmergeTeam method
 func NewUnmergeTeamRequest(server string, id string, params *UnmergeTeamParams) (*http.Request, error) {
 	var err error
@@ -14555,6 +14716,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/teams/{id}/rfc2350 (the `GetTeamDescription` operationId).
 	GetTeamDescriptionWithResponse(ctx context.Context, id string, params *GetTeamDescriptionParams, reqEditors ...RequestEditorFn) (*GetTeamDescriptionResponse, error)
+
+	// GetSecurityTxtWithResponse Write a security.txt from a team's profile
+	//
+	// A file (RFC 9116) with the contacts, keys and languages that the team shows everybody, whoever asks, to be signed and put at /.well-known/security.txt. It breaks no rule; what is left to recommend is a signature, and a key where the team shows none.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/security.txt (the `GetSecurityTxt` operationId).
+	GetSecurityTxtWithResponse(ctx context.Context, id string, params *GetSecurityTxtParams, reqEditors ...RequestEditorFn) (*GetSecurityTxtResponse, error)
 
 	// UnmergeTeamWithResponse Undo a merge
 	//
@@ -19749,6 +19919,68 @@ func (r GetTeamDescriptionResponse) ContentType() string {
 	return ""
 }
 
+// GetSecurityTxtResponse200Headers the declared response headers of an HTTP 200 response for GetSecurityTxt
+type GetSecurityTxtResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// GetSecurityTxtResponse429Headers the declared response headers of an HTTP 429 response for GetSecurityTxt
+type GetSecurityTxtResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type GetSecurityTxtResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetSecurityTxtResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetSecurityTxtResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetSecurityTxtResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetSecurityTxtResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetSecurityTxtResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // UnmergeTeamResponse200Headers the declared response headers of an HTTP 200 response for UnmergeTeam
 type UnmergeTeamResponse200Headers struct {
 	ETag            string
@@ -22194,6 +22426,21 @@ func (c *ClientWithResponses) GetTeamDescriptionWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseGetTeamDescriptionResponse(rsp)
+}
+
+// GetSecurityTxtWithResponse Write a security.txt from a team's profile
+//
+// A file (RFC 9116) with the contacts, keys and languages that the team shows everybody, whoever asks, to be signed and put at /.well-known/security.txt. It breaks no rule; what is left to recommend is a signature, and a key where the team shows none.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/security.txt (the `GetSecurityTxt` operationId).
+func (c *ClientWithResponses) GetSecurityTxtWithResponse(ctx context.Context, id string, params *GetSecurityTxtParams, reqEditors ...RequestEditorFn) (*GetSecurityTxtResponse, error) {
+	rsp, err := c.GetSecurityTxt(ctx, id, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetSecurityTxtResponse(rsp)
 }
 
 // UnmergeTeamWithResponse Undo a merge
@@ -34331,6 +34578,139 @@ func ParseGetTeamDescriptionResponse(rsp *http.Response) (*GetTeamDescriptionRes
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetTeamDescriptionResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetSecurityTxtResponse parses an HTTP response from a GetSecurityTxtWithResponse call
+func ParseGetSecurityTxtResponse(rsp *http.Response) (*GetSecurityTxtResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetSecurityTxtResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetSecurityTxtResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers GetSecurityTxtResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

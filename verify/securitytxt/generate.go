@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 // Plan says what [Generate] writes beside what the profile of a team has.
@@ -30,8 +31,25 @@ type Plan struct {
 // may see and that has a URI. Publish one.
 var ErrNoContact = errors.New("securitytxt: no public contact")
 
-// ErrPlan is why no file can be made of a plan that is wrong.
+// ErrPlan is why no file can be made of a plan that is wrong. What is wrong with
+// one field is a [*PlanError].
 var ErrPlan = errors.New("securitytxt: plan")
+
+// PlanError is a value that the file can't have.
+type PlanError struct {
+	Field  Name // whose line it would be
+	Value  string
+	Code   verify.Code // what [Parse] finds in it
+	Advice string
+}
+
+// Error says which field can't have which value.
+func (e *PlanError) Error() string {
+	return fmt.Sprintf("%v: %s can't be %q (%s): %s", ErrPlan, e.Field, e.Value, e.Code, e.Advice)
+}
+
+// Is makes it an [ErrPlan].
+func (e *PlanError) Is(target error) bool { return target == ErrPlan }
 
 // Generate makes the file of a team from its profile. It holds only what is
 // published to everybody: contacts for vulnerabilities first, then general ones, each in
@@ -62,12 +80,24 @@ func Generate(t *directory.Team, p Plan) (File, error) {
 	add(CSAF, p.CSAF)
 	// What the caller gave may be anything: it is read as others will read it.
 	if _, findings := Parse([]byte(f.String())); len(findings) > 0 {
-		return File{}, fmt.Errorf("%w: %s (line %d: %s)", ErrPlan, findings[0].Code, findings[0].Line, findings[0].Evidence)
+		return File{}, f.refusal(&findings[0])
 	}
 	if p.Lasts < 0 || p.Now.Add(p.Lasts).After(p.Now.AddDate(1, 0, 0)) {
 		return File{}, fmt.Errorf("%w: a file lasts a year at most", ErrPlan)
 	}
 	return f, nil
+}
+
+// refusal says which field is to blame for a finding. A value of several lines is
+// the one that begins at or before it.
+func (f *File) refusal(finding *verify.Finding) error {
+	line := 0
+	for _, one := range f.Fields {
+		if line += 1 + strings.Count(one.Value, "\n"); line >= finding.Line {
+			return &PlanError{one.Name, one.Value, finding.Code, finding.Advice}
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrPlan, finding.Code)
 }
 
 // contactsOf returns the URIs of public contacts, those for vulnerabilities first.

@@ -1,0 +1,58 @@
+package web
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// limiter is how often each client may come. What is kept of a client is the
+// moment at which its bucket would be full (GCRA), in two generations of bounded
+// size: to forget can only forgive.
+type limiter struct {
+	mu       sync.Mutex
+	every    time.Duration // one unit
+	burst    time.Duration // units that may be used at once
+	now, old map[netip.Prefix]time.Time
+}
+
+// maxClients is how many clients a generation remembers.
+const maxClients = 20_000
+
+func newLimiter(perMinute int) *limiter {
+	every := time.Minute / time.Duration(perMinute)
+	return &limiter{every: every, burst: time.Minute, now: map[netip.Prefix]time.Time{}}
+}
+
+// take uses one unit of a client, or returns how long to wait for one.
+func (l *limiter) take(client netip.Addr, at time.Time) (wait time.Duration) {
+	key := network(client)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	full, ok := l.now[key]
+	if !ok {
+		full = l.old[key]
+	}
+	if full.Before(at) {
+		full = at
+	}
+	if full = full.Add(l.every); full.Sub(at) > l.burst {
+		return full.Sub(at) - l.burst
+	}
+	if len(l.now) >= maxClients {
+		l.now, l.old = map[netip.Prefix]time.Time{}, l.now
+	}
+	l.now[key] = full
+	return 0
+}
+
+// network is what one client can have for free: an IPv4 address, or an IPv6 /64.
+func network(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // the zero prefix for no address: all of those are one client
+	return p
+}

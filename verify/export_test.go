@@ -37,4 +37,6 @@ func ParseReply(wire []byte, m *dns.Msg) (*dns.Msg, error) { return parseReply(w
 func AddressesIn(a *Answer) ([]netip.Addr, error) { return addressesIn(a) }
 
 // Trusted reports whether an answer counts as validated.
-func Trusted(reply *dns.Msg, q Question, s netip.AddrPort) bool { return trusted(reply, q, s) }
+func Trusted(reply *dns.Msg, q Question, s netip.AddrPort) bool {
+	return trusted(reply, q, server{at: s, direct: q.Server.IsValid()})
+}

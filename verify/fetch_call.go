@@ -48,7 +48,7 @@ func (c *call) ask(ctx context.Context) (failure *Failure, err error) {
 		return err
 	})
 	if err == nil && failure != nil && failure.Code == DNSTimeout {
-		err = c.l.deaf(ctx)
+		err = c.l.deaf(ctx, Question{})
 	}
 	if err != nil || failure != nil {
 		return failure, err

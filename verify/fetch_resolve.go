@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"strings"
@@ -14,44 +15,82 @@ const (
 	maxAliases   = 16 // CNAME records on the way to them
 )
 
-// resolve finds the addresses of a host, of one family or of both. A host that
-// has one special address is refused whole: which one is dialled must not
-// depend on luck.
-func (l *Live) resolve(ctx context.Context, host, family string) (list []netip.Addr, failure *Failure, err error) {
-	types := map[string][]string{"ip4": {"A"}, "ip6": {"AAAA"}, "": {"A", "AAAA"}}[family]
-	var missing, trouble *Failure
-	for _, t := range types {
-		a, err := l.query(ctx, Question{Name: host, Type: t})
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case a.Failure != nil:
-			trouble = a.Failure
-			continue
-		case a.Rcode == "NXDOMAIN":
-			missing = &Failure{Code: FetchNoHost, Detail: host}
-			continue
-		}
-		found, err := addressesIn(a)
-		if err != nil {
-			trouble = &Failure{Code: DNSGarbled, Temporary: true}
-		}
-		list = append(list, found...)
+// resolve finds the addresses of a host, of one family or of both. That it has
+// none, or one that is not fetched from, speaks against whoever named it: where
+// there is another resolver, that one has to say the same.
+func (l *Live) resolve(ctx context.Context, host, family string) ([]netip.Addr, *Failure, error) {
+	h, err := l.lookup(ctx, host, family, nil)
+	if err != nil || h.failure == nil || h.failure.Temporary || len(l.resolvers) < 2 {
+		return h.addrs, h.failure, err
 	}
-	for _, a := range list {
-		if !l.allowed(a) {
-			return nil, &Failure{Code: FetchAddress}, nil
-		}
-	}
+	other, err := l.lookup(ctx, host, family, h.from)
 	switch {
-	case len(list) > 0:
-		return list[:min(len(list), maxAddresses)], nil, nil
-	case trouble != nil:
-		return nil, trouble, nil
-	case missing != nil:
-		return nil, missing, nil
+	case err != nil:
+		return nil, nil, err
+	case other.failure != nil && (other.failure.Temporary || other.failure.Code == h.failure.Code):
+		return nil, other.failure, nil
 	}
-	return nil, &Failure{Code: FetchNoAddress, Detail: host}, nil
+	says := "addresses"
+	if other.failure != nil {
+		says = string(other.failure.Code)
+	}
+	return nil, &Failure{Code: DNSInconsistent, Detail: host + ": " + string(h.failure.Code) + " by one resolver, " + says + " by another", Temporary: true}, nil
+}
+
+// hosted is what one look at a host came to.
+type hosted struct {
+	addrs   []netip.Addr
+	failure *Failure
+	from    map[string]string // who answered, by type
+}
+
+// lookup asks for the addresses of a host, apart from those who have answered
+// before. A host that has one special address is refused whole: which one is
+// dialled must not depend on luck.
+func (l *Live) lookup(ctx context.Context, host, family string, before map[string]string) (h hosted, err error) {
+	h.from = map[string]string{}
+	var missing, trouble *Failure
+	for _, t := range map[string][]string{"ip4": {"A"}, "ip6": {"AAAA"}, "": {"A", "AAAA"}}[family] {
+		a, err := l.query(ctx, Question{Name: host, Type: t, Apart: before[t]})
+		if err != nil {
+			return h, err
+		}
+		h.from[t] = a.Server
+		found, failure := hostAnswer(a, host)
+		h.addrs = append(h.addrs, found...)
+		switch {
+		case failure == nil:
+		case failure.Code == FetchNoHost:
+			missing = failure
+		default:
+			trouble = failure
+		}
+	}
+	for _, a := range h.addrs {
+		if !l.allowed(a) {
+			h.addrs, h.failure = nil, &Failure{Code: FetchAddress}
+			return h, nil
+		}
+	}
+	if h.addrs = h.addrs[:min(len(h.addrs), maxAddresses)]; len(h.addrs) == 0 {
+		h.failure = cmp.Or(trouble, missing, &Failure{Code: FetchNoAddress, Detail: host})
+	}
+	return h, nil
+}
+
+// hostAnswer reads the answer about one type of address.
+func hostAnswer(a *Answer, host string) ([]netip.Addr, *Failure) {
+	switch {
+	case a.Failure != nil:
+		return nil, a.Failure
+	case a.Rcode == "NXDOMAIN":
+		return nil, &Failure{Code: FetchNoHost, Detail: host}
+	}
+	found, err := addressesIn(a)
+	if err != nil {
+		return nil, &Failure{Code: DNSGarbled, Temporary: true}
+	}
+	return found, nil
 }
 
 // addressesIn returns the addresses at the end of an answer's aliases. Records

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"syscall"
 	"time"
 
@@ -22,9 +23,11 @@ type LiveConfig struct {
 	// UserAgent says who asks, with a URL or address for questions; "" names
 	// Rollcall and no contact.
 	UserAgent string
-	// Resolvers are recursive resolvers as "192.0.2.1" or "192.0.2.1:5353", tried
-	// from a random one on; nil: those of /etc/resolv.conf. They are the
-	// operator's choice and may have any address.
+	// Resolvers are recursive resolvers as "192.0.2.1", "192.0.2.1:5353" or, over
+	// TLS, "tls://192.0.2.1#dns.example.org", tried from a random one on; nil: those
+	// of /etc/resolv.conf. They are the operator's choice and may have any address.
+	// With two or more, what speaks against a team is held against what another of
+	// them says ([Corroborated]).
 	Resolvers []string
 	// Allow opens ranges that are refused otherwise, such as a lab on loopback.
 	Allow []netip.Prefix
@@ -62,7 +65,7 @@ type LiveConfig struct {
 // Live is the [Network] that asks the world. It is safe for concurrent use.
 type Live struct {
 	cfg       LiveConfig
-	resolvers []netip.AddrPort
+	resolvers []server
 	guard     *ssrf.Guardian
 	denied    []netip.Prefix
 	own       net.Dialer // for the resolvers, which are the operator's choice
@@ -96,11 +99,13 @@ func NewLive(cfg LiveConfig) (*Live, error) {
 		list = system.Servers
 	}
 	for _, s := range list {
-		at, err := parseServer(s)
+		r, err := l.cfg.parseResolver(s)
 		if err != nil {
 			return nil, err
 		}
-		l.resolvers = append(l.resolvers, at)
+		if !slices.ContainsFunc(l.resolvers, func(o server) bool { return o.String() == r.String() }) {
+			l.resolvers = append(l.resolvers, r)
+		}
 	}
 	if len(l.resolvers) == 0 {
 		return nil, errors.New("verify: no resolvers")
@@ -133,18 +138,6 @@ func (c LiveConfig) complete() LiveConfig {
 		}
 	}
 	return c
-}
-
-// parseServer reads the address of a resolver, port 53 unless it says another.
-func parseServer(s string) (netip.AddrPort, error) {
-	if at, err := netip.ParseAddrPort(s); err == nil {
-		return at, nil
-	}
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("verify: resolver %q is not an IP address, with or without a port", s)
-	}
-	return netip.AddrPortFrom(a, 53), nil
 }
 
 // allowed reports whether questions may go to an address (RFC 6890 and the

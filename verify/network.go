@@ -101,6 +101,9 @@ type Question struct {
 	Server netip.AddrPort `json:"server,omitzero"`
 	// NoCheck sets CD: the resolver shall not validate (RFC 4035 section 3.2.2).
 	NoCheck bool `json:"no_check,omitempty"`
+	// Apart asks another resolver than the one that an [Answer] names as its
+	// server. Where there is no other, that is trouble with [CodeVantage].
+	Apart string `json:"apart,omitempty"`
 }
 
 // Answer is what became of a [Question].

@@ -38,6 +38,8 @@ const (
 	DNSAddress       Code = "dns.address-refused"
 	DNSAliases       Code = "dns.too-many-aliases"
 	DNSWork          Code = "dns.too-much-work"
+	DNSFiltered      Code = "dns.filtered"
+	DNSInconsistent  Code = "dns.inconsistent"
 	FetchStatus      Code = "fetch.status"
 	FetchFormat      Code = "fetch.format"
 )
@@ -95,6 +97,8 @@ func dnsProblems() []Problem {
 		{DNSGarbled, Info, "RFC 1035 section 4.1", "The answer was no DNS message, or one to another question", "See what the server sends.", ""},
 		{DNSTooLarge, Info, "", "The answer had more records than are read", "Publish fewer records at one name.", ""},
 		{DNSUnreachable, Info, "", "No way led to the name server", "Nothing, if it does not happen again.", ""},
+		{DNSFiltered, Info, "RFC 8914 section 4.16", "The resolver does not tell what the DNS has: it blocks or forges the name", "Nothing: it says nothing of the name. Configure a resolver that does not filter.", ""},
+		{DNSInconsistent, Info, "RFC 1034 section 4.2.2", "Two resolvers give answers that lead to different conclusions", "See whether all name servers of the zone have the same, and whether somebody answers in their place.", ""},
 		{DNSAliases, Info, "RFC 1034 section 3.6.2", "A chain of more than 16 aliases, or one without end", "Let the name lead to its records directly.", ""},
 		{DNSWork, Info, "RFC 9276 section 3.2", "The answer would have cost more questions or signatures than are allowed", "Publish fewer keys, signatures and aliases.", ""},
 		{DNSNoRoute, Info, "RFC 4213 section 2", "The checker itself has no way to addresses of the name server's kind, such as IPv6", "Nothing: it says nothing of the server.", ""},

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -18,8 +16,6 @@ const (
 	udpSize    = 1232 // EDNS, as agreed on DNS flag day 2020: never fragmented
 	maxRecords = 2000 // of one answer, over TCP
 	maxJunk    = 64   // datagrams that are not the answer, before it is given up
-	maxServers = 3    // that are tried
-
 )
 
 // errMismatch is an answer that is not to our question, or no message at all.
@@ -31,6 +27,9 @@ var errMismatch = errors.New("verify: not the answer to the question")
 func (l *Live) Query(ctx context.Context, q Question) (*Answer, error) {
 	if err := l.ready(ctx); err != nil {
 		return nil, err
+	}
+	if q.Apart != "" && len(l.order(q)) == 0 {
+		return nil, &Trouble{Code: CodeVantage, Detail: q.Apart, Ours: true}
 	}
 	if q.Server.IsValid() { // our own resolvers ask politely themselves
 		done, err := l.turn(ctx, LimitServer, q.Server.Addr().String())
@@ -44,7 +43,7 @@ func (l *Live) Query(ctx context.Context, q Question) (*Answer, error) {
 		err = &Trouble{Code: CodeCancelled, Ours: true, Err: context.Cause(ctx)}
 	}
 	if err == nil && a.Failure != nil && a.Failure.Code == DNSTimeout && !q.Server.IsValid() {
-		err = l.deaf(ctx)
+		err = l.deaf(ctx, q)
 	}
 	if err != nil {
 		return nil, err
@@ -72,22 +71,6 @@ func (l *Live) query(ctx context.Context, q Question) (*Answer, error) {
 	return a, nil
 }
 
-// deaf asks the resolvers, none of which answered a question, for what each of
-// them knows: the root. One that does not answer that either is broken or cut
-// off, which is trouble of our own.
-func (l *Live) deaf(ctx context.Context) error {
-	m, err := l.message(Question{Name: ".", Type: "NS"})
-	if err != nil {
-		return err
-	}
-	for _, s := range l.order() {
-		if _, _, err := l.over(ctx, "udp", m, s, false); err == nil {
-			return nil
-		}
-	}
-	return &Trouble{Code: CodeInternal, Detail: "no resolver answers", Ours: true}
-}
-
 // message builds the question: EDNS with DO, and AD to say that we understand
 // it (RFC 6840 section 5.7).
 func (l *Live) message(q Question) (*dns.Msg, error) {
@@ -110,13 +93,9 @@ func (l *Live) message(q Question) (*dns.Msg, error) {
 
 // tries asks server after server.
 func (l *Live) tries(ctx context.Context, q Question, m *dns.Msg) (*Answer, error) {
-	servers := []netip.AddrPort{q.Server}
-	if !q.Server.IsValid() {
-		servers = l.order()
-	}
 	var last *Answer
 	var own error
-	for _, s := range servers {
+	for _, s := range l.order(q) {
 		a, err := l.one(ctx, q, m, s)
 		if err != nil { // another server may still be within reach
 			own = err
@@ -138,27 +117,15 @@ func (l *Live) tries(ctx context.Context, q Question, m *dns.Msg) (*Answer, erro
 	return last, nil
 }
 
-// order is the resolvers from a random one on.
-func (l *Live) order() []netip.AddrPort {
-	n := len(l.resolvers)
-	first := rand.IntN(n) //nolint:gosec // spreads load; nothing depends on it
-	list := make([]netip.AddrPort, 0, maxServers)
-	for i := range min(n, maxServers) {
-		list = append(list, l.resolvers[(first+i)%n])
-	}
-	return list
-}
-
 // one asks one server. That a resolver of our own can't be reached says nothing
 // of the name.
-func (l *Live) one(ctx context.Context, q Question, m *dns.Msg, s netip.AddrPort) (*Answer, error) {
+func (l *Live) one(ctx context.Context, q Question, m *dns.Msg, s server) (*Answer, error) {
 	a := &Answer{Question: q, Server: s.String()}
-	direct := q.Server.IsValid()
-	wire, reply, err := l.transfer(ctx, m, s, direct)
+	wire, reply, err := l.transfer(ctx, m, s)
 	if err != nil {
-		what, ours := kindAt(err, s)
+		what, ours := kindAt(err, s.at)
 		a.Failure = dnsFailure(what, err)
-		if code := a.Failure.Code; ours || !direct && (code == DNSUnreachable || code == DNSNoRoute) {
+		if code := a.Failure.Code; ours || !s.direct && (code == DNSUnreachable || code == DNSNoRoute || errors.Is(err, errUntrusted)) {
 			return nil, &Trouble{Code: CodeInternal, Detail: "asking " + s.String(), Ours: true, Err: err}
 		}
 		return a, nil
@@ -168,6 +135,10 @@ func (l *Live) one(ctx context.Context, q Question, m *dns.Msg, s netip.AddrPort
 		a.Failure = rcodeFailure(reply)
 		return a, nil
 	}
+	if why := policy(reply); why != "" && !s.direct {
+		a.Failure = &Failure{Code: DNSFiltered, Detail: why, Temporary: true}
+		return a, nil
+	}
 	a.Wire = wire
 	a.Secure = trusted(reply, q, s)
 	return a, nil
@@ -175,8 +146,8 @@ func (l *Live) one(ctx context.Context, q Question, m *dns.Msg, s netip.AddrPort
 
 // trusted reports whether an answer counts as validated: the resolver says so
 // with AD, and nobody could change that on the way (RFC 4035 section 4.9.3).
-func trusted(reply *dns.Msg, q Question, s netip.AddrPort) bool {
-	return reply.AuthenticatedData && !q.NoCheck && !q.Server.IsValid() && s.Addr().IsLoopback()
+func trusted(reply *dns.Msg, q Question, s server) bool {
+	return reply.AuthenticatedData && !q.NoCheck && !s.direct && s.private()
 }
 
 func dnsFailure(what string, err error) *Failure {
@@ -201,14 +172,10 @@ func rcodeFailure(m *dns.Msg) *Failure {
 		code = DNSRefused
 	}
 	detail := dns.RcodeToString[m.Rcode]
-	if opt := m.IsEdns0(); opt != nil {
-		for _, o := range opt.Option {
-			if e, ok := o.(*dns.EDNS0_EDE); ok {
-				detail += " " + dns.ExtendedErrorCodeToString[e.InfoCode] + " " + Quote(e.ExtraText)
-			}
-		}
+	for _, e := range extended(m) {
+		detail += " " + explained(e)
 	}
-	return &Failure{Code: code, Detail: strings.TrimSpace(detail), Temporary: true}
+	return &Failure{Code: code, Detail: detail, Temporary: true}
 }
 
 // tellBogus asks again without validation: if that is answered, the proof was
@@ -228,30 +195,30 @@ func (l *Live) tellBogus(ctx context.Context, q Question, a *Answer) {
 // errTooMany is an answer with more records than are read.
 var errTooMany = errors.New("verify: more records than are read")
 
-// transfer exchanges one message. direct means that the server is not our own
-// resolver, and so that the name's letters are mixed: a forger has to guess
-// them too (draft-vixie-dnsext-dns0x20).
-func (l *Live) transfer(ctx context.Context, m *dns.Msg, s netip.AddrPort, direct bool) ([]byte, *dns.Msg, error) {
+// transfer exchanges one message. For a server that is not our own resolver the
+// name's letters are mixed: a forger has to guess them too
+// (draft-vixie-dnsext-dns0x20).
+func (l *Live) transfer(ctx context.Context, m *dns.Msg, s server) ([]byte, *dns.Msg, error) {
 	ask := m.Copy()
 	ask.Id = dns.Id()
-	if direct {
+	if s.direct {
 		ask.Question[0].Name = mixCase(ask.Question[0].Name)
 	}
-	wire, reply, err := l.over(ctx, "udp", ask, s, direct)
+	wire, reply, err := l.over(ctx, "udp", ask, s)
 	if err == nil && reply.Rcode == dns.RcodeFormatError { // a server from before EDNS (RFC 6891 section 7)
 		ask.Extra = nil
-		wire, reply, err = l.over(ctx, "udp", ask, s, direct)
+		wire, reply, err = l.over(ctx, "udp", ask, s)
 	}
 	switch {
-	case err == nil && !reply.Truncated:
-		return wire, reply, nil
+	case err == nil && !reply.Truncated, s.tls != nil && err != nil:
+		return wire, reply, err
 	case errors.Is(err, errMismatch):
 		ask.Question[0].Name = m.Question[0].Name // a server that does not keep the letters
 	}
 	if what, ours := kindOf(err); ours || what == "address" || ctx.Err() != nil {
 		return nil, nil, errors.Join(err, ctx.Err())
 	}
-	wire, reply, err = l.over(ctx, "tcp", ask, s, direct)
+	wire, reply, err = l.over(ctx, "tcp", ask, s)
 	if err == nil && reply.Truncated { // RFC 7766 section 8: there is no cutting over TCP
 		return nil, nil, fmt.Errorf("%w: cut over TCP", errMismatch)
 	}
@@ -272,14 +239,17 @@ func mixCase(name string) string {
 }
 
 // over sends one message over one transport and reads the answer to it.
-func (l *Live) over(ctx context.Context, network string, m *dns.Msg, s netip.AddrPort, direct bool) ([]byte, *dns.Msg, error) {
+func (l *Live) over(ctx context.Context, network string, m *dns.Msg, s server) ([]byte, *dns.Msg, error) {
 	wait := l.cfg.UDP
+	if s.tls != nil {
+		network = "tcp"
+	}
 	if network == "tcp" {
 		wait = l.cfg.TCP
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	c, err := l.connect(ctx, network, s, direct)
+	c, err := l.connect(ctx, network, s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -293,43 +263,7 @@ func (l *Live) over(ctx context.Context, network string, m *dns.Msg, s netip.Add
 	if err := c.WriteMsg(m); err != nil {
 		return nil, nil, err
 	}
-	return read(c, m, direct)
-}
-
-// connect dials a server: our own resolvers as they were configured, others
-// under the guard.
-func (l *Live) connect(ctx context.Context, network string, s netip.AddrPort, direct bool) (*dns.Conn, error) {
-	if direct {
-		c, err := l.dial(ctx, network, s)
-		return &dns.Conn{Conn: c, UDPSize: udpSize}, err
-	}
-	c, err := l.own.DialContext(ctx, network, s.String())
-	return &dns.Conn{Conn: c, UDPSize: udpSize}, err
-}
-
-// read waits for the answer to m. Over UDP what is not the answer is passed
-// over, since anybody can send it; over TCP it ends the exchange.
-func read(c *dns.Conn, m *dns.Msg, exact bool) ([]byte, *dns.Msg, error) {
-	_, datagrams := c.Conn.(net.PacketConn)
-	var bad error
-	for range maxJunk {
-		wire, err := c.ReadMsgHeader(nil)
-		short := errors.Is(err, dns.ErrShortRead)
-		if err != nil && !short {
-			if what, _ := kindOf(err); what == "timeout" && bad != nil {
-				return nil, nil, bad
-			}
-			return nil, nil, err
-		}
-		reply, err := parseReply(wire, m, exact)
-		if err == nil {
-			return wire, reply, nil
-		}
-		if bad = err; !datagrams {
-			break
-		}
-	}
-	return nil, nil, bad
+	return read(c, m, s.direct)
 }
 
 // parseReply reads a message and compares all that ties it to the question:

@@ -3,11 +3,12 @@ package verify
 // Codes of trouble that is our own, beside [CodeInternal]. None of them is
 // ever a finding.
 const (
-	CodePanic     Code = "check.panic"     // the check broke
-	CodeTimeout   Code = "check.timeout"   // the check took too long
-	CodeCancelled Code = "check.cancelled" // something ended it
-	CodeBusy      Code = "check.busy"      // politeness: the peer was asked enough for now
-	CodeCrash     Code = "check.crash"     // the process ended in the middle of it, several times
+	CodePanic     Code = "check.panic"      // the check broke
+	CodeTimeout   Code = "check.timeout"    // the check took too long
+	CodeCancelled Code = "check.cancelled"  // something ended it
+	CodeBusy      Code = "check.busy"       // politeness: the peer was asked enough for now
+	CodeCrash     Code = "check.crash"      // the process ended in the middle of it, several times
+	CodeVantage   Code = "check.no-vantage" // there is no other resolver to ask
 )
 
 // TroubleProblems is the table of the codes of trouble that is our own, for
@@ -20,6 +21,7 @@ func TroubleProblems() []Problem {
 		{CodeCancelled, Info, "", "The check was ended before it was done", "Nothing: it runs again.", ""},
 		{CodeBusy, Info, "", "Those who would be asked were asked enough for now", "Nothing: it runs again.", ""},
 		{CodeCrash, Info, "", "The process ended in the middle of the check, several times", "See the log and the memory of the process.", ""},
+		{CodeVantage, Info, "", "There is no second resolver to ask", "Configure another one, in another network.", ""},
 		{CodePaused, Info, "", "Somebody has paused the checks", "Let them go on with rollcall verify resume.", ""},
 		{CodeNotRecorded, Info, "", "The recording has no answer to what the check asks", "Replay it with the version that made it, or check anew.", ""},
 	}

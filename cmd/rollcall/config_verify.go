@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 // verifyConfig is what concerns checks of teams' claims.
@@ -32,7 +34,7 @@ func verifyKeys() []key {
 		{name: "verify", preset: "on", arg: "SWITCH", usage: "whether serve checks what teams claim: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Verify.On })},
 		{name: "verify_concurrency", preset: "32", arg: "N", usage: "N checks at once", set: (*config).setConcurrency},
 		{name: "verify_contact", arg: "CONTACT", usage: "URL or address for questions of those who are looked at, told in the User-Agent as CONTACT", set: (*config).setContact},
-		{name: "verify_resolvers", arg: "ADDRESSES", list: true, usage: "ADDRESSES of recursive resolvers that checks ask, with a port or without; none: those of the system", set: (*config).setResolvers},
+		{name: "verify_resolvers", arg: "ADDRESSES", list: true, usage: "ADDRESSES of recursive resolvers that checks ask, as 192.0.2.53 or tls://192.0.2.53#NAME; with two, both must agree on what is wrong; none: those of the system", set: (*config).setResolvers},
 		{name: "verify_allow", arg: "NETWORKS", list: true, usage: "NETWORKS that checks may reach although they are not public, such as a lab on 127.0.0.0/8", set: networks(func(c *config) *[]netip.Prefix { return &c.Verify.Allow })},
 		{name: "verify_deny", arg: "NETWORKS", list: true, usage: "NETWORKS that checks never reach, such as your own", set: networks(func(c *config) *[]netip.Prefix { return &c.Verify.Deny })},
 		{name: "verify_nat64", preset: "off", arg: "SWITCH", usage: "whether checks reach public IPv4 addresses through 64:ff9b::/96: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Verify.NAT64 })},
@@ -95,9 +97,8 @@ func (c *config) setContact(s string) error {
 
 func (c *config) setResolvers(s string) error {
 	for _, item := range items(s) {
-		_, err := netip.ParseAddrPort(item)
-		if _, bare := netip.ParseAddr(item); err != nil && bare != nil {
-			return bad(item, "not the address of a resolver", "192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53")
+		if verify.ParseResolver(item) != nil {
+			return bad(item, "not the address of a resolver", "192.0.2.53, 192.0.2.53:5353, [2001:db8::53]:53 or tls://192.0.2.53#dns.example.org")
 		}
 		c.Verify.Resolvers = append(c.Verify.Resolvers, item)
 	}

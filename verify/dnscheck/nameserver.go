@@ -33,7 +33,8 @@ var (
 		Title: "The name servers have different versions of the zone", Advice: "Nothing, if the zone was changed just now; else see why transfers fail."}
 )
 
-// maxServers is how many addresses of name servers are asked.
+// maxServers is how many name servers are looked at, and how many addresses of
+// them are asked: a delegation may name hundreds.
 const maxServers = 8
 
 // nameserverCheck asks each name server of the domain's zone itself.
@@ -98,7 +99,7 @@ func (s server) String() string { return s.name + " " + s.addr.String() }
 
 // servers resolves the names of name servers.
 func (r *run) servers(names []string) (list []server, err error) {
-	for _, name := range names {
+	for _, name := range names[:min(len(names), maxServers)] {
 		addrs, _, err := r.addresses(name)
 		if err != nil {
 			return nil, err
@@ -209,7 +210,8 @@ func (r *run) compareParent(zone string, names []string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range serverNames(f.rrs) {
+	servers := serverNames(f.rrs)
+	for _, name := range servers[:min(len(servers), maxServers)] {
 		addrs, _, err := r.addresses(name)
 		if err != nil || len(addrs) == 0 || !r.cfg.Public(addrs[0]) {
 			continue

@@ -3,8 +3,10 @@ package mail_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -194,4 +196,45 @@ func english(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func armored(t testing.TB, kind string, data []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := armor.Encode(&b, kind, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String() + "\n"
+}
+
+// clone is a copy with a change.
+func (n names) with(key string, values ...string) names {
+	out := names{}
+	for k, v := range n {
+		out[k] = slices.Clone(v)
+	}
+	out[key] = values
+	return out
+}
+
+func crlf(s string) []byte {
+	return []byte(strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n"))
+}
+
+// code is the code of a refusal, "" for none.
+func code(err error) mail.Refusal {
+	if err == nil {
+		return ""
+	}
+	if r, ok := err.(*mail.Refused); ok { //nolint:errorlint // it is returned as it is
+		return r.Code
+	}
+	return mail.Refusal(fmt.Sprintf("another error: %v", err))
 }

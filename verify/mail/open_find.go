@@ -104,7 +104,7 @@ func (o *Opener) take(m *Message, c candidate) (*sealed, error) {
 		return nil, err
 	}
 	data := c.part.Decoded() // as people see the file, or as it went over the wire
-	return &sealed{form: FormDetached, texts: [][]byte{data, crlf(data)}, text: data, part: c.part, sigs: sigs}, nil
+	return &sealed{form: FormDetached, texts: [][]byte{data, crlf(data), bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))}, text: data, part: c.part, sigs: sigs}, nil
 }
 
 // takeSigned: RFC 3156 section 5: the first part as it stands in the mail, its lines ended by

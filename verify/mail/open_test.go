@@ -1,0 +1,406 @@
+package mail_test
+
+import (
+	"bytes"
+	"compress/flate"
+	"crypto"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+// scene has the keys of the cases.
+type scene struct {
+	t                                                    testing.TB
+	own                                                  *openpgp.Entity // the instance's
+	team, other, rsa, weak, short, subkey, revoked, sub2 *openpgp.Entity
+	expired                                              *openpgp.Entity
+}
+
+func newScene(t testing.TB) scene {
+	s := scene{t: t, own: instance(t).Key}
+	s.team, s.other = keyPlan{}.key(t), keyPlan{}.key(t)
+	s.subkey, s.sub2 = keyPlan{subkey: true}.key(t), keyPlan{subkey: true}.key(t)
+	s.revoked = keyPlan{revoked: true}.key(t)
+	s.expired = keyPlan{made: now.AddDate(-1, 0, 0), lasts: 365 * 24 * time.Hour}.key(t) // at noon today, to the second
+	s.expired = keyPlan{made: now.AddDate(0, 0, -30), lasts: 30*24*time.Hour - 10*time.Minute}.key(t)
+	s.rsa = keyPlan{algo: packet.PubKeyAlgoRSA}.key(t)
+	var err error
+	if s.weak, err = openpgp.NewEntity("Team", "", "csirt@team.example", &packet.Config{Time: at(now.AddDate(-1, 0, 0)), Algorithm: packet.PubKeyAlgoRSA, RSABits: 1024}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range s.sub2.Subkeys {
+		if sub := &s.sub2.Subkeys[i]; sub.PublicKey.PubKeyAlgo == packet.PubKeyAlgoEdDSA {
+			if err := sub.Revoke(packet.KeyCompromised, "", &packet.Config{Time: at(now.AddDate(0, -1, 0))}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return s
+}
+
+// by signs as the team does.
+func (s scene) by(e *openpgp.Entity) signer { return signer{key: e} }
+
+// bomb is a compressed packet that grows to 512 MB.
+var bomb = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestCompression)
+	zeros := make([]byte, 1<<20)
+	head := []byte{0xcb, 0xff, 0x20, 0, 0, 0, 'b', 0, 0, 0, 0, 0} // a literal of 512 MB
+	_, _ = w.Write(append(head, zeros...))
+	_ = w.Flush()
+	first := bytes.Clone(b.Bytes())
+	b.Reset()
+	_, _ = w.Write(zeros)
+	_ = w.Flush() // a block that repeats what stands before it: it can be repeated itself
+	return raw(8, append(append([]byte{1}, first...), bytes.Repeat(b.Bytes(), 511)...))
+})
+
+// hostileCase is a mail, and what is to become of it.
+type hostileCase struct {
+	name  string
+	key   *openpgp.Entity // that is stored; nil: the team's
+	mail  string
+	spoil func(*mail.Opener)
+	want  mail.Refusal
+	form  mail.Form
+	quote bool
+}
+
+func goodCases(s scene) []hostileCase {
+	t, by := s.t, s.by(s.team)
+	compressed := signer{key: s.team, spoil: func(c *packet.Config) { c.DefaultCompressionAlgo = packet.CompressionZIP }}
+	inner := text(yes)
+	return []hostileCase{
+		{name: "multipart/signed", mail: reply{content: by.signed(t, inner)}.mail(), form: mail.FormSigned},
+		{name: "multipart/signed by a subkey", key: s.subkey, mail: reply{content: s.by(s.subkey).signed(t, inner)}.mail(), form: mail.FormSigned},
+		{name: "multipart/signed by RSA", key: s.rsa, mail: reply{content: s.by(s.rsa).signed(t, inner)}.mail(), form: mail.FormSigned},
+		{name: "multipart/signed with a footer of a list", mail: reply{content: mixed("mixed", "m1", by.signed(t, inner), text("_____\nlist footer"))}.mail(), form: mail.FormSigned},
+		{name: "multipart/signed of text and attachment", mail: reply{content: by.signed(t, mixed("mixed", "m1", inner, "Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nJVBERg==\n"))}.mail(), form: mail.FormSigned},
+		{name: "multipart/signed of an alternative", mail: reply{content: by.signed(t, mixed("alternative", "m1", text("see HTML"), "Content-Type: text/html\n\n<p>We are here: <b>"+nonce+"</b></p>\n"))}.mail(), form: mail.FormSigned},
+		{name: "multipart/signed in base64", mail: reply{content: by.signed(t, "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64\n\nV2UgYXJlIGhlcmU6IFI3UUsyTTlYVDRWQjZOV0U4WlBBCg==\n")}.mail(), form: mail.FormSigned},
+		{name: "multipart/signed in quoted-printable", mail: reply{content: by.signed(t, "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe R7QK2M9XT4=\nVB6NWE8ZPA\n")}.mail(), form: mail.FormSigned},
+		{name: "the nonce in lower case", mail: reply{content: by.signed(t, text(strings.ToLower(yes)))}.mail(), form: mail.FormSigned},
+		{name: "a signature without the parameter protocol", mail: strings.Replace(reply{content: by.signed(t, inner)}.mail(), `; protocol="application/pgp-signature"`, "", 1), form: mail.FormSigned},
+		{name: "from an alias", mail: reply{from: "From: \"CSIRT, Team\" <Alias@Team.example>\n", content: by.signed(t, inner)}.mail(), form: mail.FormSigned},
+		{name: "a subject of raw octets", mail: reply{subject: "Subject: Gr\xfc\xdfe \xff\xfe\n", content: by.signed(t, inner)}.mail(), form: mail.FormSigned},
+		{name: "cleartext", mail: reply{content: text(by.clear(t, yes))}.mail(), form: mail.FormClear},
+		{name: "cleartext with a disclaimer behind", mail: reply{content: text(by.clear(t, yes) + "\n\nThis message is confidential.")}.mail(), form: mail.FormClear},
+		{name: "cleartext with dashes", mail: reply{content: text(by.clear(t, "- "+yes+"\n-----\n- x"))}.mail(), form: mail.FormClear},
+		{name: "an inline message that is signed", mail: reply{content: text(armored(t, openpgp.MessageType, by.sealed(t, yes)))}.mail(), form: mail.FormInline},
+		{name: "an inline message, signed and encrypted", mail: reply{content: text(armored(t, openpgp.MessageType, by.sealed(t, yes, s.own)))}.mail(), form: mail.FormInline},
+		{name: "an inline message, cleartext within", mail: reply{content: text(armored(t, openpgp.MessageType, signer{}.sealed(t, by.clear(t, yes), s.own)))}.mail(), form: mail.FormInline},
+		{name: "multipart/encrypted, signed", mail: reply{content: encrypted(t, by.sealed(t, inner, s.own))}.mail(), form: mail.FormEncrypted},
+		{name: "multipart/encrypted to several", mail: reply{content: encrypted(t, by.sealed(t, inner, s.team, s.own))}.mail(), form: mail.FormEncrypted},
+		{name: "multipart/encrypted, compressed", mail: reply{content: encrypted(t, compressed.sealed(t, inner, s.own))}.mail(), form: mail.FormEncrypted},
+		{name: "multipart/encrypted with multipart/signed within", mail: reply{content: encrypted(t, signer{}.sealed(t, by.signed(t, inner), s.own))}.mail(), form: mail.FormEncrypted},
+		{name: "an attached signature of the text", mail: reply{content: mixed("mixed", "m1", inner, signatureOf(by.detached(t, yes+"\n")))}.mail(), form: mail.FormDetached},
+		{name: "an attached signature of the text with CRLF", mail: reply{content: mixed("mixed", "m1", inner, signatureOf(by.detached(t, string(crlf(yes+"\n")))))}.mail(), form: mail.FormDetached},
+		{name: "the nonce only in what is quoted", mail: reply{content: by.signed(t, text("We are here.\n\n> this word:\n> "+nonce+"\n"))}.mail(), form: mail.FormSigned, quote: true},
+		{name: "the nonce in quoted lines and out of them", mail: reply{content: by.signed(t, text(nonce+"\n> "+nonce+"\n"))}.mail(), form: mail.FormSigned},
+		{name: "a second signature, of somebody else", mail: reply{content: encrypted(t, bothSealed(s, inner))}.mail(), form: mail.FormEncrypted},
+	}
+}
+
+// bothSealed is signed by two.
+func bothSealed(s scene, data string) []byte {
+	var b bytes.Buffer
+	w, err := openpgp.Encrypt(&b, []*openpgp.Entity{s.own}, nil, []*openpgp.Entity{s.other, s.team}, nil, signer{}.config())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := w.Write([]byte(data)); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func signatureCases(s scene) []hostileCase {
+	t, by, inner := s.t, s.by(s.team), text(yes)
+	good := by.signed(t, inner)
+	critical := func(c *packet.Config) {
+		c.SignatureNotations = []*packet.Notation{{Name: "x@example.org", Value: []byte("1"), IsCritical: true, IsHumanReadable: true}}
+	}
+	return []hostileCase{
+		{name: "a plain reply with the nonce", mail: reply{content: inner}.mail(), want: mail.NotSigned},
+		{name: "an auto-reply that quotes the whole mail", mail: reply{fields: "Auto-Submitted: auto-replied\n", content: text("I am away.\n\n> " + nonce)}.mail(), want: mail.NotSigned},
+		{name: "signed by another key", mail: reply{content: s.by(s.other).signed(t, inner)}.mail(), want: mail.OtherKey},
+		{name: "cleartext by another key", mail: reply{content: text(s.by(s.other).clear(t, yes))}.mail(), want: mail.OtherKey},
+		{name: "encrypted and signed by another key", mail: reply{content: encrypted(t, s.by(s.other).sealed(t, inner, s.own))}.mail(), want: mail.OtherKey},
+		{name: "signed by our own key", mail: reply{content: s.by(s.own).signed(t, inner)}.mail(), want: mail.OtherKey},
+		{name: "another key, attached to the mail", mail: reply{content: mixed("mixed", "m1", s.by(s.other).signed(t, inner), "Content-Type: application/pgp-keys\n\n"+public(t, s.other))}.mail(), want: mail.OtherKey},
+		{name: "a revoked key", key: s.revoked, mail: reply{content: s.revokedSigned(inner)}.mail(), want: mail.KeyRevoked},
+		{name: "a revoked subkey", key: s.sub2, mail: reply{content: s.sub2Signed(inner)}.mail(), want: mail.KeyRevoked},
+		{name: "a key that has expired since", key: s.expired, mail: reply{content: s.by(s.expired).signed(t, inner)}.mail(), want: mail.KeyExpired},
+		{name: "a key of 1,024 bits", key: s.weak, mail: reply{content: signer{key: s.weak, spoil: func(c *packet.Config) { c.MinRSABits = 1023 }}.signed(t, inner)}.mail(), want: mail.WeakSignature},
+		{name: "a signature over SHA-1", key: s.rsa, mail: reply{content: s.sha1Signed(inner)}.mail(), want: mail.WeakSignature},
+		{name: "a signature with a critical notation", mail: reply{content: signer{key: s.team, spoil: critical}.signed(t, inner)}.mail(), want: mail.BadSignature},
+		{name: "a signature that has expired", mail: reply{content: signer{key: s.team, spoil: func(c *packet.Config) { c.SigLifetimeSecs = 60 }}.signed(t, inner)}.mail(), want: mail.OutOfTime},
+		{name: "a replay of last year's reply", mail: reply{content: signer{key: s.team, at: now.AddDate(-1, 0, 1)}.signed(t, inner)}.mail(), want: mail.OutOfTime},
+		{name: "signed an hour before the challenge", mail: reply{content: signer{key: s.team, at: now.Add(-2 * time.Hour)}.signed(t, inner)}.mail(), want: mail.OutOfTime},
+		{name: "signed in the future", mail: reply{content: signer{key: s.team, at: now.Add(time.Hour)}.signed(t, inner)}.mail(), want: mail.OutOfTime},
+		{name: "signed after the end", mail: reply{content: good}.mail(), spoil: func(o *mail.Opener) { o.Until = now.Add(-50 * time.Minute) }, want: mail.OutOfTime},
+		{name: "last year's reply, with last year's nonce", mail: reply{content: by.signed(t, text("ABCDEFGHJKMNPQRSTVWX"))}.mail(), want: mail.NonceMissing},
+		{name: "the text was touched", mail: strings.Replace(reply{content: good}.mail(), "Hello", "Hallo", 1), want: mail.BadSignature},
+		{name: "the nonce was put in later", mail: strings.Replace(reply{content: by.signed(t, text("WORD"))}.mail(), "WORD", nonce, 1), want: mail.BadSignature},
+		{name: "cleartext that was touched", mail: strings.Replace(reply{content: text(by.clear(t, "WORD"))}.mail(), "WORD", nonce, 1), want: mail.BadSignature},
+		{name: "a header within the signed part was touched", mail: strings.Replace(reply{content: good}.mail(), "text/plain; charset=utf-8", "text/plain; charset=koi8-r", 1), want: mail.BadSignature},
+		{name: "the stored key can't be read", mail: reply{content: good}.mail(), spoil: func(o *mail.Opener) { o.Key = "no key" }, want: mail.KeyUnreadable},
+		{name: "a signature that is none", mail: reply{content: mixed(`signed; protocol="application/pgp-signature"`, "s1", inner, signatureOf("none"))}.mail(), want: mail.Malformed},
+		{name: "a signature of damaged armour", mail: strings.Replace(reply{content: good}.mail(), "\n\nw", "\n\n!", 1), want: mail.Malformed},
+		{name: "nine signatures", mail: reply{content: mixed(`signed; protocol="application/pgp-signature"`, "s1", inner, signatureOf(strings.Repeat("x", 0)+s.nine(inner)))}.mail(), want: mail.Malformed},
+		{name: "S/MIME", mail: reply{content: mixed(`signed; protocol="application/pkcs7-signature"`, "s1", inner, "Content-Type: application/pkcs7-signature\n\nMII=\n")}.mail(), want: mail.NotSigned},
+		{name: "a key where the signature should be", mail: reply{content: mixed(`signed; protocol="application/pgp-signature"`, "s1", inner, signatureOf(public(t, s.team)))}.mail(), want: mail.Malformed},
+	}
+}
+
+func (s scene) nine(inner string) string {
+	var b bytes.Buffer
+	for range 9 {
+		if err := openpgp.DetachSign(&b, []*openpgp.Entity{s.other}, bytes.NewReader(crlf(inner)), signer{}.config()); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return armored(s.t, openpgp.SignatureType, b.Bytes())
+}
+
+// low signs with a private key as it is, whatever stands against that.
+func (s scene) low(priv *packet.PrivateKey, inner string, spoil func([]byte) []byte) string {
+	hash := crypto.SHA256
+	sig := &packet.Signature{
+		Version: 4, SigType: packet.SigTypeBinary, PubKeyAlgo: priv.PubKeyAlgo, Hash: hash, CreationTime: now.Add(-30 * time.Minute),
+		IssuerKeyId: &priv.KeyId, IssuerFingerprint: priv.Fingerprint,
+	}
+	h := hash.New()
+	h.Write(crlf(inner))
+	if err := sig.Sign(h, priv, &packet.Config{Time: at(now)}); err != nil {
+		s.t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := sig.Serialize(&b); err != nil {
+		s.t.Fatal(err)
+	}
+	return mixed(`signed; protocol="application/pgp-signature"`, "s1", inner, signatureOf(armored(s.t, openpgp.SignatureType, spoil(b.Bytes()))))
+}
+
+func (s scene) revokedSigned(inner string) string {
+	return s.low(s.revoked.PrivateKey, inner, bytes.Clone)
+}
+
+func (s scene) sub2Signed(inner string) string {
+	for _, sub := range s.sub2.Subkeys {
+		if sub.PublicKey.PubKeyAlgo == packet.PubKeyAlgoEdDSA {
+			return s.low(sub.PrivateKey, inner, bytes.Clone)
+		}
+	}
+	s.t.Fatal("no signing subkey")
+	return ""
+}
+
+// sha1Signed says of itself that it is over SHA-1: go-crypto makes none.
+func (s scene) sha1Signed(inner string) string {
+	return s.low(s.rsa.PrivateKey, inner, func(sig []byte) []byte {
+		p, err := packet.NewOpaqueReader(bytes.NewReader(sig)).Next()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		p.Contents[3] = 2
+		return raw(2, p.Contents)
+	})
+}
+
+func structureCases(s scene) []hostileCase {
+	t, by, inner := s.t, s.by(s.team), text(yes)
+	good, empty := by.signed(t, inner), by.signed(t, text("We are here."))
+	old := strings.ReplaceAll(reply{content: good}.mail(), "s1", "old1")
+	clear := by.clear(t, yes)
+	return []hostileCase{
+		{name: "the nonce in a part beside the signed one", mail: reply{content: mixed("mixed", "m1", inner, empty)}.mail(), want: mail.NonceOutside},
+		{name: "the nonce in the subject only", mail: reply{subject: "Subject: " + nonce + "\n", content: empty}.mail(), want: mail.NonceMissing},
+		{name: "the nonce before the first part", mail: reply{content: strings.Replace(empty, "\n--s1", "\n"+nonce+"\n--s1", 1)}.mail(), want: mail.NonceMissing},
+		{name: "the nonce behind a cleartext signature", mail: reply{content: text(by.clear(t, "We are here.") + "\n" + nonce)}.mail(), want: mail.NonceOutside},
+		{name: "the nonce before a cleartext signature", mail: reply{content: text(nonce + "\n" + by.clear(t, "We are here."))}.mail(), want: mail.TextBefore},
+		{name: "any text before a cleartext signature", mail: reply{content: text("Wrong address!\n" + clear)}.mail(), want: mail.TextBefore},
+		{name: "text before an inline message", mail: reply{content: text("Wrong address!\n" + armored(t, openpgp.MessageType, by.sealed(t, yes)))}.mail(), want: mail.TextBefore},
+		{name: "text in the header of a cleartext signature", mail: reply{content: text(strings.Replace(by.clear(t, "We are here."), "Hash: SHA256\n", "Hash: SHA256\nComment: "+nonce+"\n", 1))}.mail(), want: mail.Malformed},
+		{name: "a part of a longer word", mail: reply{content: by.signed(t, text("X"+nonce+"Y"))}.mail(), want: mail.NonceMissing},
+		{name: "half of the nonce", mail: reply{content: by.signed(t, text(nonce[:10]))}.mail(), want: mail.NonceMissing},
+		{name: "the nonce in two parts", mail: reply{content: by.signed(t, mixed("mixed", "m1", text(nonce[:10]), text(nonce[10:])))}.mail(), want: mail.NonceMissing},
+		{name: "the nonce in a comment of HTML", mail: reply{content: by.signed(t, "Content-Type: text/html\n\n<p>Hello</p><!-- "+nonce+" -->\n")}.mail(), want: mail.NonceMissing},
+		{name: "the nonce in a link of HTML", mail: reply{content: by.signed(t, "Content-Type: text/html\n\n<a href=\"https://x.example/"+nonce+"\">x</a>\n")}.mail(), want: mail.NonceMissing},
+		{name: "the nonce in a signed attachment that is no text", mail: reply{content: by.signed(t, mixed("mixed", "m1", text("hello"), "Content-Type: application/octet-stream\n\n"+nonce+"\n"))}.mail(), want: mail.NonceMissing},
+		{name: "two signed parts", mail: reply{content: mixed("mixed", "m1", good, empty)}.mail(), want: mail.SeveralSigned},
+		{name: "a signed part and a cleartext signature", mail: reply{content: mixed("mixed", "m1", good, text(clear))}.mail(), want: mail.SeveralSigned},
+		{name: "two cleartext signatures", mail: reply{content: text(by.clear(t, "We are here.") + clear)}.mail(), want: mail.SeveralSigned},
+		{name: "a cleartext signature and an inline message", mail: reply{content: text(clear + armored(t, openpgp.MessageType, by.sealed(t, "x")))}.mail(), want: mail.SeveralSigned},
+		{name: "an old reply, attached", mail: reply{content: mixed("mixed", "m1", text("see below"), "Content-Type: message/rfc822\n\n"+old)}.mail(), want: mail.NotSigned},
+		{name: "an old reply, attached within what is signed", mail: reply{content: by.signed(t, mixed("mixed", "m1", text("see below"), "Content-Type: message/rfc822\n\n"+old))}.mail(), want: mail.NonceMissing},
+		{name: "signed, of one part", mail: reply{content: mixed(`signed; protocol="application/pgp-signature"`, "s1", inner)}.mail(), want: mail.Malformed},
+		{name: "signed, of three parts", mail: reply{content: strings.Replace(good, "--s1--", "--s1\n"+inner+"\n--s1--", 1)}.mail(), want: mail.Malformed},
+		{name: "signed, the signature first", mail: reply{content: mixed(`signed; protocol="application/pgp-signature"`, "s1", signatureOf(by.detached(t, string(crlf(inner)))), inner)}.mail(), want: mail.Malformed},
+		{name: "a signature beside a multipart", mail: reply{content: mixed("mixed", "m1", mixed("alternative", "a1", inner, inner), signatureOf(by.detached(t, yes)))}.mail(), want: mail.Malformed},
+		{name: "an attached signature of another text", mail: reply{content: mixed("mixed", "m1", inner, signatureOf(by.detached(t, "other")))}.mail(), want: mail.BadSignature},
+		{name: "two types", mail: reply{fields: "Content-Type: text/plain\n", content: good}.mail(), want: mail.Duplicate},
+		{name: "two subjects", mail: reply{fields: "Subject: x\n", content: good}.mail(), want: mail.Duplicate},
+		{name: "a forged From", mail: reply{from: "From: csirt@evil.example\n", content: good}.mail(), want: mail.FromOther},
+		{name: "the contact as the name of another", mail: reply{from: "From: \"csirt@team.example\" <x@evil.example>\n", content: good}.mail(), want: mail.FromOther},
+		{name: "two From fields", mail: reply{from: "From: csirt@team.example\nFrom: x@evil.example\n", content: good}.mail(), want: mail.FromSeveral},
+		{name: "two authors", mail: reply{from: "From: csirt@team.example, x@evil.example\n", content: good}.mail(), want: mail.FromSeveral},
+		{name: "no From", mail: reply{from: "X-From: csirt@team.example\n", content: good}.mail(), want: mail.FromSeveral},
+		{name: "a From that can't be read", mail: reply{from: "From: <csirt@team.example> <x@evil.example>\n", content: good}.mail(), want: mail.FromSeveral},
+		{name: "a From of a look-alike", mail: reply{from: "From: csirt@t\u0435am.example\n", content: good}.mail(), want: mail.FromOther},
+		{name: "another type than it has", mail: reply{content: strings.Replace(good, "multipart/signed", "text/plain", 1)}.mail(), want: mail.NotSigned},
+		{name: "no boundary", mail: reply{content: strings.Replace(good, "boundary", "b", 1)}.mail(), want: mail.Malformed},
+	}
+}
+
+func messageCases(s scene) []hostileCase {
+	t, by, inner := s.t, s.by(s.team), text(yes)
+	ops := raw(4, []byte{3, 0, 8, 22, 1, 2, 3, 4, 5, 6, 7, 8, 0})
+	sealed := by.sealed(t, inner, s.own)
+	damaged := bytes.Clone(sealed)
+	damaged[len(damaged)-30] ^= 1
+	nested := func(p []byte) []byte { return raw(8, append([]byte{0}, p...)) } // RFC 9580 section 9.4: uncompressed
+	var password bytes.Buffer
+	w, err := openpgp.SymmetricallyEncrypt(&password, []byte("secret"), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = w.Write([]byte(inner))
+	_ = w.Close()
+	return []hostileCase{
+		{name: "encrypted to another", mail: reply{content: encrypted(t, by.sealed(t, inner, s.other))}.mail(), want: mail.NotForUs},
+		{name: "encrypted by a password", mail: reply{content: encrypted(t, password.Bytes())}.mail(), want: mail.NotForUs},
+		{name: "encrypted, and we have no key", mail: reply{content: encrypted(t, sealed)}.mail(), spoil: func(o *mail.Opener) { o.Own = nil }, want: mail.NotForUs},
+		{name: "encrypted, and not signed", mail: reply{content: encrypted(t, signer{}.sealed(t, inner, s.own))}.mail(), want: mail.NotSigned},
+		{name: "inline, encrypted, and not signed", mail: reply{content: text(armored(t, openpgp.MessageType, signer{}.sealed(t, yes, s.own)))}.mail(), want: mail.NotSigned},
+		{name: "encrypted without protection", mail: reply{content: encrypted(t, unprotected(sealed))}.mail(), want: mail.NotProtected},
+		{name: "encrypted and damaged", mail: reply{content: encrypted(t, damaged)}.mail(), want: mail.NotProtected},
+		{name: "encrypted and cut", mail: reply{content: encrypted(t, sealed[:len(sealed)-40])}.mail(), want: mail.NotProtected},
+		{name: "encrypted in encrypted", mail: reply{content: encrypted(t, signer{}.sealed(t, encrypted(t, sealed), s.own))}.mail(), want: mail.SeveralSigned},
+		{name: "encrypted, two signed parts within", mail: reply{content: encrypted(t, signer{}.sealed(t, mixed("mixed", "m1", by.signed(t, inner), by.signed(t, text("x"))), s.own))}.mail(), want: mail.SeveralSigned},
+		{name: "encrypted, of one part", mail: reply{content: mixed(`encrypted; protocol="application/pgp-encrypted"`, "e1", "Content-Type: application/octet-stream\n\nx\n")}.mail(), want: mail.Malformed},
+		{name: "encrypted, no mail within", mail: reply{content: encrypted(t, by.sealed(t, "no header", s.own))}.mail(), want: mail.NoHeader},
+		{name: "encrypted, a deep tree within", mail: reply{content: encrypted(t, by.sealed(t, deep(1000, inner), s.own))}.mail(), want: mail.TooDeep},
+		{name: "encrypted, NUL within", mail: reply{content: encrypted(t, by.sealed(t, text(yes+"\x00"), s.own))}.mail(), want: mail.HasNUL},
+		{name: "525 KB that grow to 512 MB", mail: reply{content: encrypted(t, encryptRaw(t, bomb(), s.own))}.mail(), want: mail.TooMuchInside},
+		{name: "525 KB that grow to 512 MB, inline and not encrypted", mail: reply{content: text(armored(t, openpgp.MessageType, bomb()))}.mail(), want: mail.TooMuchInside},
+		{name: "compressed in compressed", mail: reply{content: encrypted(t, encryptRaw(t, nested(nested(literal(inner))), s.own))}.mail(), want: mail.Malformed},
+		{name: "10,000 one-pass signatures", mail: reply{content: encrypted(t, encryptRaw(t, append(bytes.Repeat(ops, 10000), literal(inner)...), s.own))}.mail(), want: mail.TooMuchInside},
+		{name: "two texts in one message", mail: reply{content: encrypted(t, encryptRaw(t, append(literal(inner), literal(inner)...), s.own))}.mail(), want: mail.SeveralSigned},
+		{name: "no text in a message", mail: reply{content: encrypted(t, encryptRaw(t, ops, s.own))}.mail(), want: mail.Malformed},
+		{name: "a key in a message", mail: reply{content: encrypted(t, encryptRaw(t, keyPackets(t, s.team), s.own))}.mail(), want: mail.Malformed},
+		{name: "1,000 session keys", mail: reply{content: encrypted(t, append(bytes.Repeat(raw(1, append([]byte{3, 1, 2, 3, 4, 5, 6, 7, 8, 1}, 0, 8, 255)), 1000), sealed...))}.mail(), want: mail.TooMuchInside},
+		{name: "noise where the message should be", mail: reply{content: encrypted(t, []byte("\xff\xff\xff\xff\xff\xff"))}.mail(), want: mail.Malformed},
+	}
+}
+
+func keyPackets(t testing.TB, e *openpgp.Entity) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := e.Serialize(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// unprotected makes of a message one of the old kind (tag 9): RFC 9580 section 5.7.
+func unprotected(message []byte) []byte {
+	r := packet.NewOpaqueReader(bytes.NewReader(message))
+	var out []byte
+	for {
+		p, err := r.Next()
+		if err != nil {
+			return out
+		}
+		if p.Tag == 18 {
+			out = append(out, raw(9, p.Contents[1:])...)
+			continue
+		}
+		out = append(out, raw(p.Tag, p.Contents)...)
+	}
+}
+
+func sizeCases(s scene) []hostileCase {
+	good := s.by(s.team).signed(s.t, text(yes))
+	flood := strings.Repeat("X-Flood: x\n", 5000)
+	return []hostileCase{
+		{name: "a tree 1,000 deep", mail: reply{content: deep(1000, good)}.mail(), want: mail.TooDeep},
+		{name: "a tree of nine levels", mail: reply{content: deep(8, text("x"))}.mail(), want: mail.TooDeep},
+		{name: "51 parts", mail: reply{content: mixed("mixed", "m1", strings.Split(strings.TrimSuffix(strings.Repeat(text("x")+"|", 51), "|"), "|")...)}.mail(), want: mail.TooManyParts},
+		{name: "100,000 boundaries", mail: reply{content: "Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("--b\n", 100000)}.mail(), want: mail.TooManyParts},
+		{name: "5,000 fields", mail: reply{fields: flood, content: good}.mail(), want: mail.HeaderFlood},
+		{name: "5,000 fields in a part", mail: reply{content: mixed("mixed", "m1", flood+"\nx", good)}.mail(), want: mail.HeaderFlood},
+		{name: "a field of 300 KB", mail: reply{fields: "X-Flood: " + strings.Repeat("x", 300<<10) + "\n", content: good}.mail(), want: mail.HeaderFlood},
+		{name: "a field of 100,000 folded lines", mail: reply{fields: "X-Flood: x\n" + strings.Repeat(" x\n", 100000), content: good}.mail(), want: mail.HeaderFlood},
+		{name: "more than 1 MiB", mail: reply{content: text(strings.Repeat("x\n", 600<<10))}.mail(), want: mail.TooLarge},
+		{name: "NUL in the text", mail: reply{content: text("\x00")}.mail(), want: mail.HasNUL},
+		{name: "NUL in the header", mail: reply{subject: "Subject: \x00\n", content: good}.mail(), want: mail.HasNUL},
+		{name: "nothing", mail: "", want: mail.NoHeader},
+		{name: "no header", mail: "\nhello\n", want: mail.NoHeader},
+		{name: "noise", mail: "\xff\xfe\xfd" + strings.Repeat("\x80", 100), want: mail.NoHeader},
+		{name: "lines that end with CR alone", mail: strings.ReplaceAll(reply{content: good}.mail(), "\n", "\r"), want: mail.FromSeveral},
+		{name: "a child with the boundary of its parent", mail: reply{content: mixed("mixed", "s1", good)}.mail(), want: mail.SeveralSigned},
+		{name: "an address field of 1 MB", mail: reply{from: "From: " + strings.Repeat("a@b.example, ", 5000) + "csirt@team.example\n", content: good}.mail(), want: mail.FromSeveral},
+	}
+}
+
+func TestOpen(t *testing.T) {
+	s := newScene(t)
+	good := goodCases(s)
+	hostile := append(append(append(signatureCases(s), structureCases(s)...), messageCases(s)...), sizeCases(s)...)
+	if len(good) < 25 || len(hostile) < 100 {
+		t.Fatalf("%d good and %d hostile mails", len(good), len(hostile))
+	}
+	for _, tt := range append(good, hostile...) {
+		for _, wire := range []struct{ name, mail string }{{"LF", tt.mail}, {"CRLF", string(crlf(tt.mail))}} {
+			if wire.name == "CRLF" && strings.Contains(tt.name, "CR alone") {
+				continue
+			}
+			t.Run(tt.name+"/"+wire.name, func(t *testing.T) { tt.run(t, s, wire.mail) })
+		}
+	}
+}
+
+func (tt hostileCase) run(t *testing.T, s scene, text string) {
+	key := tt.key
+	if key == nil {
+		key = s.team
+	}
+	o := mail.Opener{Own: s.own, Key: public(t, key), Nonce: nonce, From: []string{"csirt@team.example", "alias@team.example"},
+		Since: now.Add(-time.Hour), Until: now.AddDate(0, 0, 7), Now: now}
+	if tt.spoil != nil {
+		tt.spoil(&o)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m, err := mail.Read([]byte(text), mail.Limits{})
+	var p mail.Proof
+	if err == nil {
+		p, err = o.Open(m)
+	}
+	runtime.ReadMemStats(&after)
+	if got := code(err); got != tt.want {
+		t.Fatalf("%v, want %q", err, tt.want)
+	}
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 {
+		t.Errorf("%d MiB allocated", grown>>20)
+	}
+	if err != nil && (p != mail.Proof{}) {
+		t.Errorf("a refused mail proves %+v", p)
+	}
+	if err == nil && (p.Form != tt.form || p.Quoted != tt.quote || len(p.Fingerprint) < 40 || p.Made.IsZero()) {
+		t.Errorf("it proves %+v, want form %s, quoted %t", p, tt.form, tt.quote)
+	}
+}

@@ -1,0 +1,382 @@
+package mail_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+// certificate is one for 127.0.0.1, and who trusts it.
+func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(c)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// inbox takes mails.
+type inbox struct {
+	mu    sync.Mutex
+	got   []mail.Envelope
+	fails error
+}
+
+func (b *inbox) handle(_ context.Context, env mail.Envelope) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fails != nil {
+		return b.fails
+	}
+	b.got = append(b.got, env)
+	return nil
+}
+
+func (b *inbox) all() []mail.Envelope {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]mail.Envelope(nil), b.got...)
+}
+
+// listen serves until the test ends.
+func listen(t testing.TB, cfg mail.ServerConfig) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Host == "" {
+		cfg.Host = "mail.example.org"
+	}
+	s := mail.NewServer(cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Serve = %v", err)
+		}
+	})
+	return l.Addr().String()
+}
+
+func anybody(string) bool { return true }
+
+func submitter(t testing.TB, r mail.Relay) *mail.Submitter {
+	t.Helper()
+	if r.Helo == "" {
+		r.Helo = "mail.example.org"
+	}
+	s, err := mail.NewSubmitter(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func small(to string) mail.Mail {
+	return mail.Mail{ID: letter, From: "bounce+x@example.org", To: to, Raw: []byte("Subject: x\r\n\r\nhello\r\n.dot\r\n")}
+}
+
+func TestSubmit(t *testing.T) {
+	cert, roots := certificate(t)
+	b := &inbox{}
+	offering := listen(t, mail.ServerConfig{Accepts: anybody, Handle: b.handle, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+	bare := listen(t, mail.ServerConfig{Accepts: anybody, Handle: b.handle})
+	tests := []struct {
+		name    string
+		relay   mail.Relay
+		outcome mail.Outcome
+		stage   string
+	}{
+		{"STARTTLS", mail.Relay{Address: offering, Policy: mail.TLSRequired, TLS: &tls.Config{RootCAs: roots}}, mail.Accepted, "end"},
+		{"STARTTLS that is not offered", mail.Relay{Address: bare, Policy: mail.TLSRequired, TLS: &tls.Config{RootCAs: roots}}, mail.Temporary, "tls"},
+		{"a certificate that nobody knows", mail.Relay{Address: offering, Policy: mail.TLSRequired}, mail.Temporary, "tls"},
+		{"a certificate for another", mail.Relay{Address: offering, Policy: mail.TLSRequired, TLS: &tls.Config{RootCAs: roots, ServerName: "other.example"}}, mail.Temporary, "tls"},
+		{"opportunistic, offered", mail.Relay{Address: offering, Policy: mail.TLSOpportunistic}, mail.Accepted, "end"},
+		{"opportunistic, not offered", mail.Relay{Address: bare, Policy: mail.TLSOpportunistic}, mail.Accepted, "end"},
+		{"none, on this machine", mail.Relay{Address: bare, Policy: mail.TLSNone}, mail.Accepted, "end"},
+		{"implicit, where there is none", mail.Relay{Address: bare, Policy: mail.TLSImplicit, Command: time.Second}, mail.Temporary, "tls"},
+		{"nobody listens", mail.Relay{Address: "127.0.0.1:1", Policy: mail.TLSNone}, mail.Temporary, "connect"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := submitter(t, tt.relay).Submit(t.Context(), small("csirt@team.example"))
+			if r.Outcome != tt.outcome || r.Stage != tt.stage || r.At.IsZero() || (r.Err == nil) != (tt.outcome == mail.Accepted) || r.Ours != (tt.outcome != mail.Accepted) {
+				t.Errorf("Submit = %+v", r)
+			}
+		})
+	}
+	for _, env := range b.all() {
+		if string(env.Raw) != string(small("").Raw) || env.From != "bounce+x@example.org" || env.Helo != "mail.example.org" || env.Peer != netip.MustParseAddr("127.0.0.1") {
+			t.Errorf("%+v arrived: %q", env, env.Raw)
+		}
+	}
+	if n := len(b.all()); n != 4 {
+		t.Errorf("%d mails arrived, want 4", n)
+	}
+}
+
+func TestSubmitterRefuses(t *testing.T) {
+	for _, r := range []mail.Relay{
+		{Address: "no port", Policy: mail.TLSRequired},
+		{Address: "relay.example:587"},
+		{Address: "relay.example:587", Policy: mail.TLSNone},
+		{Address: "192.0.2.1:25", Policy: mail.TLSNone},
+		{Address: "127.0.0.1:25", Policy: mail.TLSNone, User: "x"},
+		{Address: "relay.example:587", Policy: mail.TLSOpportunistic, User: "x"},
+	} {
+		if _, err := mail.NewSubmitter(r); !errors.Is(err, mail.ErrRelay) {
+			t.Errorf("NewSubmitter(%+v) = %v", r, err)
+		}
+	}
+}
+
+// scripted is a relay that says what it is told, for what go-smtp's server never says. Each connection gets the
+// next script; a step is an answer to what came, "" closes.
+func scripted(t *testing.T, scripts ...[]string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for _, script := range scripts {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { play(c, script) })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	return l.Addr().String()
+}
+
+func play(c net.Conn, script []string) {
+	defer c.Close() //nolint:errcheck // it ends here
+	r := bufio.NewReader(c)
+	for i, say := range script {
+		if say == "" {
+			return
+		}
+		if _, err := io.WriteString(c, say+"\r\n"); err != nil {
+			return
+		}
+		if i == len(script)-1 {
+			break
+		}
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				return
+			}
+			if !strings.HasPrefix(say, "354") || line == ".\r\n" {
+				break
+			}
+		}
+	}
+	_, _ = io.Copy(io.Discard, r) // until the other side goes
+}
+
+func TestSubmitJudges(t *testing.T) {
+	const hello, size = "250 relay.example", "250-relay.example\r\n250 SIZE 20"
+	tests := []struct {
+		name              string
+		script            []string
+		want              string
+		code              int
+		status            string
+		uncertain, ours   bool
+		raw               string
+		outcome, outcome2 mail.Outcome
+	}{
+		{name: "accepted, with its words", script: []string{"220 relay", hello, "250 ok", "250 ok", "354 go", "250 2.0.0 Ok: queued as 4ABC"}, want: "end", code: 250, status: "2.0.0", outcome: mail.Accepted},
+		{name: "no such mailbox", script: []string{"220 relay", hello, "250 ok", "550 5.1.1 unknown", "250 ok"}, want: "rcpt", code: 550, status: "5.1.1", outcome: mail.Permanent},
+		{name: "greylisted", script: []string{"220 relay", hello, "250 ok", "450 4.7.1 greylisted", "250 ok"}, want: "rcpt", code: 450, status: "4.7.1", outcome: mail.Temporary},
+		{name: "refused at the end", script: []string{"220 relay", hello, "250 ok", "250 ok", "354 go", "554 5.7.1 no", "250 ok"}, want: "end", code: 554, status: "5.7.1", outcome: mail.Permanent},
+		{name: "gone at the end", script: []string{"220 relay", hello, "250 ok", "250 ok", "354 go", ""}, want: "end", outcome: mail.Temporary, uncertain: true, ours: true},
+		{name: "shutting down", script: []string{"220 relay", hello, "421 4.3.2 bye"}, want: "mail", code: 421, status: "4.3.2", outcome: mail.Temporary, ours: true},
+		{name: "it will not greet", script: []string{"554 go away"}, want: "hello", code: 554, outcome: mail.Temporary, ours: true},
+		{name: "larger than it takes", script: []string{"220 relay", size, "250 ok"}, want: "mail", code: 552, status: "5.3.4", outcome: mail.Permanent},
+		{name: "eight bits where seven are taken", script: []string{"220 relay", hello, "250 ok"}, raw: "Subject: x\r\n\r\n\xc3\xa9\r\n", want: "mail", code: 554, status: "5.6.3", outcome: mail.Permanent},
+		{name: "a line without CR", script: nil, raw: "Subject: x\n\nhello\r\n", want: "mail", outcome: mail.Permanent, ours: true},
+		{name: "a line of 2,000 octets", script: nil, raw: "Subject: x\r\n\r\n" + strings.Repeat("x", 2000) + "\r\n", want: "mail", outcome: mail.Permanent, ours: true},
+		{name: "NUL", script: nil, raw: "Subject: x\r\n\r\n\x00\r\n", want: "mail", outcome: mail.Permanent, ours: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := small("csirt@team.example")
+			if tt.raw != "" {
+				m.Raw = []byte(tt.raw)
+			}
+			r := submitter(t, mail.Relay{Address: scripted(t, tt.script), Policy: mail.TLSNone}).Submit(t.Context(), m)
+			if r.Outcome != tt.outcome || r.Stage != tt.want || r.Code != tt.code || r.Status != tt.status || r.Uncertain != tt.uncertain || r.Ours != tt.ours {
+				t.Errorf("Submit = %+v", r)
+			}
+			if tt.outcome == mail.Accepted && r.Reply != "2.0.0 Ok: queued as 4ABC" {
+				t.Errorf("the relay said %q", r.Reply)
+			}
+		})
+	}
+}
+
+// TestSubmitKeeps: one connection is used again, and a dead one is replaced without a word.
+func TestSubmitKeeps(t *testing.T) {
+	ok := []string{"250 ok", "250 ok", "354 go", "250 2.0.0 queued"}
+	first := append([]string{"220 relay", "250 relay.example"}, append(append([]string{}, ok...), ok...)...)
+	first = append(first, "") // and gone
+	second := append([]string{"220 relay", "250 relay.example"}, ok...)
+	s := submitter(t, mail.Relay{Address: scripted(t, first, second), Policy: mail.TLSNone, Conns: 1})
+	for i := range 3 {
+		if r := s.Submit(t.Context(), small("csirt@team.example")); r.Outcome != mail.Accepted {
+			t.Errorf("mail %d: %+v", i, r)
+		}
+	}
+}
+
+func TestSubmitGivesUp(t *testing.T) {
+	silent := scripted(t, []string{"220 relay", "250 relay.example", "250 ok", "250 ok", "354 go"}) // and never an answer
+	ctx, cancel := context.WithCancel(t.Context())
+	s := submitter(t, mail.Relay{Address: silent, Policy: mail.TLSNone, Conns: 1})
+	done := make(chan mail.Result)
+	go func() { done <- s.Submit(ctx, small("csirt@team.example")) }()
+	cancel()
+	if r := <-done; r.Outcome != mail.Temporary || r.Err == nil {
+		t.Errorf("Submit = %+v", r)
+	}
+	slow := submitter(t, mail.Relay{Address: scripted(t, []string{"220 relay", "250 relay.example", "250 ok", "250 ok", "354 go"}), Policy: mail.TLSNone, Data: 50 * time.Millisecond})
+	if r := slow.Submit(t.Context(), small("csirt@team.example")); r.Outcome != mail.Temporary || !r.Uncertain {
+		t.Errorf("Submit = %+v", r)
+	}
+}
+
+func TestServer(t *testing.T) {
+	id := instance(t)
+	b := &inbox{}
+	address := listen(t, mail.ServerConfig{Accepts: id.Accepts, Handle: b.handle, MaxSize: 4096})
+	s := submitter(t, mail.Relay{Address: address, Policy: mail.TLSNone})
+	large := small(id.Reply(token))
+	large.Raw = append([]byte("Subject: x\r\n\r\n"), strings.Repeat("0123456789\r\n", 1000)...)
+	tests := []struct {
+		name  string
+		mail  mail.Mail
+		fails error
+		code  int
+	}{
+		{"to a reply address", small(id.Reply(token)), nil, 250},
+		{"to a return path", small(id.Return(letter)), nil, 250},
+		{"to our address", small("Rollcall@EXAMPLE.org"), nil, 250},
+		{"to somebody else", small("x@example.org"), nil, 550},
+		{"to another domain", small("rollcall@other.example"), nil, 550},
+		{"to a forged return path", small("bounce+" + letter + ".aaaaaaaa@example.org"), nil, 550},
+		{"too large", large, nil, 552},
+		{"in trouble", small(id.Reply(token)), errors.New("the database is away"), 451},
+		{"not ours after all", small(id.Reply(token)), fmt.Errorf("no such challenge: %w", mail.ErrNotOurs), 550},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b.mu.Lock()
+			b.fails = tt.fails
+			b.mu.Unlock()
+			if r := s.Submit(t.Context(), tt.mail); r.Code != tt.code {
+				t.Errorf("Submit = %+v, want %d", r, tt.code)
+			}
+		})
+	}
+	if n := len(b.all()); n != 3 {
+		t.Errorf("%d mails were taken, want 3", n)
+	}
+}
+
+// TestServerLMTP: RFC 2033, as a site's MTA speaks it.
+func TestServerLMTP(t *testing.T) {
+	id, b := instance(t), &inbox{}
+	c, err := net.Dial("tcp", listen(t, mail.ServerConfig{LMTP: true, Accepts: id.Accepts, Handle: b.handle}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // it ends here
+	r := bufio.NewReader(c)
+	for _, step := range []struct{ say, want string }{
+		{"", "220"}, {"LHLO mta.example\r\n", "250"}, {"MAIL FROM:<>\r\n", "250"}, {"RCPT TO:<" + id.Reply(token) + ">\r\n", "250"}, {"RCPT TO:<x@example.org>\r\n", "550"},
+		{"DATA\r\n", "354"}, {"Subject: x\r\n\r\nhello\r\n.\r\n", "250"}, {"QUIT\r\n", "221"},
+	} {
+		if _, err := io.WriteString(c, step.say); err != nil {
+			t.Fatal(err)
+		}
+		line, err := r.ReadString('\n')
+		for err == nil && len(line) > 3 && line[3] == '-' {
+			line, err = r.ReadString('\n')
+		}
+		if err != nil || !strings.HasPrefix(line, step.want) {
+			t.Fatalf("%q: %q, %v, want %s", step.say, line, err, step.want)
+		}
+	}
+	if got := b.all(); len(got) != 1 || got[0].From != "" || len(got[0].To) != 1 {
+		t.Errorf("%+v arrived", got)
+	}
+}
+
+// TestServerBounds: beyond its connections, the server says so and goes on.
+func TestServerBounds(t *testing.T) {
+	address := listen(t, mail.ServerConfig{Accepts: anybody, Handle: (&inbox{}).handle, Conns: 2, Idle: 5 * time.Second})
+	greeting := func() (net.Conn, string) {
+		c, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		return c, line
+	}
+	a, first := greeting()
+	b, second := greeting()
+	c, third := greeting()
+	if !strings.HasPrefix(first, "220") || !strings.HasPrefix(second, "220") || !strings.HasPrefix(third, "421") {
+		t.Errorf("greeted with %q, %q, %q", first, second, third)
+	}
+	for _, c := range []net.Conn{a, b, c} {
+		_ = c.Close()
+	}
+	for { // until the server has seen them go
+		d, line := greeting()
+		_ = d.Close()
+		if strings.HasPrefix(line, "220") {
+			return
+		}
+	}
+}

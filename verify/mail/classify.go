@@ -166,6 +166,5 @@ func bounceSubjects() []string {
 
 // startsAny looks near the beginning of a text.
 func startsAny(text string, begins ...string) bool {
-	text = strings.Join(strings.Fields(cut(text, 2000)), " ")
-	return containsAny(cut(text, 400), begins...)
+	return containsAny(cut(oneLine(cut(text, 2000)), 400), begins...)
 }

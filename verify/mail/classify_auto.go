@@ -40,7 +40,7 @@ func (c *classifier) ticket() (Sort, string) {
 		system = "mailer"
 	}
 	numbered := ticketSubject.MatchString(strings.ReplaceAll(c.subject, "ROLLCALL", ""))
-	said := acknowledgement.MatchString(cut(own(c.text), 4000))
+	said := acknowledgement.MatchString(oneLine(cut(own(c.text), 4000)))
 	auto := c.submitted() || c.autoSubject() != ""
 	switch {
 	case system != "" && (said || auto):
@@ -49,11 +49,14 @@ func (c *classifier) ticket() (Sort, string) {
 		return Ticket, "subject+text"
 	case numbered && auto && !c.machine():
 		return Ticket, "subject+auto-submitted"
-	case said && auto && !c.machine():
+	case said && c.submitted() && c.autoSubject() == "" && !c.machine():
 		return Ticket, "text+auto-submitted"
 	}
 	return "", ""
 }
+
+// oneLine undoes the wrapping of lines.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // submitted: RFC 3834 section 5: anything but "no" was made by a program.
 func (c *classifier) submitted() bool {
@@ -100,7 +103,7 @@ func (c *classifier) auto() (Sort, string) {
 		return AutoReply, "subject"
 	case c.env.From == "" && c.letter == "":
 		return AutoReply, "null-return-path"
-	case awayText.MatchString(cut(own(c.text), 600)):
+	case awayText.MatchString(oneLine(cut(own(c.text), 600))):
 		return AutoReply, "text"
 	}
 	return "", ""

@@ -18,10 +18,10 @@ import (
 
 // scene has the keys of the cases.
 type scene struct {
-	t                                                    testing.TB
-	own                                                  *openpgp.Entity // the instance's
-	team, other, rsa, weak, short, subkey, revoked, sub2 *openpgp.Entity
-	expired                                              *openpgp.Entity
+	t                                             testing.TB
+	own                                           *openpgp.Entity // the instance's
+	team, other, rsa, weak, subkey, revoked, sub2 *openpgp.Entity
+	expired                                       *openpgp.Entity
 }
 
 func newScene(t testing.TB) scene {
@@ -29,7 +29,6 @@ func newScene(t testing.TB) scene {
 	s.team, s.other = keyPlan{}.key(t), keyPlan{}.key(t)
 	s.subkey, s.sub2 = keyPlan{subkey: true}.key(t), keyPlan{subkey: true}.key(t)
 	s.revoked = keyPlan{revoked: true}.key(t)
-	s.expired = keyPlan{made: now.AddDate(-1, 0, 0), lasts: 365 * 24 * time.Hour}.key(t) // at noon today, to the second
 	s.expired = keyPlan{made: now.AddDate(0, 0, -30), lasts: 30*24*time.Hour - 10*time.Minute}.key(t)
 	s.rsa = keyPlan{algo: packet.PubKeyAlgoRSA}.key(t)
 	var err error

@@ -210,7 +210,16 @@ func play(c net.Conn, script []string) {
 			}
 		}
 	}
-	_, _ = io.Copy(io.Discard, r) // until the other side goes
+	for { // until the other side goes
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		if line == "QUIT\r\n" {
+			_, _ = io.WriteString(c, "221 bye\r\n")
+			return
+		}
+	}
 }
 
 func TestSubmitJudges(t *testing.T) {

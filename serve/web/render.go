@@ -117,7 +117,7 @@ type data struct {
 
 type other struct{ Lang, Name string }
 
-// phrase is a text around a name that may run in the other direction.
+// phrase is a text around a name, or a date, that may run in the other direction.
 type phrase struct{ Before, Name, After string }
 
 // render writes a page. Whatever it shows, the headers are the same.
@@ -176,11 +176,7 @@ func (p *Page) data(lang string, s screen) data {
 	}
 	name := func(text string) phrase {
 		text = strings.ReplaceAll(text, "{operator}", p.cfg.Operator)
-		before, after, found := strings.Cut(text, "{team}")
-		if !found {
-			return phrase{Before: text}
-		}
-		return phrase{before, team, after}
+		return fill(text, "{team}", team)
 	}
 	d := data{screen: s, T: t, Lang: lang, Dir: "ltr", Style: template.CSS(answerCSS), // our own file
 		Heading: name(t.Title), Intro: name(t.Intro), ForTeam: name(t.ForTeam), NotTheirs: name(t.Wrong), Form: s.form(), CodeBad: s.Wrong || s.NoCode}
@@ -190,7 +186,7 @@ func (p *Page) data(lang string, s screen) data {
 	text, mistake := s.message(t)
 	d.Message, d.Error = name(text), mistake
 	if d.Form && !s.View.Expires.IsZero() {
-		d.Expires = name(strings.ReplaceAll(t.Expires, "{time}", s.View.Expires.UTC().Format(time.DateOnly)))
+		d.Expires = fill(t.Expires, "{time}", s.View.Expires.UTC().Format(time.DateOnly))
 	}
 	for _, l := range Languages() {
 		if l != lang {
@@ -198,6 +194,15 @@ func (p *Page) data(lang string, s screen) data {
 		}
 	}
 	return d
+}
+
+// fill puts a value into the hole of a text.
+func fill(text, hole, value string) phrase {
+	before, after, found := strings.Cut(text, hole)
+	if !found {
+		return phrase{Before: text}
+	}
+	return phrase{before, value, after}
 }
 
 // form reports whether there is something to fill in.

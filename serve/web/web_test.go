@@ -226,7 +226,7 @@ func TestFiveAttempts(t *testing.T) {
 	for i := range challenge.MaxAttempts {
 		r := post(mux, "/answer/"+d.secrets.Token, "choice", "team", "code", "AAAAAAAA")
 		text := body(t, r)
-		if r.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(text, "try "+string(rune('4'-i))+" more") || !strings.Contains(text, `aria-invalid="true"`) {
+		if r.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(text, "Attempts left: "+string(rune('4'-i))+".") || !strings.Contains(text, `aria-invalid="true"`) {
 			t.Fatalf("attempt %d = %d: %s", i+1, r.StatusCode, text)
 		}
 	}

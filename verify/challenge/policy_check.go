@@ -35,7 +35,7 @@ func Codes() []directory.CodeInfo {
 // Bounds of what an operator can ask for.
 const (
 	leastAgain   = 14 * 24 * time.Hour
-	mostInterval = 3 * 366 * 24 * time.Hour
+	mostInterval = 2 * 366 * 24 * time.Hour // no proof lasts longer
 	mostHolidays = 400
 	mostRungs    = 10
 )
@@ -79,7 +79,7 @@ func (c *policyChecker) times(p Policy) {
 	}{{"/interval", p.Interval}, {"/window", p.Window}, {"/close", p.Close}, {"/again", p.Again}} {
 		c.add(f.d.IsZero(), CodePolicyMissing, f.field, "", "missing", "a delay such as 10d")
 	}
-	c.add(p.Interval.rough() > mostInterval, CodePolicyRange, "/interval", p.Interval, "too long to prove anything", "at most 36mo")
+	c.add(p.Interval.rough() > mostInterval, CodePolicyRange, "/interval", p.Interval, "too long to prove anything", "at most 24mo")
 	c.add(!p.Again.IsZero() && p.Again.rough() < leastAgain, CodePolicyRange, "/again", p.Again, "too soon after the last question", "14d or more")
 	c.add(p.Again.longer(p.Interval), CodePolicyOrder, "/again", p.Again, "longer than the interval", "at most the interval")
 	c.add(p.Window.longer(p.Close), CodePolicyOrder, "/close", p.Close, "before the window is over", "the window or later")
@@ -125,7 +125,7 @@ func (c *policyChecker) proof(p Policy) {
 		level directory.Level
 	}{{"/lasts/deliverable", directory.Deliverable}, {"/lasts/answered", directory.Answered}, {"/lasts/proven", directory.Proven}, {"/lasts/drilled", directory.Drilled}} {
 		d := p.Lasts.of(l.level)
-		c.add(d.rough() > mostInterval, CodePolicyRange, l.field, d, "too long to prove anything", "at most 36mo")
+		c.add(d.rough() > mostInterval, CodePolicyRange, l.field, d, "too long to prove anything", "at most 24mo")
 		short := known && !d.IsZero() && l.level == p.Kind.Level() && d.rough() < p.Interval.rough()
 		c.add(short, CodePolicyOrder, l.field, d, "runs out before the next question", "the interval or longer")
 	}

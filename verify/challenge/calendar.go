@@ -14,6 +14,13 @@ type Calendar struct {
 	Hours    directory.Hours   `json:"hours,omitzero"`     // what the contact or else the team promises; zero is unknown
 	Country  directory.Country `json:"country,omitempty"`  // which days are a weekend, where the hours don't say
 	Holidays []directory.Date  `json:"holidays,omitempty"` // declared by the team or the operator
+
+	zone *time.Location // Zone, while somebody reckons with it: to read a zone's rules costs more than all the rest
+}
+
+// Equal reports whether c and o are the same working time.
+func (c Calendar) Equal(o Calendar) bool {
+	return c.Zone == o.Zone && c.Hours.Equal(o.Hours) && c.Country == o.Country && slices.Equal(c.Holidays, o.Holidays)
 }
 
 // CalendarOf returns the calendar of one contact of a team: its own hours, else
@@ -28,10 +35,19 @@ func CalendarOf(t *directory.Team, c *directory.Contact, holidays []directory.Da
 
 // Location returns the time zone, UTC where the zone is unknown to this system.
 func (c Calendar) Location() *time.Location {
+	if c.zone != nil {
+		return c.zone
+	}
 	if l, err := time.LoadLocation(string(c.Zone)); err == nil {
 		return l
 	}
 	return time.UTC
+}
+
+// loaded returns c with its zone's rules at hand.
+func (c Calendar) loaded() Calendar {
+	c.zone = c.Location()
+	return c
 }
 
 // Always reports whether the team promises to be there around the clock.
@@ -57,8 +73,7 @@ var (
 // weekends and no clerks, so its weekends are days off as well.
 func (c Calendar) Business(t time.Time) bool { return c.business(t.In(c.Location())) }
 
-// business is Business for a moment in the team's zone already: to load a zone
-// costs more than all the rest.
+// business is Business for a moment in the team's zone already.
 func (c Calendar) business(day time.Time) bool {
 	if c.holiday(day) {
 		return false
@@ -85,6 +100,7 @@ const maxSearch = 400
 // stays the same over a change to summer time, except for the part of d that
 // is time on the clock. A month that is too short ends the sum on its last day.
 func (c Calendar) After(t time.Time, d Delay) time.Time {
+	c = c.loaded()
 	at := addMonths(t.In(c.Location()), d.Months).AddDate(0, 0, d.Days)
 	for n, tries := d.Business, 0; n > 0 && tries < maxSearch; tries++ {
 		at = at.AddDate(0, 0, 1)
@@ -114,6 +130,7 @@ type Stretch struct{ From, To time.Time }
 // be there around the clock, nine to five where nothing is known. Stretches
 // that touch are one.
 func (c Calendar) Open(from, to time.Time) []Stretch {
+	c = c.loaded()
 	if !from.Before(to) {
 		return nil
 	}
@@ -186,6 +203,7 @@ func (c Calendar) IsOpen(t time.Time) bool { return len(c.Open(t, t.Add(time.Sec
 // NextOpen returns the first moment from t on at which the team is at work; t
 // itself where there is none within a year.
 func (c Calendar) NextOpen(t time.Time) time.Time {
+	c = c.loaded()
 	for days := range maxSearch {
 		if open := c.Open(t.AddDate(0, 0, days), t.AddDate(0, 0, days+1)); len(open) > 0 {
 			return open[0].From.UTC()
@@ -197,6 +215,7 @@ func (c Calendar) NextOpen(t time.Time) time.Time {
 // AfterOpen returns when the team was at work for d since t: what a promise to
 // answer within hours is measured by.
 func (c Calendar) AfterOpen(t time.Time, d time.Duration) time.Time {
+	c = c.loaded()
 	for days := range maxSearch {
 		for _, s := range c.Open(t.AddDate(0, 0, days), t.AddDate(0, 0, days+1)) {
 			if have := s.To.Sub(s.From); have < d {

@@ -87,6 +87,7 @@ type Event struct {
 	By       ProofBy
 	Key      string // fingerprint of the key that signed or opened, in hex
 	Sealed   bool   // the code stood in the encrypted part only
+	Quoted   bool   // the nonce of a proof stands in quoted lines only: a program may have sent it
 	Operator string
 	Call     *Call
 	Level    directory.Level // of an imported result

@@ -65,6 +65,7 @@ func May(r Request, h History, p Policy, now time.Time) Permission {
 			return Permission{Why: stop.why}
 		}
 	}
+	r.Calendar = r.Calendar.loaded()
 	wait := Permission{OK: true, NotBefore: now}
 	put := func(why Reason, at time.Time) {
 		if at.After(wait.NotBefore) {

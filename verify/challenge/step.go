@@ -38,7 +38,9 @@ func Step(state Challenge, event Event, now time.Time, policy Policy) (Challenge
 		return state, nil
 	}
 	if act, ok := acts[event.Kind]; ok && s.heeds(act) {
+		s.c.Calendar = s.c.Calendar.loaded()
 		act.do(s)
+		s.c.Calendar.zone = nil
 	}
 	return s.c, s.out
 }

@@ -93,17 +93,18 @@ func (s *step) rightKey() bool {
 	return s.c.Key != "" && strings.EqualFold(strings.ReplaceAll(s.e.Key, " ", ""), strings.ReplaceAll(s.c.Key, " ", ""))
 }
 
-// prove takes in a proof of a person, and raises it where it is the answer to a
-// drill in time.
+// prove takes in a proof, and raises it where a person answered a drill in time.
 func (s *step) prove(level directory.Level, method string) {
 	if s.at.Before(s.c.Sent) {
 		return // an answer from before the question
 	}
-	if s.c.Kind == KindDrill && !s.at.After(s.c.drillBy(s.p)) {
-		level, method = directory.Drilled, MethodDrill
-	}
-	first(&s.c.Human, s.at)
 	first(&s.c.Arrived, s.at)
+	if !s.e.Quoted { // or it may be a program that signs whatever it sends: the key is theirs, the hand is nobody's
+		first(&s.c.Human, s.at)
+		if s.c.Kind == KindDrill && !s.at.After(s.c.drillBy(s.p)) {
+			level, method = directory.Drilled, MethodDrill
+		}
+	}
 	s.proven(Record{Level: level, Method: method, At: s.at, Raw: s.e.Raw})
 }
 

@@ -20,7 +20,9 @@ func (c *Challenge) Next(p Policy) (EventKind, time.Time) {
 	}
 	var kind EventKind
 	var next time.Time
-	for _, timer := range []func(Policy) (EventKind, time.Time){c.deadlineAt, c.settleAt, c.resendAt, c.remindAt} {
+	here := *c
+	here.Calendar = c.Calendar.loaded()
+	for _, timer := range []func(Policy) (EventKind, time.Time){here.deadlineAt, here.settleAt, here.resendAt, here.remindAt} {
 		// On a tie the deadline comes first: nobody is reminded of what is over.
 		if k, at := timer(p); !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			kind, next = k, at

@@ -51,7 +51,7 @@ func NewKey(secret []byte) (Key, error) {
 type Secrets struct {
 	Token string // for the link, 32 characters
 	Code  string // to be typed: "7F3K-9Q2M"
-	Nonce string // to be quoted in a reply, 32 characters
+	Nonce string // to be quoted in a reply, 32 characters: [Key.Nonce] makes it again
 }
 
 // Issue is what is stored of the secrets of one mail.
@@ -59,7 +59,7 @@ type Issue struct {
 	Lookup  Digest    `json:"lookup"` // of the token alone, to find the challenge by
 	Token   Digest    `json:"token"`  // bound to purpose, contact, revision and campaign, as are the others
 	Code    Digest    `json:"code"`   // bound to the token as well
-	Nonce   Digest    `json:"nonce"`
+	Salt    string    `json:"salt"`   // from which, with the server's key, the nonce is made again
 	Expires time.Time `json:"expires"`
 	Sealed  bool      `json:"sealed,omitempty"` // code and nonce stand in the encrypted part only
 }
@@ -80,11 +80,26 @@ func (k Key) Issue(random io.Reader, c *Challenge, expires time.Time, sealed boo
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
 		return Secrets{}, Issue{}, fmt.Errorf("challenge: randomness: %w", err)
 	}
-	s := Secrets{Token: encode(raw[:secretBytes]), Nonce: encode(raw[secretBytes : 2*secretBytes]), Code: encode(raw[2*secretBytes:])}
+	s := Secrets{Token: encode(raw[:secretBytes]), Code: encode(raw[2*secretBytes:])}
 	issue := Issue{Lookup: k.digest("lookup", s.Token), Token: k.bound(c, "token", s.Token), Code: k.bound(c, "code", s.Token, s.Code),
-		Nonce: k.bound(c, "nonce", s.Nonce), Expires: expires, Sealed: sealed}
+		Salt: encode(raw[secretBytes : 2*secretBytes]), Expires: expires, Sealed: sealed}
+	s.Nonce = k.Nonce(c, issue)
 	s.Code = s.Code[:4] + "-" + s.Code[4:]
 	return s, issue, nil
+}
+
+// Nonce returns the nonce of a mail of c. Whoever looks for it in a reply needs the
+// nonce itself, and to store it would give it to who has the database. So it is
+// made of random salt that is stored and of the key that is not; "" where there was none.
+func (k Key) Nonce(c *Challenge, issue Issue) string {
+	if issue.Salt == "" {
+		return ""
+	}
+	raw, err := hex.DecodeString(string(k.bound(c, "nonce", issue.Salt)))
+	if err != nil {
+		return ""
+	}
+	return encode(raw[:secretBytes])
 }
 
 // Lookup returns the digest by which the challenge of a link's token is found.
@@ -181,10 +196,10 @@ func (k Key) CheckNonce(c *Challenge, nonce string, now time.Time) Checked {
 	if err != nil {
 		return Checked{Result: Unknown}
 	}
-	digest, out := k.bound(c, "nonce", text), Checked{Result: Unknown}
+	out := Checked{Result: Unknown}
 	for i := range c.Postings {
 		p := &c.Postings[i]
-		if !equal(digest, p.Issue.Nonce) {
+		if !equal(Digest(text), Digest(k.Nonce(c, p.Issue))) {
 			continue
 		}
 		out = Checked{Result: Right, Step: p.Step, Sealed: p.Issue.Sealed}
@@ -225,13 +240,16 @@ func encode(raw []byte) string {
 	return base32.NewEncoding(crockford).WithPadding(base32.NoPadding).EncodeToString(raw)
 }
 
+// spelling is what people make of a secret: dashes of all sorts, and look-alikes.
+var spelling = strings.NewReplacer("-", "", " ", "", "\t", "", "\u2010", "", "\u2011", "", "\u2013", "", "I", "1", "L", "1", "O", "0")
+
 // normal puts what people make of a secret back into its form: any case, with
 // dashes and spaces, with I and L for 1 and O for 0.
 func normal(s string, length int) (string, error) {
 	if len(s) > 4*length {
 		return "", ErrSecret
 	}
-	s = strings.NewReplacer("-", "", " ", "", "\t", "", "\u2010", "", "\u2011", "", "\u2013", "", "I", "1", "L", "1", "O", "0").Replace(strings.ToUpper(s))
+	s = spelling.Replace(strings.ToUpper(s))
 	if len(s) != length || strings.Trim(s, crockford) != "" {
 		return "", ErrSecret
 	}

@@ -192,10 +192,11 @@ func unknownCritical(s *packet.Signature) bool {
 	return false
 }
 
-// armorOf writes ASCII armour without a checksum, which RFC 9580 section 6.1 advises against.
+// armorOf writes ASCII armour, with its checksum. Against RFC 9580 section 6.1, which advises to leave it out:
+// GnuPG 2.2 takes the end of armour without one for data, and calls the message manipulated.
 func armorOf(kind string, data []byte) ([]byte, error) {
 	var b bytes.Buffer
-	w, err := armor.EncodeWithChecksumOption(&b, kind, nil, false)
+	w, err := armor.Encode(&b, kind, nil)
 	if err != nil {
 		return nil, fmt.Errorf("mail: armour: %w", err)
 	}

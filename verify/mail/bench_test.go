@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -12,9 +13,17 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
-// perSecond reports how many were done a second.
-func perSecond(b *testing.B, unit string) {
+// perSecond reports how many were done a second, and how many a processor that did nothing else would do.
+func perSecond(b *testing.B, unit string, began time.Duration) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), unit+"/s")
+	b.ReportMetric(float64(b.N)/(processor()-began).Seconds(), unit+"/cpu-s")
+}
+
+// processor is the time of processors that this process has had.
+func processor() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // never fails for the own process
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkOut renders, signs and hands over to a sink on this machine.
@@ -27,6 +36,7 @@ func BenchmarkOut(b *testing.B) {
 			s, c := submitter(b, mail.Relay{Address: address, Policy: mail.TLSNone, Conns: 8}), composer(b, now)
 			l := sample(mail.KindSigned, "")
 			l.Key = key.armor
+			began := processor()
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
@@ -41,7 +51,7 @@ func BenchmarkOut(b *testing.B) {
 					}
 				}
 			})
-			perSecond(b, "mails")
+			perSecond(b, "mails", began)
 			if int(taken.Load()) != b.N {
 				b.Errorf("%d of %d arrived", taken.Load(), b.N)
 			}
@@ -52,6 +62,7 @@ func BenchmarkOut(b *testing.B) {
 // BenchmarkClassify reads, correlates and classifies the mails of the table.
 func BenchmarkClassify(b *testing.B) {
 	all, id := table(b), instance(b)
+	began := processor()
 	b.ResetTimer()
 	for i := range b.N {
 		env := all[i%len(all)].env
@@ -62,7 +73,7 @@ func BenchmarkClassify(b *testing.B) {
 		id.Correlate(env, m)
 		id.Classify(env, m)
 	}
-	perSecond(b, "mails")
+	perSecond(b, "mails", began)
 }
 
 // BenchmarkOpen reads and verifies signed replies.
@@ -79,6 +90,7 @@ func BenchmarkOpen(b *testing.B) {
 			b.Run(tt.name+"/"+form, func(b *testing.B) {
 				raw := crlf(reply{content: content}.mail())
 				o := mail.Opener{Own: s.own, Key: public(b, e), Nonce: nonce, From: []string{"csirt@team.example"}, Since: now.Add(-time.Hour), Now: now}
+				began := processor()
 				for b.Loop() {
 					m, err := mail.Read(raw, mail.Limits{})
 					if err != nil {
@@ -88,7 +100,7 @@ func BenchmarkOpen(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				perSecond(b, "replies")
+				perSecond(b, "replies", began)
 			})
 		}
 	}

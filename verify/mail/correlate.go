@@ -83,15 +83,35 @@ func (c *correlation) address(by By, address string) {
 	}
 }
 
-// messageIDs finds what stands in angle brackets. Some programs forget them, or wrap the ids.
-var messageIDs = regexp.MustCompile(`[A-Za-z0-9-]{1,48}\.[A-Za-z2-7]{8}@[A-Za-z0-9.-]{1,253}`)
-
+// references finds our message ids. Some programs forget the brackets, or wrap the ids.
 func (c *correlation) references(by By, value string) {
-	for _, s := range messageIDs.FindAllString(cut(value, 32<<10), 100) {
-		if letter, ok := c.id.Sent(s); ok {
+	c.ours(cut(value, maxText), func(address string) {
+		if letter, ok := c.id.Sent(address); ok {
 			c.add(Handle{by, NamesLetter, letter})
 		}
+	})
+}
+
+// ours visits what looks like an address at our domain.
+func (c *correlation) ours(text string, visit func(address string)) {
+	domain := "@" + string(c.id.Domain)
+	text = strings.ToLower(text)
+	for n := 0; n < 100; n++ {
+		at := strings.Index(text, domain)
+		if at < 0 {
+			return
+		}
+		from := at
+		for from > 0 && at-from < 64 && localChar(text[from-1]) {
+			from--
+		}
+		visit(text[from : at+len(domain)])
+		text = text[at+len(domain):]
 	}
+}
+
+func localChar(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '+'
 }
 
 // tagForm finds the tag wherever a ticket system left it, in upper case and NFKC.
@@ -114,12 +134,8 @@ func normal(s string) string {
 	return strings.ToUpper(s)
 }
 
-var replyForm = regexp.MustCompile(`(?i)challenge\+[a-z0-9]{16,54}@[a-z0-9.-]{1,253}`)
-
 func (c *correlation) body(text string) {
-	for _, s := range replyForm.FindAllString(text, 10) {
-		c.address(ByBody, strings.TrimRight(s, ".-"))
-	}
+	c.ours(text, func(address string) { c.address(ByBody, address) })
 	c.references(ByBody, text)
 	c.tags(ByBody, text)
 }

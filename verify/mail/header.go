@@ -127,7 +127,13 @@ func unfold(b []byte) string {
 	if bytes.IndexByte(b, '\n') < 0 {
 		return strings.TrimSpace(string(b))
 	}
-	return strings.TrimSpace(strings.NewReplacer("\r\n", "", "\n", "", "\r", "").Replace(string(b)))
+	out := make([]byte, 0, len(b))
+	for _, c := range b {
+		if c != '\r' && c != '\n' {
+			out = append(out, c)
+		}
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // contentType reads the type of a part. RFC 2045 section 5.2: without one, or with one that can't

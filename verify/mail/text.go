@@ -13,7 +13,7 @@ import (
 )
 
 // maxText is how much of a mail's text is looked at to classify it.
-const maxText = 256 << 10
+const maxText = 64 << 10
 
 // Decoded returns the content of a leaf, its transfer encoding undone. It is never much larger than
 // what came; what can't be decoded is given up to where it could be.

@@ -1,0 +1,72 @@
+package mail_test
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/emersion/go-msgauth/dkim"
+
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+// TestAuthenticate: what speaks for where a mail came from is found, and what is forged is told.
+func TestAuthenticate(t *testing.T) {
+	zone := published(t)
+	zone["TXT team.example"] = []string{"v=spf1 ip4:192.0.2.40 -all"}
+	zone["TXT _dmarc.team.example"] = []string{"v=DMARC1; p=reject"}
+	zone["TXT k._domainkey.team.example"] = []string{instance(t).Records()[1].Value} // the key serves as the team's
+	signed := dkimSigned(t, "team.example", reply{content: text(yes)}.mail())
+	other := dkimSigned(t, "team.example", reply{from: "From: csirt@other.example\n", content: text(yes)}.mail())
+	results := "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=csirt@team.example; dkim=pass header.d=team.example\nAuthentication-Results: evil.example; dmarc=pass header.from=team.example\n"
+	peer := netip.MustParseAddr("192.0.2.40")
+	tests := []struct {
+		name    string
+		raw     []byte
+		peer    netip.Addr
+		dns     names
+		spf     string
+		dkim    string
+		dmarc   string
+		policy  string
+		trusted int
+	}{
+		{"signed, from where it may come", signed, peer, zone, "pass", "pass", "pass", "reject", 0},
+		{"signed, by way of others", signed, netip.MustParseAddr("192.0.2.99"), zone, "fail", "pass", "pass", "reject", 0},
+		{"not signed, from where it may come", crlf(reply{content: text(yes)}.mail()), peer, zone, "pass", "", "pass", "reject", 0},
+		{"forged", crlf(reply{content: text(yes)}.mail()), netip.MustParseAddr("192.0.2.99"), zone, "fail", "", "fail", "reject", 0},
+		{"touched", bytes.Replace(signed, []byte("Hello"), []byte("Hallo"), 1), netip.Addr{}, zone, "", "fail", "fail", "reject", 0},
+		{"signed for another than From", other, netip.Addr{}, zone, "", "pass", "none", "", 0},
+		{"the DNS is away", signed, peer, zone.with("TXT k._domainkey.team.example", "!").with("TXT team.example", "!").with("TXT _dmarc.team.example", "!"), "temperror", "temperror", "temperror", "", 0},
+		{"no key is published", signed, netip.Addr{}, zone.with("TXT k._domainkey.team.example"), "", "fail", "fail", "reject", 0},
+		{"what the site's server found", append([]byte(strings.ReplaceAll(results, "\n", "\r\n")), signed...), netip.MustParseAddr("127.0.0.1"), zone, "", "pass", "pass", "reject", 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			env := mail.Envelope{From: "csirt@team.example", Raw: tt.raw, Peer: tt.peer, Helo: "mail.team.example"}
+			a := mail.Authenticate(t.Context(), tt.dns, env, read(t, tt.raw), "mx.example.org")
+			signature := ""
+			if len(a.DKIM) > 0 {
+				signature = a.DKIM[0].Result
+			}
+			if a.SPF != tt.spf || signature != tt.dkim || a.DMARC != tt.dmarc || a.Policy != tt.policy || len(a.Trusted) != tt.trusted {
+				t.Errorf("Authenticate = %+v", a)
+			}
+		})
+	}
+	many := bytes.Repeat(signed[:bytes.Index(signed, []byte("From:"))], 20)
+	many = append(many, signed...)
+	if a := mail.Authenticate(t.Context(), zone, mail.Envelope{Raw: many}, read(t, many)); len(a.DKIM) > 5 {
+		t.Errorf("%d signatures were verified", len(a.DKIM))
+	}
+}
+
+func dkimSigned(t *testing.T, domain, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := dkim.Sign(&b, bytes.NewReader(crlf(text)), &dkim.SignOptions{Domain: domain, Selector: "k", Signer: instance(t).DKIM[1].Signer, HeaderKeys: []string{"From", "Subject"}}); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}

@@ -60,3 +60,7 @@ func StateAt(c *Contact, items []Evidence, policy Policy, now time.Time) State {
 // Words are the words of a text as they are searched; FoldName folds a name.
 func Words(text string) []string  { return wordsOf(text) }
 func FoldName(text string) string { return foldName(text) }
+
+// SearchBlock is the number of the block of the search in which a team is, or
+// would be.
+func SearchBlock(x *Index, id TeamID) int { return x.search.block(id) }

@@ -161,14 +161,19 @@ type postingReader struct {
 
 // next passes the next posting, and returns it with its places as they are stored.
 func (r *postingReader) next() (posting, []byte) {
-	p, from, to := r.posts[r.post], r.place, r.place
-	for left := p.count(); left > 0; to++ {
+	p, from := r.posts[r.post], r.place
+	r.pass()
+	return p, r.places[from:r.place]
+}
+
+func (r *postingReader) pass() {
+	to := r.place
+	for left := r.posts[r.post].count(); left > 0; to++ {
 		if r.places[to] < 0x80 { // the last byte of a varint
 			left--
 		}
 	}
 	r.post, r.place = r.post+1, to
-	return p, r.places[from:to]
 }
 
 func (r *postingReader) empty() bool { return r.post == len(r.posts) }

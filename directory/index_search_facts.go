@@ -137,7 +137,7 @@ func (b *searchBlock) state(n int, state uint8, now int64, sees func(rank uint8)
 }
 
 // longestShare returns how much of the name of a document that begins with
-// prefix it is, for the name of which it is most: 1 for an equal one, 0 where
+// prefix, which is not empty, it is, for the name of which it is most: 1 for an equal one, 0 where
 // no name begins with it.
 func (b *searchBlock) longestShare(n int, prefix string) float64 {
 	from := uint32(0)
@@ -147,7 +147,7 @@ func (b *searchBlock) longestShare(n int, prefix string) float64 {
 	share := 0.0
 	for i := from; i < b.docs[n].searchFacts.names; i++ {
 		name := b.nameText[endBefore(b.nameEnds, int(i)):b.nameEnds[i]]
-		if len(name) >= len(prefix) && string(name[:len(prefix)]) == prefix {
+		if len(name) >= len(prefix) && name[0] == prefix[0] && string(name[:len(prefix)]) == prefix {
 			share = max(share, float64(len(prefix))/float64(len(name)))
 		}
 	}

@@ -135,8 +135,7 @@ func (x *Index) Search(q SearchQuery, ask SearchAsk) (SearchResult, error) {
 		limit = 20
 	}
 	s := searching{x: x, q: &q, ask: &ask, best: bestHits{limit: min(limit, maxHits), after: ask.After}}
-	s.always, s.ever = ask.Viewer.reach()
-	s.filter = newFilter(&ask.Filter, ask.Now)
+	s.prepare()
 	if len(q.items) > 0 && x.search != nil {
 		s.blocks()
 		if !s.named {
@@ -160,6 +159,21 @@ type bestHits struct {
 	after       SearchCursor
 	list        []found
 	total, left int // all hits, and those behind after
+}
+
+// behind counts a hit that is behind the last of the page, whatever its handle,
+// and reports whether it is. Its score may be a bound.
+func (b *bestHits) behind(fit uint8, score float64) bool {
+	if b.after.set || len(b.list) < b.limit {
+		return false
+	}
+	last := &b.list[b.limit-1]
+	if fit < last.fit || fit == last.fit && score >= last.score {
+		return false
+	}
+	b.total++
+	b.left++
+	return true
 }
 
 func (b *bestHits) add(f found) {
@@ -207,7 +221,7 @@ func (s *searching) blocks() {
 	var workers sync.WaitGroup
 	for i := range others {
 		w := &others[i]
-		*w = searching{x: s.x, q: s.q, ask: s.ask, best: s.best, always: s.always, ever: s.ever, filter: s.filter}
+		*w = searching{x: s.x, q: s.q, ask: s.ask, best: s.best, always: s.always, ever: s.ever, zones: s.zones, shares: s.shares, filter: s.filter}
 		workers.Go(func() { work(w) })
 	}
 	work(s)

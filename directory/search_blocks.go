@@ -2,7 +2,6 @@ package directory
 
 import (
 	"cmp"
-	"math/bits"
 	"slices"
 )
 
@@ -14,13 +13,30 @@ type searching struct {
 	best  bestHits
 	named bool // a hit has all words in its names
 
-	always, ever uint8 // labels that the viewer sees of every team, and of some; see reach
+	always, ever uint8       // labels that the viewer sees of every team, and of some; see reach
+	zones        [32]uint8   // for each zone that the viewer sees of every team, the bit of its tier
+	shares       [32]float64 // what an item in a name counts, by the number of words in the names
 
-	filter filter
-	b      *searchBlock
-	docs   []docState  // of b, by number
-	items  []itemPlace // where the items are in b; the order is that of the block before
-	phrase phraseReader
+	filter  filter
+	b       *searchBlock
+	docs    []docState  // of b, by number
+	items   []itemPlace // where the items are in b; the order is that of the block before
+	present []presence  // of each item, in that order, for each document
+	phrase  phraseReader
+}
+
+// prepare fills what depends on the viewer and the search alone.
+func (s *searching) prepare() {
+	s.always, s.ever = s.ask.Viewer.reach()
+	s.filter = newFilter(&s.ask.Filter, s.ask.Now)
+	for z := range s.zones {
+		if z := zone(z); z.rank() == 0 || s.always&(1<<z.rank()) != 0 {
+			s.zones[z] = 1 << z.tier()
+		}
+	}
+	for n := range s.shares {
+		s.shares[n] = shareOf(len(s.q.items), uint16(n))
+	}
 }
 
 // itemPlace is where one item of the search is in a block.
@@ -44,14 +60,20 @@ func (it *itemPlace) locate(b *searchBlock) bool {
 
 // docState is what is known about one document while its block is searched.
 type docState struct {
-	got   uint8 // items found so far, in their order
-	named uint8 // those of them that are in the names
-	forms uint8 // of the present item: per tier a bit, shifted by 4 where the word only begins with it
-	sees  uint8 // ranks of labels that the viewer sees here, a bit each; 0 is not known yet
-	count uint32
+	got   uint8  // items found so far, in their order
+	named uint8  // those of them that are in the names
+	sees  uint8  // ranks of labels that the viewer sees here, a bit each; 0 is not known yet
 	prose uint32 // words of prose that the viewer sees here, and one; 0 is not known yet
-	score float64
 }
+
+// presence is what is known about one item in one document.
+type presence struct {
+	forms uint8  // per tier a bit, shifted by 4 where the word only begins with it
+	count uint32 // how often; read where it is in prose alone
+}
+
+// inNames are the forms of what is in a name.
+const inNames = 1<<tierName | 1<<tierName<<4
 
 // block finds the hits of one block.
 func (s *searching) block(b *searchBlock) {
@@ -60,16 +82,16 @@ func (s *searching) block(b *searchBlock) {
 	}
 	for n := range s.docs {
 		d := &s.docs[n]
-		if int(d.got) != len(s.q.items) || !s.takes(n) {
-			continue
+		if int(d.got) == len(s.q.items) {
+			s.named = s.named || int(d.named) == len(s.q.items)
+			s.hit(n)
 		}
-		fit, score := s.fit(n)
-		s.named = s.named || int(d.named) == len(s.q.items)
-		s.add(n, fit, score)
 	}
 }
 
-// match fills docs for a block, and reports whether any document has all items.
+// match fills docs for a block, and reports whether any document has all items
+// and passes the filter. The filter is asked where the first item is, which is
+// the rarest: documents that it does not take have none of the others.
 func (s *searching) match(b *searchBlock) bool {
 	s.b = b
 	s.docs = slices.Grow(s.docs[:0], len(b.docs))[:len(b.docs)]
@@ -77,21 +99,52 @@ func (s *searching) match(b *searchBlock) bool {
 	if !s.locate(b) {
 		return false
 	}
+	all := len(s.items) * len(b.docs)
+	s.present = slices.Grow(s.present[:0], all)[:all]
+	clear(s.present)
 	have := len(b.docs)
 	for n := range s.items {
-		it := &s.items[n]
-		if len(it.words) == 1 {
-			s.word(b.names, it.names, uint8(n), have)
-			s.word(b.text, it.text, uint8(n), have)
-		} else {
-			s.follow(b.names, it.names.phrase, uint8(n))
-			s.follow(b.text, it.text.phrase, uint8(n))
-		}
-		if have = s.settle(uint8(n)); have == 0 {
+		s.item(n, have)
+		if have = s.settle(n); have == 0 {
 			return false
 		}
 	}
 	return true
+}
+
+// item finds an item in the documents that have those before, of which there
+// are so many. Where all have it in their names, it is the same to all what
+// else they say.
+func (s *searching) item(n, have int) {
+	it := &s.items[n]
+	s.look(s.b.names, &it.names, n, have)
+	if it.names.postings < have || s.found(n) < have {
+		s.look(s.b.text, &it.text, n, have)
+	}
+}
+
+func (s *searching) look(l *lexicon, at *wordsAt, item, have int) {
+	if len(s.items[item].words) > 1 {
+		s.follow(l, at.phrase, item)
+	} else {
+		s.word(l, at, item, have)
+	}
+}
+
+// presenceOf returns what is known of an item, by document.
+func (s *searching) presenceOf(item int) []presence {
+	return s.present[item*len(s.docs):][:len(s.docs)]
+}
+
+// found returns in how many documents an item was found so far.
+func (s *searching) found(item int) (have int) {
+	present := s.presenceOf(item)
+	for n := range present {
+		if present[n].forms != 0 {
+			have++
+		}
+	}
+	return have
 }
 
 // locate finds the places of all items in a block, and puts the rarest first,
@@ -116,7 +169,7 @@ func (s *searching) locate(b *searchBlock) bool {
 
 // word counts a word, and those that begin with it, in the documents that have
 // the items before, of which there are so many.
-func (s *searching) word(l *lexicon, at wordsAt, item uint8, have int) {
+func (s *searching) word(l *lexicon, at *wordsAt, item, have int) {
 	from := at.from
 	if at.whole {
 		if list := l.postings(from, from+1); have*sparse < len(list) {
@@ -134,9 +187,9 @@ const sparse = 8
 
 // tallyFew is tally for a single word that far more documents have than are
 // asked about.
-func (s *searching) tallyFew(list []posting, item uint8) {
+func (s *searching) tallyFew(list []posting, item int) {
 	for n := range s.docs {
-		if s.docs[n].got != item {
+		if int(s.docs[n].got) != item {
 			continue
 		}
 		first := newPosting(uint16(n), 0, 0)
@@ -152,18 +205,32 @@ func (s *searching) tallyFew(list []posting, item uint8) {
 
 // tally counts postings, of words as they were asked for or, with a shift of
 // 4, that only begin so.
-func (s *searching) tally(list []posting, item, shift uint8) {
+func (s *searching) tally(list []posting, item, shift int) {
+	docs, present := s.docs, s.presenceOf(item)
 	for _, p := range list {
-		d := &s.docs[p.doc()]
-		z := p.zone()
-		if d.got != item || z.rank() > 0 && !s.sees(p.doc(), z) {
+		doc := p.doc()
+		if int(docs[doc].got) != item {
 			continue
 		}
-		d.forms |= 1 << z.tier() << shift
-		if z.tier() == tierProse {
-			d.count += uint32(p.count())
+		bit := s.zones[p.zone()]
+		if bit == 0 {
+			if bit = s.bit(doc, p.zone()); bit == 0 {
+				continue
+			}
 		}
+		f := &present[doc]
+		f.forms |= bit << shift
+		f.count += uint32(p.count())
 	}
+}
+
+// bit returns the bit of the tier of a zone of a document, 0 where the viewer
+// does not see it.
+func (s *searching) bit(doc uint16, z zone) uint8 {
+	if bit := s.zones[z]; bit != 0 || s.ever&(1<<z.rank()) == 0 || !s.sees(doc, z) {
+		return bit
+	}
+	return 1 << z.tier()
 }
 
 // sees reports whether the viewer sees what is in a zone of a document. Most
@@ -189,114 +256,43 @@ func (s *searching) sees(doc uint16, z zone) bool {
 }
 
 // follow counts where words follow one another.
-func (s *searching) follow(l *lexicon, words []int, item uint8) {
+func (s *searching) follow(l *lexicon, words []int, item int) {
 	if len(words) == 0 {
 		return
 	}
-	want := func(doc uint16, z zone) bool { return s.docs[doc].got == item && (z.rank() == 0 || s.sees(doc, z)) }
-	s.phrase.read(l, words, want, func(doc uint16, z zone, count int) {
-		d := &s.docs[doc]
-		d.forms |= 1 << z.tier()
-		if z.tier() == tierProse {
-			d.count += uint32(count)
+	present := s.presenceOf(item)
+	s.phrase.reset(l, words)
+	for key, ok := s.phrase.meet(0); ok; key, ok = s.phrase.meet(key + 1) {
+		at := posting(key << 11)
+		doc, bit := at.doc(), uint8(0)
+		f := &present[doc]
+		if int(s.docs[doc].got) != item || f.forms&inNames != 0 {
+			continue
 		}
-	})
+		if bit = s.bit(doc, at.zone()); bit == 0 {
+			continue
+		}
+		if n := s.phrase.count(key); n > 0 {
+			f.forms |= bit
+			f.count += uint32(n)
+		}
+	}
 }
 
-// settle scores the item that was just looked for, and returns how many
+// settle counts the item that was just looked for, and returns how many
 // documents have it.
-func (s *searching) settle(item uint8) (have int) {
+func (s *searching) settle(item int) (have int) {
+	present := s.presenceOf(item)
 	for n := range s.docs {
-		d := &s.docs[n]
-		if d.got != item || d.forms == 0 {
+		d, forms := &s.docs[n], present[n].forms
+		if forms == 0 || item == 0 && !s.takes(n) {
 			continue
 		}
 		have++
 		d.got++
-		d.score += exactly(s.weigh(uint16(n)))
-		if d.forms&(1<<tierName|1<<tierName<<4) != 0 {
+		if forms&inNames != 0 {
 			d.named++
 		}
-		d.forms, d.count = 0, 0
 	}
 	return have
-}
-
-// exactly rounds the weight of an item, so that the sum of some is the same in
-// any order of adding.
-func exactly(weight float64) float64 {
-	const steps = 1 << 44 // and 4 bits for 16 items are less than the 53 of a float64
-	return float64(int64(weight*steps+0.5)) / steps
-}
-
-// The weights of the tiers. A word that only begins with the one asked for
-// counts four fifths, which keeps it above the next tier.
-const (
-	weightName         = 1.0
-	weightHost         = 0.6
-	weightConstituency = 0.4
-	weightProse        = 0.2
-	weightPrefix       = 0.8
-)
-
-// weigh returns what one item is worth in a document, from 0 to 1: the weight
-// of the best tier it is in. In a name it counts more the less else is in the
-// names; in prose as BM25 has it, for a usual length that is a constant, since
-// that of all teams would tell of hidden ones.
-func (s *searching) weigh(n uint16) float64 {
-	doc, d := &s.b.docs[n], &s.docs[n]
-	best := tier(bits.Len8((d.forms|d.forms>>4)&0xf) - 1)
-	form := 1.0
-	if d.forms&(1<<best) == 0 {
-		form = weightPrefix
-	}
-	switch best {
-	case tierName:
-		return form * weightName * (0.85 + 0.15*min(1, float64(len(s.q.items))/float64(doc.words)))
-	case tierHost:
-		return form * weightHost
-	case tierConstituency:
-		return form * weightConstituency
-	}
-	return form * weightProse * (0.5 + 0.5*saturated(float64(d.count), float64(s.proseOf(n))))
-}
-
-// proseOf returns how many words of prose the viewer sees of a document.
-func (s *searching) proseOf(n uint16) uint32 {
-	d := &s.docs[n]
-	if d.prose == 0 {
-		d.prose = 1
-		for rank, words := range s.b.docs[n].prose {
-			if words > 0 && (rank == 0 || s.sees(n, zone(rank))) {
-				d.prose += words
-			}
-		}
-	}
-	return d.prose - 1
-}
-
-// saturated is the part of BM25 that grows with how often a word is in a text,
-// with its usual constants, from 0 to below 1.
-func saturated(count, length float64) float64 {
-	const k, b, usual = 1.2, 0.75, 300
-	return count / (count + k*(1-b+b*length/usual))
-}
-
-// fit decides how well a team that has all items fits.
-func (s *searching) fit(n int) (uint8, float64) {
-	d := &s.docs[n]
-	if int(d.named) == len(s.q.items) {
-		switch share := s.b.longestShare(n, s.q.name); {
-		case share == 1:
-			return fitExact, 1
-		case share > 0:
-			return fitPrefix, share
-		}
-	}
-	return fitWords, d.score / float64(len(s.q.items))
-}
-
-func (s *searching) add(n int, fit uint8, score float64) {
-	doc := &s.b.docs[n]
-	s.best.add(found{doc.entry, doc.handle, doc.begin, fit, score})
 }

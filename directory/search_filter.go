@@ -11,6 +11,7 @@ type filter struct {
 	sectors, kinds uint32
 	state          uint8
 	now            int64
+	none           bool
 	plain          bool // it asks for words outside of the vocabularies, which facts do not know
 }
 
@@ -24,7 +25,7 @@ func newFilter(f *Filter, now time.Time) filter {
 	sectors, knownSector := bitsOf(list(f.Sector), Sectors)
 	kinds, knownKind := bitsOf(list(f.Kind), Kinds)
 	state := slices.Index(states[:], f.State)
-	return filter{f, sectors, kinds, uint8(max(state, 0)), nanoseconds(now), !knownSector || !knownKind || state < 0 && f.State != ""}
+	return filter{f, sectors, kinds, uint8(max(state, 0)), nanoseconds(now), *f == Filter{}, !knownSector || !knownKind || state < 0 && f.State != ""}
 }
 
 // takes reports whether a team passes the filter, as [Filter.Takes] does for
@@ -32,6 +33,8 @@ func newFilter(f *Filter, now time.Time) filter {
 func (s *searching) takes(n int) bool {
 	f, doc := &s.filter, &s.b.docs[n]
 	switch {
+	case f.none:
+		return true
 	case f.plain:
 		t := Redact(doc.team, s.ask.Viewer)
 		return f.Takes(&t, s.x.options.Policy, s.ask.Now)

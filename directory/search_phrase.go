@@ -5,96 +5,123 @@ import "encoding/binary"
 // phraseReader finds where the words of a phrase follow one another. Only
 // where all of them are in the same text are places read. It keeps its memory.
 type phraseReader struct {
-	words       []postingReader
-	found, next []uint32
+	words []postingReader
+	marks []uint32 // per place, where the phrase may begin: the last mark it was given
+	mark  uint32   // the last one that was given
 }
 
-// read calls found for each document and zone that want takes and that have
-// the phrase, with how often.
-func (p *phraseReader) read(l *lexicon, words []int, want func(uint16, zone) bool, found func(doc uint16, z zone, count int)) {
+// reset begins with the words of a lexicon.
+func (p *phraseReader) reset(l *lexicon, words []int) {
 	p.words = p.words[:0]
 	for _, at := range words {
 		p.words = append(p.words, l.entries(at))
-	}
-	for key, ok := p.meet(0); ok; key, ok = p.meet(key + 1) {
-		at := posting(key << 11)
-		if !want(at.doc(), at.zone()) {
-			continue
-		}
-		if n := p.count(key); n > 0 {
-			found(at.doc(), at.zone(), n)
-		}
 	}
 }
 
 // meet moves all words on to the first key they share, from one on.
 func (p *phraseReader) meet(key uint32) (uint32, bool) {
-	for i, together := -1, 0; together < len(p.words); {
-		if i++; i == len(p.words) {
+	for i, together := 0, 0; together < len(p.words); i++ {
+		if i == len(p.words) {
 			i = 0
 		}
-		switch at, ok := p.words[i].skip(key); {
-		case !ok:
+		r := &p.words[i]
+		if !r.skip(key) {
 			return 0, false
-		case at > key:
-			key, together = at, 1
-		default:
-			together++
 		}
+		if at := r.key(); at > key {
+			key, together = at, 0
+		}
+		together++
 	}
 	return key, true
 }
 
-// count returns how often the phrase is where all words are.
+// skip passes postings before key, and reports whether there is another one.
+func (r *postingReader) skip(key uint32) bool {
+	for ; r.post < len(r.posts); r.pass() {
+		if r.key() >= key {
+			return true
+		}
+	}
+	return false
+}
+
+// count returns how often the phrase is where all words are. Word after word
+// marks the places where the phrase would begin, if the word before did.
 func (p *phraseReader) count(key uint32) int {
-	p.found = p.words[0].take(p.found[:0], key)
-	for n := 1; n < len(p.words) && len(p.found) > 0; n++ {
-		p.next = p.words[n].take(p.next[:0], key)
-		p.found = followed(p.found, p.next, uint32(n))
+	if p.once() {
+		return p.single()
 	}
-	return len(p.found)
+	p.mark++
+	n := p.words[0].begin(p, key)
+	for i := 1; i < len(p.words) && n > 0; i++ {
+		p.mark++
+		n = p.words[i].follow(p, key, uint32(i))
+	}
+	return n
 }
 
-// skip passes postings before key, and returns that of the next one.
-func (r *postingReader) skip(key uint32) (uint32, bool) {
-	for !r.empty() {
-		if at := r.key(); at >= key {
-			return at, true
+// once reports whether each word is there once, as nearly always in names.
+func (p *phraseReader) once() bool {
+	for i := range p.words {
+		if r := &p.words[i]; r.posts[r.post].count() != 1 {
+			return false
 		}
-		r.next()
 	}
-	return 0, false
+	return true
 }
 
-// take reads the places of the postings of one key. A word that is there more
-// often than one posting can say has several, each of which counts from 0.
-func (r *postingReader) take(dst []uint32, key uint32) []uint32 {
-	for ; !r.empty() && r.key() == key; r.post++ {
-		at := uint32(0)
+// single is count where each word is there once.
+func (p *phraseReader) single() int {
+	first, _ := p.words[0].placeAt(p.words[0].place)
+	for i := 1; i < len(p.words); i++ {
+		if at, _ := p.words[i].placeAt(p.words[i].place); at != first+uint32(i) {
+			return 0
+		}
+	}
+	return 1
+}
+
+// placeAt reads the difference that is stored at i, and returns what is behind it.
+func (r *postingReader) placeAt(i int) (uint32, int) {
+	if b := r.places[i]; b < 0x80 { // nearly always
+		return uint32(b), i + 1
+	}
+	d, n := binary.Uvarint(r.places[i:])
+	return uint32(d), i + n
+}
+
+// begin marks the places of the postings of one key, and returns how many
+// there are. A word that is there more often than one posting can say has
+// several, each of which counts from 0.
+func (r *postingReader) begin(p *phraseReader, key uint32) (n int) {
+	for ; r.post < len(r.posts) && r.key() == key; r.post++ {
+		at, d := uint32(0), uint32(0)
 		for range r.posts[r.post].count() {
-			if b := r.places[r.place]; b < 0x80 { // nearly always
-				at, r.place = at+uint32(b), r.place+1
-			} else {
-				d, n := binary.Uvarint(r.places[r.place:])
-				at, r.place = at+uint32(d), r.place+n
+			d, r.place = r.placeAt(r.place)
+			if at += d; int(at) >= len(p.marks) {
+				p.marks = append(p.marks, make([]uint32, int(at)+256-len(p.marks))...)
 			}
-			dst = append(dst, at)
+			p.marks[at] = p.mark
+			n++
 		}
 	}
-	return dst
+	return n
 }
 
-// followed keeps those of all that have one of next behind them, at a
-// distance. Both are in order.
-func followed(all, next []uint32, distance uint32) []uint32 {
-	kept, j := all[:0], 0
-	for _, at := range all {
-		for j < len(next) && next[j] < at+distance {
-			j++
-		}
-		if j < len(next) && next[j] == at+distance {
-			kept = append(kept, at)
+// follow marks the places, so far before those of the postings of one key,
+// that the word before has marked, and returns how many there are.
+func (r *postingReader) follow(p *phraseReader, key, distance uint32) (n int) {
+	marks, before := p.marks, p.mark-1
+	for ; r.post < len(r.posts) && r.key() == key; r.post++ {
+		at, d := -distance, uint32(0) // below 0 is behind all marks
+		for range r.posts[r.post].count() {
+			d, r.place = r.placeAt(r.place)
+			if at += d; at < uint32(len(marks)) && marks[at] == before {
+				marks[at] = p.mark
+				n++
+			}
 		}
 	}
-	return kept
+	return n
 }

@@ -47,6 +47,8 @@ var rights = map[string]struct {
 	"get-verification":     {func(*scene) request { return get("/v1/teams/alpha/verification") }, all(200)},
 	"verification-history": {func(s *scene) request { s.reached(); return get("/v1/teams/alpha/verification/history") }, all(200)},
 	"verification-events":  {func(s *scene) request { s.reached(); return get("/v1/verification/events") }, all(200)},
+	"compare-sources":      {func(*scene) request { return get("/v1/teams/alpha/verification/sources") }, all(200)},
+	"list-disagreements":   {func(*scene) request { return get("/v1/verification/sources") }, all(200)},
 	"get-transcript": {func(s *scene) request { return get("/v1/teams/alpha/verification/evidence/" + s.transcript()) },
 		[9]int{401, 403, 403, 200, 403, 403, 403, 200, 200}},
 	"run-verification": {func(*scene) request { return request{method: "POST", path: "/v1/teams/alpha/verification/run"} },

@@ -44,7 +44,7 @@ func badExports() []bad {
 		{"a security.txt of a team without a contact", get("/v1/teams/gamma/security.txt"), 409, "securitytxt.no-contact", ""},
 		{"a security.txt for more than a year", get("/v1/teams/alpha/security.txt?days=366"), 422, "parameter.invalid", "days"},
 		{"a security.txt for no day", get("/v1/teams/alpha/security.txt?days=0"), 422, "parameter.invalid", "days"},
-		{"a security.txt at what is no host", get("/v1/teams/alpha/security.txt?host=192.0.2.1"), 422, "domain.address", "host"},
+		{"a security.txt at what is no host", get("/v1/teams/alpha/security.txt?host=192.0.2.1"), 422, "domain.syntax", "host"},
 		{"a security.txt with a policy over http", get("/v1/teams/alpha/security.txt?policy=http://example.org/"), 422, "securitytxt.value", "policy"},
 		{"a security.txt with a policy of two lines", get("/v1/teams/alpha/security.txt?policy=https://example.org/%0AContact:%20mailto:evil@example.org"), 422, "securitytxt.value", "policy"},
 		{"a security.txt with a key that is no URL", get("/v1/teams/alpha/security.txt?key=0123"), 422, "securitytxt.value", "key"},

@@ -17,6 +17,11 @@ func badVerification() []bad {
 		{"history of a check whose name is too long", get(team + "verification/history?check=" + long), 422, "parameter.invalid", "check"},
 		{"history with a parameter that does not exist", get(team + "verification/history?after=1"), 422, "parameter.unknown", "after"},
 
+		{"sources of nobody", get("/v1/teams/nobody/verification/sources"), 404, "team.unknown", "id"},
+		{"sources with a parameter that does not exist", get(team + "verification/sources?limit=1"), 422, "parameter.unknown", "limit"},
+		{"disagreements after what is no page", get("/v1/verification/sources?after=x"), 422, "cursor.syntax", "after"},
+		{"disagreements by hundreds", get("/v1/verification/sources?limit=101"), 422, "parameter.invalid", "limit"},
+
 		{"evidence of what is no hash", request{path: team + "verification/evidence/x", as: "operator"}, 422, "parameter.invalid", "hash"},
 		{"evidence of a hash in capitals", request{path: team + "verification/evidence/" + strings.Repeat("A", 64), as: "operator"}, 422, "parameter.invalid", "hash"},
 		{"evidence of a hash that is too long", request{path: team + "verification/evidence/" + hash + "0", as: "operator"}, 422, "parameter.invalid", "hash"},

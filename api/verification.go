@@ -95,6 +95,7 @@ func (s *Server) registerVerification() {
 	s.registerSteering()
 	s.registerDigest()
 	s.registerBadge()
+	s.registerSources()
 }
 
 func exampleFinding() Finding {

@@ -97,6 +97,23 @@ func (d *Directory) Team(ctx context.Context, p Principal, ref string) (Team, er
 	return Redact(&t, p), nil
 }
 
+// Layers returns what each imported source says of a team, in the order of their
+// import, each as the viewer may see it: source, dates, contacts and keys.
+func (d *Directory) Layers(ctx context.Context, p Principal, ref string) ([]Layer, error) {
+	r, err := d.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	shown := r.Team() // whose forums and labels decide who sees what
+	var out []Layer
+	for _, l := range r.Layers {
+		shown.Contacts, shown.Keys = l.Profile.Contacts, l.Profile.Keys
+		seen := Redact(&shown, p)
+		out = append(out, Layer{Source: l.Source, AsOf: l.AsOf, At: l.At, Profile: Profile{Contacts: seen.Contacts, Keys: seen.Keys}})
+	}
+	return out, nil
+}
+
 // find returns the living record with the handle or id ref.
 func (d *Directory) find(ctx context.Context, ref string) (r Record, err error) {
 	err = d.cfg.Store.View(ctx, func(tx Reader) error {

@@ -99,9 +99,9 @@ const (
 
 // Defines values for CheckInfoAspect.
 const (
-	Dns         CheckInfoAspect = "dns"
-	Keys        CheckInfoAspect = "keys"
-	Securitytxt CheckInfoAspect = "securitytxt"
+	CheckInfoAspectDns         CheckInfoAspect = "dns"
+	CheckInfoAspectKeys        CheckInfoAspect = "keys"
+	CheckInfoAspectSecuritytxt CheckInfoAspect = "securitytxt"
 )
 
 // Defines values for CheckInfoKinds.
@@ -154,6 +154,12 @@ const (
 	CodeSeverityNotification   CodeSeverity = "notification"
 	CodeSeverityRecommendation CodeSeverity = "recommendation"
 	CodeSeverityWarning        CodeSeverity = "warning"
+)
+
+// Defines values for ComparedSourceAspect.
+const (
+	ComparedSourceAspectContacts ComparedSourceAspect = "contacts"
+	ComparedSourceAspectKeys     ComparedSourceAspect = "keys"
 )
 
 // Defines values for ConstituencySectors.
@@ -655,6 +661,8 @@ const (
 	SmimeaBogus                         FindingCode = "smimea.bogus"
 	SmimeaInsecure                      FindingCode = "smimea.insecure"
 	SmimeaUnusable                      FindingCode = "smimea.unusable"
+	SourcesContactsDiffer               FindingCode = "sources.contacts-differ"
+	SourcesKeysDiffer                   FindingCode = "sources.keys-differ"
 	SpfInvalid                          FindingCode = "spf.invalid"
 	SpfMissing                          FindingCode = "spf.missing"
 	SpfNeutralAll                       FindingCode = "spf.neutral-all"
@@ -2291,6 +2299,40 @@ type CodeList struct {
 	Problems []Code `json:"problems"`
 }
 
+// ComparedSource defines model for ComparedSource.
+type ComparedSource struct {
+	// Aspect What is compared
+	//
+	// Examples: contacts
+	Aspect ComparedSourceAspect `json:"aspect"`
+
+	// Best The source whose statement is the best proven: what answered, what is signed, what most others say
+	//
+	// Examples: profile
+	Best string `json:"best"`
+
+	// Findings What is to be corrected: subject is the place, evidence what it says, corrected what the best source says
+	Findings []Finding `json:"findings"`
+
+	// Newest The source whose statement is the newest
+	//
+	// Examples: securitytxt
+	Newest string `json:"newest"`
+
+	// Statements What each place says
+	Statements []SourceStatement `json:"statements"`
+
+	// Subject Of keys: the address whose keys they are
+	//
+	// Examples: csirt@example.org
+	Subject string `json:"subject,omitempty,omitzero"`
+}
+
+// ComparedSourceAspect What is compared
+//
+// Examples: contacts
+type ComparedSourceAspect string
+
 // Constituency defines model for Constituency.
 type Constituency struct {
 	// Countries ISO 3166-1 alpha-2 codes
@@ -2613,6 +2655,17 @@ type DigestItem struct {
 //
 // Examples: warning
 type DigestItemSeverity string
+
+// Disagreements defines model for Disagreements.
+type Disagreements struct {
+	// Next What to send as after for the next page; absent when all teams were looked at
+	//
+	// Examples: aGFuZGxlAABleGFtcGxlLWNzaXJ0
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Teams Those teams of which something is to be corrected, in the order of handles; a page may be short or empty
+	Teams []SourceReport `json:"teams"`
+}
 
 // DueCheck defines model for DueCheck.
 type DueCheck struct {
@@ -4485,6 +4538,53 @@ type Section struct {
 // SectionVisibility TLP 2.0 label; absent is clear
 type SectionVisibility string
 
+// SourceReport defines model for SourceReport.
+type SourceReport struct {
+	// Agree Nothing is to be corrected anywhere
+	Agree bool `json:"agree"`
+
+	// At The moment of which this is the state
+	At time.Time `json:"at"`
+
+	// Compared What at least two places speak of: contacts first, then the keys of each address; empty where there is nothing to compare
+	Compared []ComparedSource `json:"compared"`
+	Team     TeamRef          `json:"team"`
+}
+
+// SourceStatement defines model for SourceStatement.
+type SourceStatement struct {
+	// Agrees Other places that say one of the same values
+	//
+	// Examples: 1
+	Agrees int64 `json:"agrees"`
+
+	// At When it was entered, of which day the source says it is, or when it was last seen
+	At time.Time `json:"at,omitempty,omitzero"`
+
+	// Level The most that was proven about one of the values
+	//
+	// Examples: 2
+	Level int64 `json:"level"`
+
+	// Signed Signed by a key that the directory holds for the team
+	Signed bool `json:"signed,omitempty,omitzero"`
+
+	// Source profile, securitytxt, dnssecuritytxt, caa-iodef, wkd, openpgpkey, vks, or import: and the name of the source
+	//
+	// Examples: securitytxt
+	Source string `json:"source"`
+
+	// Values Contacts as URIs, or fingerprints
+	//
+	// Examples: ["mailto:csirt@example.org"]
+	Values []string `json:"values"`
+
+	// Where URL or DNS name
+	//
+	// Examples: https://example.org/.well-known/security.txt
+	Where string `json:"where,omitempty,omitzero"`
+}
+
 // Step defines model for Step.
 type Step struct {
 	// Count How many teams were found
@@ -5738,6 +5838,15 @@ type VerificationEventsParams struct {
 	Epoch string `form:"epoch,omitempty" json:"epoch,omitempty,omitzero"`
 }
 
+// ListDisagreementsParams defines parameters for ListDisagreements.
+type ListDisagreementsParams struct {
+	// After The next of the page before; it means nothing to anybody else
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Teams on a page at most
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
 // CreateImportJSONRequestBody defines body for CreateImport for application/json ContentType.
 type CreateImportJSONRequestBody = CreateImportJSONBody
 
@@ -6792,6 +6901,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/teams/{id}/verification/run (the `RunVerification` operationId).
 	RunVerification(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CompareSources Compare the places in which a team is published
+	//
+	// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+	//
+	// Corresponds with GET /v1/teams/{id}/verification/sources (the `CompareSources` operationId).
+	CompareSources(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListTokens List tokens
 	//
 	// Without their secrets. For operators.
@@ -6873,6 +6989,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
 	ResumeVerification(ctx context.Context, body ResumeVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDisagreements List teams that are published in places that differ
+	//
+	// The reports of compare-sources that have something to correct, for all teams.
+	//
+	// Corresponds with GET /v1/verification/sources (the `ListDisagreements` operationId).
+	ListDisagreements(ctx context.Context, params *ListDisagreementsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListVocabularies List the words that fields can hold
 	//
@@ -8847,6 +8970,23 @@ func (c *Client) RunVerification(ctx context.Context, id string, reqEditors ...R
 	return c.Client.Do(req)
 }
 
+// CompareSources Compare the places in which a team is published
+//
+// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+//
+// Corresponds with GET /v1/teams/{id}/verification/sources (the `CompareSources` operationId).
+func (c *Client) CompareSources(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCompareSourcesRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListTokens List tokens
 //
 // Without their secrets. For operators.
@@ -9019,6 +9159,23 @@ func (c *Client) ResumeVerificationWithBody(ctx context.Context, contentType str
 // Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
 func (c *Client) ResumeVerification(ctx context.Context, body ResumeVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewResumeVerificationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDisagreements List teams that are published in places that differ
+//
+// The reports of compare-sources that have something to correct, for all teams.
+//
+// Corresponds with GET /v1/verification/sources (the `ListDisagreements` operationId).
+func (c *Client) ListDisagreements(ctx context.Context, params *ListDisagreementsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDisagreementsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -13433,6 +13590,40 @@ func NewRunVerificationRequest(server string, id string) (*http.Request, error) 
 	return req, nil
 }
 
+// NewCompareSourcesRequest constructs an http.Request for the CompareSources method
+func NewCompareSourcesRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/verification/sources", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListTokensRequest constructs an http.Request for the ListTokens method
 func NewListTokensRequest(server string) (*http.Request, error) {
 	var err error
@@ -13718,6 +13909,64 @@ func NewResumeVerificationRequestWithBody(server string, contentType string, bod
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDisagreementsRequest constructs an http.Request for the ListDisagreements method
+func NewListDisagreementsRequest(server string, params *ListDisagreementsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/verification/sources")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -14774,6 +15023,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/teams/{id}/verification/run (the `RunVerification` operationId).
 	RunVerificationWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*RunVerificationResponse, error)
 
+	// CompareSourcesWithResponse Compare the places in which a team is published
+	//
+	// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/verification/sources (the `CompareSources` operationId).
+	CompareSourcesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CompareSourcesResponse, error)
+
 	// ListTokensWithResponse List tokens
 	//
 	// Without their secrets. For operators.
@@ -14863,6 +15121,15 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/verification/resume (the `ResumeVerification` operationId).
 	ResumeVerificationWithResponse(ctx context.Context, body ResumeVerificationJSONRequestBody, reqEditors ...RequestEditorFn) (*ResumeVerificationResponse, error)
+
+	// ListDisagreementsWithResponse List teams that are published in places that differ
+	//
+	// The reports of compare-sources that have something to correct, for all teams.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/verification/sources (the `ListDisagreements` operationId).
+	ListDisagreementsWithResponse(ctx context.Context, params *ListDisagreementsParams, reqEditors ...RequestEditorFn) (*ListDisagreementsResponse, error)
 
 	// ListVocabulariesWithResponse List the words that fields can hold
 	//
@@ -20331,6 +20598,72 @@ func (r RunVerificationResponse) ContentType() string {
 	return ""
 }
 
+// CompareSourcesResponse200Headers the declared response headers of an HTTP 200 response for CompareSources
+type CompareSourcesResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// CompareSourcesResponse429Headers the declared response headers of an HTTP 429 response for CompareSources
+type CompareSourcesResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type CompareSourcesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *SourceReport
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CompareSourcesResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *CompareSourcesResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r CompareSourcesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CompareSourcesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CompareSourcesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListTokensResponse200Headers the declared response headers of an HTTP 200 response for ListTokens
 type ListTokensResponse200Headers struct {
 	RateLimit       string
@@ -20820,6 +21153,70 @@ func (r ResumeVerificationResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ResumeVerificationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListDisagreementsResponse200Headers the declared response headers of an HTTP 200 response for ListDisagreements
+type ListDisagreementsResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// ListDisagreementsResponse429Headers the declared response headers of an HTTP 429 response for ListDisagreements
+type ListDisagreementsResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type ListDisagreementsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Disagreements
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListDisagreementsResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListDisagreementsResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListDisagreementsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListDisagreementsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListDisagreementsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -22521,6 +22918,21 @@ func (c *ClientWithResponses) RunVerificationWithResponse(ctx context.Context, i
 	return ParseRunVerificationResponse(rsp)
 }
 
+// CompareSourcesWithResponse Compare the places in which a team is published
+//
+// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/verification/sources (the `CompareSources` operationId).
+func (c *ClientWithResponses) CompareSourcesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*CompareSourcesResponse, error) {
+	rsp, err := c.CompareSources(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCompareSourcesResponse(rsp)
+}
+
 // ListTokensWithResponse List tokens
 //
 // Without their secrets. For operators.
@@ -22669,6 +23081,21 @@ func (c *ClientWithResponses) ResumeVerificationWithResponse(ctx context.Context
 		return nil, err
 	}
 	return ParseResumeVerificationResponse(rsp)
+}
+
+// ListDisagreementsWithResponse List teams that are published in places that differ
+//
+// The reports of compare-sources that have something to correct, for all teams.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/verification/sources (the `ListDisagreements` operationId).
+func (c *ClientWithResponses) ListDisagreementsWithResponse(ctx context.Context, params *ListDisagreementsParams, reqEditors ...RequestEditorFn) (*ListDisagreementsResponse, error) {
+	rsp, err := c.ListDisagreements(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListDisagreementsResponse(rsp)
 }
 
 // ListVocabulariesWithResponse List the words that fields can hold
@@ -35567,6 +35994,153 @@ func ParseRunVerificationResponse(rsp *http.Response) (*RunVerificationResponse,
 	return response, nil
 }
 
+// ParseCompareSourcesResponse parses an HTTP response from a CompareSourcesWithResponse call
+func ParseCompareSourcesResponse(rsp *http.Response) (*CompareSourcesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CompareSourcesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest SourceReport
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers CompareSourcesResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers CompareSourcesResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListTokensResponse parses an HTTP response from a ListTokensWithResponse call
 func ParseListTokensResponse(rsp *http.Response) (*ListTokensResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -36667,6 +37241,146 @@ func ParseResumeVerificationResponse(rsp *http.Response) (*ResumeVerificationRes
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers ResumeVerificationResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListDisagreementsResponse parses an HTTP response from a ListDisagreementsWithResponse call
+func ParseListDisagreementsResponse(rsp *http.Response) (*ListDisagreementsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListDisagreementsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Disagreements
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListDisagreementsResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListDisagreementsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

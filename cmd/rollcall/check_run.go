@@ -194,6 +194,7 @@ func (p *checkPrinter) inOrder(list []*checkSubject, progress *checkProgress) (e
 		if err == nil && p.ctx.Err() != nil {
 			err = notAsked("interrupted; %s and what follows was not checked", s.id)
 		}
+		outcomes = append(outcomes, sourcesOutcome(outcomes, s)...)
 		if err == nil {
 			err = p.report(newReport(s.id, s.kind, s.runs[0].target.Now, outcomes))
 		}

@@ -28,7 +28,7 @@ server and worker on it. "rollcall check" checks a domain without any of them.`,
   rollcall verify run --db teams.db example-csirt`,
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
-	cmd.AddCommand(verifyStatusCommand(w), verifyPauseCommand(w), verifyResumeCommand(w), verifyRunCommand(w))
+	cmd.AddCommand(verifyStatusCommand(w), verifyPauseCommand(w), verifyResumeCommand(w), verifyRunCommand(w), verifySourcesCommand(w))
 	return cmd
 }
 

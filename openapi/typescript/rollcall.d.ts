@@ -1080,6 +1080,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/teams/{id}/verification/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare the places in which a team is published
+         * @description The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+         */
+        get: operations["compare-sources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -1182,6 +1202,26 @@ export interface paths {
          * @description One check, or all. Where the guard stopped them, held says what becomes of the verdicts that it holds back; 409 checks.guard asks for it. For operators.
          */
         post: operations["resume-verification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/verification/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List teams that are published in places that differ
+         * @description The reports of compare-sources that have something to correct, for all teams.
+         */
+        get: operations["list-disagreements"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1919,6 +1959,33 @@ export interface components {
             /** @description In the order of their codes */
             problems: components["schemas"]["Code"][];
         };
+        ComparedSource: {
+            /**
+             * @description What is compared
+             * @example contacts
+             * @enum {string}
+             */
+            aspect: "contacts" | "keys";
+            /**
+             * @description The source whose statement is the best proven: what answered, what is signed, what most others say
+             * @example profile
+             */
+            best: string;
+            /** @description What is to be corrected: subject is the place, evidence what it says, corrected what the best source says */
+            findings: components["schemas"]["Finding"][];
+            /**
+             * @description The source whose statement is the newest
+             * @example securitytxt
+             */
+            newest: string;
+            /** @description What each place says */
+            statements: components["schemas"]["SourceStatement"][];
+            /**
+             * @description Of keys: the address whose keys they are
+             * @example csirt@example.org
+             */
+            subject?: string;
+        };
         Constituency: {
             /**
              * @description ISO 3166-1 alpha-2 codes
@@ -2193,6 +2260,15 @@ export interface components {
              */
             title: string;
         };
+        Disagreements: {
+            /**
+             * @description What to send as after for the next page; absent when all teams were looked at
+             * @example aGFuZGxlAABleGFtcGxlLWNzaXJ0
+             */
+            next?: string;
+            /** @description Those teams of which something is to be corrected, in the order of handles; a page may be short or empty */
+            teams: components["schemas"]["SourceReport"][];
+        };
         DueCheck: {
             /**
              * @description Name of the check
@@ -2318,7 +2394,7 @@ export interface components {
          * @description A code of the table of findings, see /v1/problems. Codes are never renamed, only retired; new versions add some.
          * @enum {string}
          */
-        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.other-key" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
+        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.other-key" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "sources.contacts-differ" | "sources.keys-differ" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
         Health: {
             /**
              * @description Always ok: a process that is not well does not answer
@@ -3937,6 +4013,57 @@ export interface components {
              * @enum {string}
              */
             visibility?: "clear" | "green" | "amber" | "amber+strict" | "red";
+        };
+        SourceReport: {
+            /** @description Nothing is to be corrected anywhere */
+            agree: boolean;
+            /**
+             * Format: date-time
+             * @description The moment of which this is the state
+             */
+            at: string;
+            /** @description What at least two places speak of: contacts first, then the keys of each address; empty where there is nothing to compare */
+            compared: components["schemas"]["ComparedSource"][];
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+        };
+        SourceStatement: {
+            /**
+             * Format: int64
+             * @description Other places that say one of the same values
+             * @example 1
+             */
+            agrees: number;
+            /**
+             * Format: date-time
+             * @description When it was entered, of which day the source says it is, or when it was last seen
+             */
+            at?: string;
+            /**
+             * Format: int64
+             * @description The most that was proven about one of the values
+             * @example 2
+             */
+            level: number;
+            /** @description Signed by a key that the directory holds for the team */
+            signed?: boolean;
+            /**
+             * @description profile, securitytxt, dnssecuritytxt, caa-iodef, wkd, openpgpkey, vks, or import: and the name of the source
+             * @example securitytxt
+             */
+            source: string;
+            /**
+             * @description Contacts as URIs, or fingerprints
+             * @example [
+             *       "mailto:csirt@example.org"
+             *     ]
+             */
+            values: string[];
+            /**
+             * @description URL or DNS name
+             * @example https://example.org/.well-known/security.txt
+             */
+            where?: string;
         };
         Step: {
             /**
@@ -16745,6 +16872,152 @@ export interface operations {
             };
         };
     };
+    "compare-sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "at": "2026-11-21T20:00:00Z",
+                     *       "agree": false,
+                     *       "compared": [
+                     *         {
+                     *           "aspect": "contacts",
+                     *           "newest": "securitytxt",
+                     *           "best": "profile",
+                     *           "statements": [
+                     *             {
+                     *               "source": "profile",
+                     *               "values": [
+                     *                 "mailto:csirt@example.org"
+                     *               ],
+                     *               "at": "2025-11-21T20:00:00Z",
+                     *               "level": 2,
+                     *               "agrees": 0
+                     *             },
+                     *             {
+                     *               "source": "securitytxt",
+                     *               "where": "https://example.org/.well-known/security.txt",
+                     *               "values": [
+                     *                 "mailto:old@example.org"
+                     *               ],
+                     *               "at": "2026-11-21T20:00:00Z",
+                     *               "level": 0,
+                     *               "agrees": 0
+                     *             }
+                     *           ],
+                     *           "findings": [
+                     *             {
+                     *               "code": "sources.contacts-differ",
+                     *               "title": "Places where the team's contacts are published do not agree",
+                     *               "severity": "warning",
+                     *               "subject": "securitytxt https://example.org/.well-known/security.txt",
+                     *               "evidence": "mailto:old@example.org",
+                     *               "advice": "Publish the same contact in all places, or take the old one out.",
+                     *               "corrected": "mailto:csirt@example.org"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SourceReport"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-tokens": {
         parameters: {
             query?: never;
@@ -17650,6 +17923,150 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-disagreements": {
+        parameters: {
+            query?: {
+                /** @description The next of the page before; it means nothing to anybody else */
+                after?: string;
+                /** @description Teams on a page at most */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "teams": [
+                     *         {
+                     *           "team": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT"
+                     *           },
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "agree": false,
+                     *           "compared": [
+                     *             {
+                     *               "aspect": "contacts",
+                     *               "newest": "securitytxt",
+                     *               "best": "profile",
+                     *               "statements": [
+                     *                 {
+                     *                   "source": "profile",
+                     *                   "values": [
+                     *                     "mailto:csirt@example.org"
+                     *                   ],
+                     *                   "at": "2025-11-21T20:00:00Z",
+                     *                   "level": 2,
+                     *                   "agrees": 0
+                     *                 },
+                     *                 {
+                     *                   "source": "securitytxt",
+                     *                   "where": "https://example.org/.well-known/security.txt",
+                     *                   "values": [
+                     *                     "mailto:old@example.org"
+                     *                   ],
+                     *                   "at": "2026-11-21T20:00:00Z",
+                     *                   "level": 0,
+                     *                   "agrees": 0
+                     *                 }
+                     *               ],
+                     *               "findings": [
+                     *                 {
+                     *                   "code": "sources.contacts-differ",
+                     *                   "title": "Places where the team's contacts are published do not agree",
+                     *                   "severity": "warning",
+                     *                   "subject": "securitytxt https://example.org/.well-known/security.txt",
+                     *                   "evidence": "mailto:old@example.org",
+                     *                   "advice": "Publish the same contact in all places, or take the old one out.",
+                     *                   "corrected": "mailto:csirt@example.org"
+                     *                 }
+                     *               ]
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next": "aGFuZGxlAABleGFtcGxlLWNzaXJ0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Disagreements"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -81,7 +81,7 @@ type source struct {
 // sources lists the packages whose checks ship. A new one is one line here.
 func (c Config) sources() []source {
 	return []source{
-		{dir: "", problems: slices.Concat(verify.NetworkProblems(), verify.TroubleProblems(), verify.DigestProblems())},
+		{dir: "", problems: slices.Concat(verify.NetworkProblems(), verify.TroubleProblems(), verify.DigestProblems(), verify.SourceProblems())},
 		{dir: "securitytxt", checks: []verify.Check{securitytxt.Check()}, problems: securitytxt.Problems()},
 		{dir: "dnscheck", checks: dnscheck.Checks(c.DNS), problems: dnscheck.Problems()},
 		{dir: "pgpkey", checks: pgpkey.Checks(c.Keys), problems: pgpkey.Problems()},

@@ -210,6 +210,7 @@ func TestDue(t *testing.T) {
 		{"failed before", "half-yearly", []directory.Evidence{proved(2, "2026-09-01"), item(directory.OutcomeFailed, 1, challenge.MethodBounced, "2026-08-01")}, "2027-03-01", challenge.DueInterval},
 		{"disputed", "half-yearly", []directory.Evidence{proved(2, "2026-09-01"), item(directory.OutcomeDisputed, 0, "", "2026-10-01")}, "", challenge.DueDisputed},
 		{"disputed and settled", "half-yearly", []directory.Evidence{proved(2, "2026-09-01"), item(directory.OutcomeDisputed, 0, "", "2026-10-01"), item(directory.OutcomeSettled, 0, "", "2026-10-02")}, "2027-03-01", challenge.DueInterval},
+		{"delivered, where one click is enough", "keep-fresh", []directory.Evidence{item(directory.OutcomeProved, 1, challenge.MethodAccepted, "2026-10-01")}, "2026-01-01", challenge.DueNever},
 		{"confirmed in one click", "keep-fresh", []directory.Evidence{item(directory.OutcomeProved, 0, challenge.MethodConfirmed, "2026-09-01")}, "2026-11-30", challenge.DueInterval},
 		{"confirmed, where an answer is wanted", "half-yearly", []directory.Evidence{item(directory.OutcomeProved, 0, challenge.MethodConfirmed, "2026-09-01")}, "2026-01-01", challenge.DueNever},
 		{"proven in the future", "half-yearly", []directory.Evidence{proved(2, "2026-12-01")}, "2026-01-01", challenge.DueNever},

@@ -35,9 +35,7 @@ type Curve []Point
 // of an event counts as still at risk then. The first point is the beginning.
 func KaplanMeier(list []Observation) Curve {
 	sorted := slices.Clone(list)
-	slices.SortFunc(sorted, func(a, b Observation) int {
-		return cmp.Or(cmp.Compare(a.After, b.After), -cmp.Compare(count(a.Event), count(b.Event)))
-	})
+	slices.SortFunc(sorted, func(a, b Observation) int { return cmp.Compare(a.After, b.After) })
 	curve := Curve{{AtRisk: len(list), Waiting: 1}}
 	for i := 0; i < len(sorted); {
 		at, events, censored, risk := sorted[i].After, 0, 0, len(sorted)-i

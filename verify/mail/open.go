@@ -126,6 +126,33 @@ func hasWord(text, nonce string) bool {
 	return word.MatchString(text)
 }
 
-// HasNonce tells whether a mail says the nonce in its own words, signed or not. For a nonce that was sent encrypted, that
-// shows that somebody read it, as much as typing it does; a program that decrypts and quotes could have sent it too.
-func (m *Message) HasNonce(nonce string) bool { return hasWord(own(m.text()), nonce) }
+// Says tells whether a mail says the nonce in its own words, signed or not, plain or encrypted to us. For a nonce that was
+// sent encrypted, that shows that somebody read it, as much as typing it does. It does not show who, and
+// a gateway that decrypts and quotes could have sent it; From is not looked at.
+func (o *Opener) Says(m *Message) bool {
+	if hasWord(own(m.text()), o.Nonce) {
+		return true
+	}
+	found := candidates(m.Root)
+	if len(found) != 1 || found[0].form != FormEncrypted && found[0].form != FormInline {
+		return false
+	}
+	text, err := o.inside(m, found[0])
+	return err == nil && hasWord(own(text), o.Nonce)
+}
+
+// inside is the text of an encrypted mail, whoever signed it or not.
+func (o *Opener) inside(m *Message, c candidate) (string, error) {
+	if c.form == FormInline {
+		s, err := o.decrypt(c.part.Decoded())
+		if err != nil {
+			return "", err
+		}
+		return string(s.text), nil
+	}
+	_, within, err := o.unwrap(m, c.part)
+	if err != nil {
+		return "", err
+	}
+	return within.text(), nil
+}

@@ -13,21 +13,9 @@ import (
 // Decrypting is done packet by packet, not by openpgp.ReadMessage: that one hashes the text once for
 // each of as many one-pass signatures as a stranger likes to put before it.
 
-// takeEncrypted: RFC 3156 section 4: two parts, of which the second is the message.
+// takeEncrypted takes what is signed inside what is encrypted.
 func (o *Opener) takeEncrypted(m *Message, p *Part) (*sealed, error) {
-	if len(p.Parts) != 2 || p.Parts[0].Type != "application/pgp-encrypted" {
-		return nil, refuse(Malformed, "multipart/encrypted of %d parts", len(p.Parts))
-	}
-	inside, err := o.decrypt(p.Parts[1].Decoded())
-	if err != nil {
-		return nil, err
-	}
-	limits := m.limits
-	limits.Size, limits.Depth = maxInside, limits.Depth-p.Depth // what is inside counts as if it stood here
-	if limits.Depth < 1 {
-		return nil, refuse(TooDeep, "encrypted")
-	}
-	within, err := Read(inside.text, limits)
+	inside, within, err := o.unwrap(m, p)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +24,24 @@ func (o *Opener) takeEncrypted(m *Message, p *Part) (*sealed, error) {
 	}
 	inside.form, inside.part = FormEncrypted, within.Root
 	return inside, nil
+}
+
+// unwrap decrypts multipart/encrypted. RFC 3156 section 4: two parts, of which the second is the message.
+func (o *Opener) unwrap(m *Message, p *Part) (*sealed, *Message, error) {
+	if len(p.Parts) != 2 || p.Parts[0].Type != "application/pgp-encrypted" {
+		return nil, nil, refuse(Malformed, "multipart/encrypted of %d parts", len(p.Parts))
+	}
+	inside, err := o.decrypt(p.Parts[1].Decoded())
+	if err != nil {
+		return nil, nil, err
+	}
+	limits := m.limits
+	limits.Size, limits.Depth = maxInside, limits.Depth-p.Depth // what is inside counts as if it stood here
+	if limits.Depth < 1 {
+		return nil, nil, refuse(TooDeep, "encrypted")
+	}
+	within, err := Read(inside.text, limits)
+	return inside, within, err
 }
 
 // takeWithin takes what is signed inside what was encrypted, which is nothing encrypted again.

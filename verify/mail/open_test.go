@@ -403,3 +403,30 @@ func (tt hostileCase) run(t *testing.T, s scene, text string) {
 		t.Errorf("it proves %+v, want form %s, quoted %t", p, tt.form, tt.quote)
 	}
 }
+
+// TestSays: a nonce that was sent encrypted can be sent back in the clear, or encrypted, and not by quoting.
+func TestSays(t *testing.T) {
+	s := newScene(t)
+	o := mail.Opener{Own: s.own, Nonce: nonce, Now: now}
+	for _, tt := range []struct {
+		name, mail string
+		want       bool
+	}{
+		{"plain", reply{content: text(yes)}.mail(), true},
+		{"HTML", reply{content: "Content-Type: text/html\n\n<p>" + nonce + "</p>\n"}.mail(), true},
+		{"quoted only", reply{content: text("I am away.\n> " + nonce)}.mail(), false},
+		{"encrypted", reply{content: encrypted(t, signer{}.sealed(t, text(yes), s.own))}.mail(), true},
+		{"encrypted and signed", reply{content: encrypted(t, s.by(s.other).sealed(t, text(yes), s.own))}.mail(), true},
+		{"encrypted, quoted only", reply{content: encrypted(t, signer{}.sealed(t, text("> "+nonce), s.own))}.mail(), false},
+		{"inline", reply{content: text(armored(t, openpgp.MessageType, signer{}.sealed(t, yes, s.own)))}.mail(), true},
+		{"encrypted to another", reply{content: encrypted(t, signer{}.sealed(t, text(yes), s.other))}.mail(), false},
+		{"our own mail, sent back", reply{content: encrypted(t, signer{}.sealed(t, text(yes), s.team))}.mail(), false},
+		{"attached", reply{content: mixed("mixed", "m1", text("see"), "Content-Type: message/rfc822\n\n"+reply{content: text(yes)}.mail())}.mail(), false},
+		{"nothing", reply{content: text("hello")}.mail(), false},
+		{"525 KB that grow to 512 MB", reply{content: encrypted(t, encryptRaw(t, bomb(), s.own))}.mail(), false},
+	} {
+		if got := o.Says(read(t, []byte(tt.mail))); got != tt.want {
+			t.Errorf("%s: Says = %t", tt.name, got)
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (c *classifier) bounceRule() string {
 		return "mailer-daemon"
 	case startsAny(c.text, bounceTexts()...):
 		return "text"
-	case containsAny(strings.ToLower(c.subject), bounceSubjects()...) && (c.env.From == "" || strings.Contains(from, "postmaster")):
+	case containsAny(strings.ToLower(c.subject), bounceSubjects()...) && (c.env.From == "" || c.letter != "" || strings.Contains(from, "postmaster")):
 		return "subject"
 	}
 	return ""
@@ -161,6 +161,7 @@ func bounceSubjects() []string {
 	return []string{
 		"undeliver", "delivery status notification", "failure notice", "delivery failure", "returned mail", "mail delivery failed", "delivery failed",
 		"message not delivered", "mail system error", "unzustellbar", "non remis", "no se puede entregar", "undelivered mail", "rejected mail", "delivery report",
+		"could not be delivered", "failed mail", "non-delivery", "user unknown", "mail error", "delivery warning", "no such user",
 	}
 }
 

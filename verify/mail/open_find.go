@@ -53,15 +53,20 @@ func candidates(p *Part) (out []candidate) {
 		return []candidate{{form: FormSigned, part: p}}
 	case p.Type == "multipart/encrypted" && p.protocol("application/pgp-encrypted"):
 		return []candidate{{form: FormEncrypted, part: p}}
-	case len(p.Parts) == 0 && p.Type == "text/plain":
+	case len(p.Parts) == 0:
 		return inline(p)
 	}
-	for i, c := range p.Parts {
-		if i > 0 && c.Type == "application/pgp-signature" {
+	for i := 0; i < len(p.Parts); i++ {
+		c := p.Parts[i]
+		switch {
+		case i > 0 && c.Type == "application/pgp-signature":
 			out = append(out, candidate{form: FormDetached, part: p.Parts[i-1], next: c})
-			continue
+		case c.Type == "application/pgp-encrypted" && i+1 < len(p.Parts): // Exchange calls the whole multipart/mixed, and puts an empty text before
+			out = append(out, candidate{form: FormEncrypted, part: &Part{Parts: p.Parts[i : i+2], Depth: p.Depth}})
+			i++
+		default:
+			out = append(out, candidates(c)...)
 		}
-		out = append(out, candidates(c)...)
 	}
 	return out
 }
@@ -72,9 +77,12 @@ func (p *Part) protocol(want string) bool {
 	return v == "" && p.find(want) != nil || strings.EqualFold(v, want)
 }
 
-// inline looks for armour at the beginning of a line.
+// inline looks for armour at the beginning of a line: in texts, and in what is attached, if it begins so.
 func inline(p *Part) (out []candidate) {
 	text := "\n" + string(p.Decoded())
+	if p.Type != "text/plain" && !strings.HasPrefix(strings.TrimSpace(text), "-----BEGIN PGP ") {
+		return nil
+	}
 	if n := strings.Count(text, "\n"+beginSigned); n > 0 {
 		out = append(out, candidate{form: FormClear, part: p})
 	}
@@ -104,7 +112,10 @@ func (o *Opener) take(m *Message, c candidate) (*sealed, error) {
 		return nil, err
 	}
 	data := c.part.Decoded() // as people see the file, or as it went over the wire
-	return &sealed{form: FormDetached, texts: [][]byte{data, crlf(data), bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))}, text: data, part: c.part, sigs: sigs}, nil
+	lf := bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	// The last is multipart/signed that Exchange calls multipart/mixed.
+	texts := [][]byte{data, crlf(data), lf, crlf(c.part.Whole)}
+	return &sealed{form: FormDetached, texts: texts, text: data, part: c.part, sigs: sigs}, nil
 }
 
 // takeSigned: RFC 3156 section 5: the first part as it stands in the mail, its lines ended by

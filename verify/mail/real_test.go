@@ -263,7 +263,37 @@ func TestPostfixAndGnuPG(t *testing.T) {
 			t.Errorf("%s: %+v, %v", form, proof, err)
 		}
 	}
+	g.verifies(t, p, relay)
 	bounced(t, relay, replies)
+}
+
+// verifies: a mail that is only signed comes through relay and delivery with its signatures whole: gpg
+// verifies ours, and both of DKIM verify.
+func (g *gnupg) verifies(t *testing.T, p *postfix, relay *mail.Submitter) {
+	t.Helper()
+	l := sample(mail.KindSigned, "")
+	l.Language, l.Date = "ru", time.Now()
+	m, err := composer(t, time.Now()).Render(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := relay.Submit(t.Context(), m); r.Outcome != mail.Accepted {
+		t.Fatalf("Submit = %+v", r)
+	}
+	delivered := p.arrived()
+	got := read(t, []byte(delivered))
+	sig := filepath.Join(p.dir, "sig.asc")
+	p.write("sig.asc", string(got.Root.Parts[1].Body))
+	if status := g.run(string(crlf(string(got.Root.Parts[0].Whole))), "--status-fd", "1", "--verify", sig, "-"); !strings.Contains(status, "[GNUPG:] VALIDSIG") {
+		t.Errorf("gpg says\n%s", status)
+	}
+	a := mail.Authenticate(t.Context(), published(t), mail.Envelope{Raw: []byte(delivered)}, got)
+	if len(a.DKIM) != 2 || a.DKIM[0].Result != "pass" || a.DKIM[1].Result != "pass" || a.DMARC != "pass" {
+		t.Errorf("Authenticate = %+v", a)
+	}
+	if subject := got.Header.Text("Subject"); subject != m.Subject || got.Root.Parts[0].Header.Text("Subject") != m.Subject {
+		t.Errorf("the subject is %q, want %q", subject, m.Subject)
+	}
 }
 
 func await(t *testing.T, from <-chan mail.Envelope) mail.Envelope {

@@ -215,6 +215,9 @@ func (s *step) accepted() {
 	p.Accepted = s.at
 	if p.Step == s.c.startStep() {
 		s.c.Accepted, s.c.Held = s.at, 0
+		if !s.c.Paused.IsZero() { // what went before the clock began is not given back
+			s.c.Paused = later(s.c.Paused, s.at)
+		}
 	}
 }
 

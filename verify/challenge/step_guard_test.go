@@ -101,6 +101,15 @@ func TestClock(t *testing.T) {
 	}
 }
 
+// TestPauseBeforeTheClock: only what was taken from the time to answer is given back.
+func TestPauseBeforeTheClock(t *testing.T) {
+	p := preset(t, challenge.PresetReactionTest)
+	c, _ := run(scheduledAt(challenge.KindCode), p, at(challenge.EventDue, 0), at(challenge.EventPaused, 1), at(challenge.EventAccepted, 5), at(challenge.EventResumed, 7))
+	if c.Held != 2*time.Hour {
+		t.Errorf("held for %v, want the two hours since the relay took the mail", c.Held)
+	}
+}
+
 // TestBothCountsTheSecond: what is asked for both ways is answered when the second way is shown.
 func TestBothCountsTheSecond(t *testing.T) {
 	p := preset(t, challenge.PresetReactionTest)

@@ -234,6 +234,9 @@ func (s *step) resume() {
 		return
 	}
 	s.once()
-	s.c.Held += max(0, s.now.Sub(s.c.Paused))
-	s.c.Paused = time.Time{}
+	still := max(0, s.now.Sub(s.c.Paused))
+	s.c.Held, s.c.Paused = s.c.Held+still, time.Time{}
+	if !s.c.Until.IsZero() {
+		s.c.Until = s.c.Until.Add(still)
+	}
 }

@@ -180,12 +180,22 @@ func (p *Posting) usable(c *Challenge, now time.Time) Result {
 	switch {
 	case c.State == StateClosed || !p.Used.IsZero():
 		return Used
-	case now.After(p.Issue.Expires):
+	case c.expired(p, now):
 		return Expired
 	case p.Attempts >= MaxAttempts:
 		return Locked
 	}
 	return Right
+}
+
+// expired reports whether the secrets of a mail of c have run out. While c is
+// paused its time stands still, and so does theirs.
+func (c *Challenge) expired(p *Posting, now time.Time) bool {
+	held := c.Held
+	if !c.Paused.IsZero() {
+		held += max(0, now.Sub(c.Paused))
+	}
+	return now.After(p.Issue.Expires.Add(held))
 }
 
 // CheckNonce checks a nonce that was found in a reply. It has 160 bits, so
@@ -206,7 +216,7 @@ func (k Key) CheckNonce(c *Challenge, nonce string, now time.Time) Checked {
 		switch {
 		case c.State == StateClosed:
 			out.Result = Used
-		case now.After(p.Issue.Expires):
+		case c.expired(p, now):
 			out.Result = Expired
 		}
 	}

@@ -127,6 +127,29 @@ func TestNewCodeAfterLock(t *testing.T) {
 	}
 }
 
+// TestPauseKeepsSecrets: what a pause takes from a question is given back to its link.
+func TestPauseKeepsSecrets(t *testing.T) {
+	key, p := serverKey(t, "k"), preset(t, challenge.PresetHalfYearly)
+	c, s := issued(t, key, 1)
+	c.Until = monday.AddDate(0, 0, 45)
+	check := func(name string, days int, want challenge.Result) {
+		t.Helper()
+		now := monday.AddDate(0, 0, days)
+		if code, nonce := key.CheckCode(&c, s.Token, s.Code, now), key.CheckNonce(&c, s.Nonce, now); code.Result != want || nonce.Result != want {
+			t.Errorf("%s: %s and %s on day %d, want %s", name, code.Result, nonce.Result, days, want)
+		}
+	}
+	check("running", 46, challenge.Expired)
+	c, _ = run(c, p, at(challenge.EventPaused, 24*10))
+	check("paused", 50, challenge.Right)
+	c, _ = run(c, p, at(challenge.EventResumed, 24*30))
+	check("paused for twenty days", 65, challenge.Right)
+	check("paused for twenty days", 66, challenge.Expired)
+	if want := monday.AddDate(0, 0, 65); !c.Until.Equal(want) {
+		t.Errorf("the campaign ends on %v for it, want %v", c.Until, want)
+	}
+}
+
 func TestCheckNonce(t *testing.T) {
 	key, p := serverKey(t, "k"), preset(t, challenge.PresetHalfYearly)
 	c, s := issued(t, key, 1)

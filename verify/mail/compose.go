@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-msgauth/dkim"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // ComposerConfig is what a [Composer] is made from.
@@ -69,6 +71,11 @@ func (c *Composer) Render(l Letter) (Mail, error) {
 	if err := l.check(); err != nil {
 		return Mail{}, err
 	}
+	to, err := directory.ParseEmail(l.To)
+	if err != nil {
+		return Mail{}, fmt.Errorf("%w %s: the recipient: %w", ErrLetter, l.ID, err)
+	}
+	l.To = string(to) // its domain in ASCII, as it goes over the wire
 	id := c.cfg.Identity
 	subject, text, err := c.templates.text(id, l)
 	if err != nil {

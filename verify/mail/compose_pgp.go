@@ -40,7 +40,8 @@ func (c *Composer) signed(l Letter, m Mail, inner fields) ([]byte, error) {
 }
 
 // encrypted is multipart/encrypted, signed and encrypted in one (RFC 3156 section 6.2). The real subject is
-// inside only (RFC 9788 section 3.2.1, hcp_baseline); the other fields are needed outside, and are repeated inside.
+// inside only. Against RFC 9788 section 3.2.1 (hcp_baseline, "[...]"): outside stands the tag, which answers
+// are found by. The other fields are needed outside, and are repeated inside.
 func (c *Composer) encrypted(l Letter, m Mail, inner fields) ([]byte, error) {
 	outer := make(fields, len(inner))
 	for i, f := range inner {

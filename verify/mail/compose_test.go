@@ -196,6 +196,16 @@ func TestRenderRefuses(t *testing.T) {
 	}
 }
 
+// TestRenderIDN: what goes over the wire is ASCII, however the contact was written.
+func TestRenderIDN(t *testing.T) {
+	l := sample(mail.KindCode, "")
+	l.To = "csirt@b\u00fccher.example"
+	m, err := composer(t, now).Render(l)
+	if err != nil || m.To != "csirt@xn--bcher-kva.example" || read(t, m.Raw).Header.Get("To") != m.To {
+		t.Errorf("Render = %s, %v", m.To, err)
+	}
+}
+
 func TestTemplates(t *testing.T) {
 	good := func() string {
 		_, text, err := composer(t, now).Preview(mail.KindCode, "", "en")

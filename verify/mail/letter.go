@@ -101,9 +101,6 @@ func (l Letter) check() error {
 	if !letterID.MatchString(l.ID) {
 		return fmt.Errorf("%w: the id %q", ErrLetter, l.ID)
 	}
-	if _, err := directory.ParseEmail(l.To); err != nil {
-		return bad("the recipient %q: %v", l.To, err)
-	}
 	switch {
 	case !handleForm.MatchString(l.Handle):
 		return bad("the handle %q", l.Handle)

@@ -92,10 +92,18 @@ func (o *Opener) from(m *Message) error {
 	if sender == "" {
 		return refuse(FromSeveral, "%d fields", len(m.Header.All("From")))
 	}
-	if !slices.ContainsFunc(o.From, func(a string) bool { return strings.EqualFold(a, sender) }) {
+	if !slices.ContainsFunc(o.From, func(a string) bool { return addressKey(a) == addressKey(sender) }) {
 		return refuse(FromOther, "%s", cut(printable(sender), 254))
 	}
 	return nil
+}
+
+// addressKey is an address in a form to compare: its domain in ASCII, and all of it in lower case.
+func addressKey(a string) string {
+	if e, err := directory.ParseEmail(a); err == nil {
+		return e.Key()
+	}
+	return strings.ToLower(a)
 }
 
 // contains looks for the nonce in the text that was signed: in one leaf of it, whole. Attached mails

@@ -90,6 +90,7 @@ func goodCases(s scene) []hostileCase {
 		{name: "the nonce in lower case", mail: reply{content: by.signed(t, text(strings.ToLower(yes)))}.mail(), form: mail.FormSigned},
 		{name: "a signature without the parameter protocol", mail: strings.Replace(reply{content: by.signed(t, inner)}.mail(), `; protocol="application/pgp-signature"`, "", 1), form: mail.FormSigned},
 		{name: "from an alias", mail: reply{from: "From: \"CSIRT, Team\" <Alias@Team.example>\n", content: by.signed(t, inner)}.mail(), form: mail.FormSigned},
+		{name: "from an alias in Unicode", mail: reply{from: "From: csirt@b\u00fccher.example\n", content: by.signed(t, inner)}.mail(), form: mail.FormSigned},
 		{name: "a subject of raw octets", mail: reply{subject: "Subject: Gr\xfc\xdfe \xff\xfe\n", content: by.signed(t, inner)}.mail(), form: mail.FormSigned},
 		{name: "cleartext", mail: reply{content: text(by.clear(t, yes))}.mail(), form: mail.FormClear},
 		{name: "cleartext with a disclaimer behind", mail: reply{content: text(by.clear(t, yes) + "\n\nThis message is confidential.")}.mail(), form: mail.FormClear},
@@ -384,7 +385,7 @@ func (tt hostileCase) run(t *testing.T, s scene, text string) {
 	if key == nil {
 		key = s.team
 	}
-	o := mail.Opener{Own: s.own, Key: public(t, key), Nonce: nonce, From: []string{"csirt@team.example", "alias@team.example"},
+	o := mail.Opener{Own: s.own, Key: public(t, key), Nonce: nonce, From: []string{"csirt@team.example", "alias@team.example", "csirt@xn--bcher-kva.example"},
 		Since: now.Add(-time.Hour), Until: now.AddDate(0, 0, 7), Now: now}
 	if tt.spoil != nil {
 		tt.spoil(&o)
@@ -394,6 +395,10 @@ func (tt hostileCase) run(t *testing.T, s scene, text string) {
 	m, err := mail.Read([]byte(text), mail.Limits{})
 	var p mail.Proof
 	if err == nil {
+		env := mail.Envelope{From: "csirt@team.example", To: []string{instance(t).Reply(token)}, Raw: []byte(text)}
+		if c := instance(t).Classify(env, m); c.Sort.Bounce() {
+			t.Errorf("it is taken for a bounce: %+v", c)
+		}
 		p, err = o.Open(m)
 	}
 	runtime.ReadMemStats(&after)

@@ -2,6 +2,7 @@ package mail
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -17,26 +18,38 @@ type dmarc struct {
 // maxTree is how many labels of a name are walked at most: RFC 9989 section 4.10.
 const maxTree = 8
 
-// findDMARC walks up the tree from a domain to the first record. nil: there is none.
+// findDMARC finds the policy for a domain: its own, else that of its organisation, else that of the registry
+// above (section 4.10.1). nil: there is none.
 func findDMARC(ctx context.Context, r Resolver, domain string) (*dmarc, error) {
-	for _, name := range tree(domain) {
-		record, err := dmarcAt(ctx, r, name)
-		if err != nil {
-			return nil, err
+	record, err := dmarcAt(ctx, r, domain)
+	if record != nil || err != nil {
+		return policyOf(domain, domain, record), err
+	}
+	names := tree(domain)
+	for _, name := range names[slices.Index(names, organisation(ctx, r, domain)):] {
+		if record, err = dmarcAt(ctx, r, name); record != nil || err != nil {
+			return policyOf(domain, name, record), err
 		}
-		if record == nil {
-			continue
-		}
-		p := &dmarc{from: domain, at: name, policy: record["p"], strictDKIM: record["adkim"] == "s", strictSPF: record["aspf"] == "s"}
-		if sp := record["sp"]; sp != "" && name != domain {
-			p.policy = sp
-		}
-		if p.policy == "" {
-			p.policy = "none" // section 4.7: with no valid p, as if it were none
-		}
-		return p, nil
 	}
 	return nil, nil
+}
+
+// policyOf reads a record that stands at a name, for a domain.
+func policyOf(domain, at string, record map[string]string) *dmarc {
+	if record == nil {
+		return nil
+	}
+	p := &dmarc{from: domain, at: at, policy: record["p"], strictDKIM: record["adkim"] == "s", strictSPF: record["aspf"] == "s"}
+	if sp := record["sp"]; sp != "" && at != domain {
+		p.policy = sp
+	}
+	if record["t"] == "y" { // section 4.7: the next lower policy
+		p.policy = map[string]string{"reject": "quarantine"}[p.policy]
+	}
+	if p.policy == "" {
+		p.policy = "none" // section 4.7: with no valid p, as if it were none
+	}
+	return p
 }
 
 // tree is the names that are asked, the domain first: RFC 9989 section 4.10. Of long names, some are left out.

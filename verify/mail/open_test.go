@@ -21,6 +21,7 @@ type scene struct {
 	t                                             testing.TB
 	own                                           *openpgp.Entity // the instance's
 	team, other, rsa, weak, subkey, revoked, sub2 *openpgp.Entity
+	sha1, young                                   *openpgp.Entity
 	expired                                       *openpgp.Entity
 }
 
@@ -32,6 +33,15 @@ func newScene(t testing.TB) scene {
 	s.expired = keyPlan{made: now.AddDate(0, 0, -30), lasts: 30*24*time.Hour - 10*time.Minute}.key(t)
 	s.rsa = keyPlan{algo: packet.PubKeyAlgoRSA}.key(t)
 	var err error
+	s.sha1 = keyPlan{}.key(t)
+	for _, id := range s.sha1.Identities {
+		self := id.SelfCertifications[0].Packet
+		self.Hash = crypto.SHA1
+		if err := self.SignUserId(id.UserId.Id, s.sha1.PrimaryKey, s.sha1.PrivateKey, &packet.Config{Time: at(self.CreationTime), NonDeterministicSignaturesViaNotation: new(bool)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.young = keyPlan{made: now.Add(-5 * time.Minute)}.key(t)
 	if s.weak, err = openpgp.NewEntity("Team", "", "csirt@team.example", &packet.Config{Time: at(now.AddDate(-1, 0, 0)), Algorithm: packet.PubKeyAlgoRSA, RSABits: 1024}); err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +158,9 @@ func signatureCases(s scene) []hostileCase {
 		{name: "a revoked key", key: s.revoked, mail: reply{content: s.revokedSigned(inner)}.mail(), want: mail.KeyRevoked},
 		{name: "a revoked subkey", key: s.sub2, mail: reply{content: s.sub2Signed(inner)}.mail(), want: mail.KeyRevoked},
 		{name: "a key that has expired since", key: s.expired, mail: reply{content: s.by(s.expired).signed(t, inner)}.mail(), want: mail.KeyExpired},
+		{name: "a key that is held together by SHA-1", key: s.sha1, mail: reply{content: s.by(s.sha1).signed(t, inner)}.mail(), want: mail.KeyUnfit},
+		{name: "a key that was made after it signed", key: s.young, mail: reply{content: s.low(s.young.PrivateKey, inner, bytes.Clone)}.mail(), want: mail.KeyUnfit},
+		{name: "a signature over no text", mail: reply{content: s.standalone(inner)}.mail(), want: mail.BadSignature},
 		{name: "a key of 1,024 bits", key: s.weak, mail: reply{content: signer{key: s.weak, spoil: func(c *packet.Config) { c.MinRSABits = 1023 }}.signed(t, inner)}.mail(), want: mail.WeakSignature},
 		{name: "a signature over SHA-1", key: s.rsa, mail: reply{content: s.sha1Signed(inner)}.mail(), want: mail.WeakSignature},
 		{name: "a signature with a critical notation", mail: reply{content: signer{key: s.team, spoil: critical}.signed(t, inner)}.mail(), want: mail.BadSignature},
@@ -211,6 +224,24 @@ func (s scene) sub2Signed(inner string) string {
 	}
 	s.t.Fatal("no signing subkey")
 	return ""
+}
+
+// standalone signs nothing but itself (RFC 9580 section 5.2.1.3), beside a text.
+func (s scene) standalone(inner string) string {
+	priv := s.team.PrivateKey
+	sig := &packet.Signature{
+		Version: 4, SigType: 2, PubKeyAlgo: priv.PubKeyAlgo, Hash: crypto.SHA256, CreationTime: now.Add(-30 * time.Minute), IssuerKeyId: &priv.KeyId, IssuerFingerprint: priv.Fingerprint,
+	}
+	h := crypto.SHA256.New()
+	h.Write(crlf(inner)) // as if it were over the text: only its type says otherwise
+	if err := sig.Sign(h, priv, &packet.Config{Time: at(now)}); err != nil {
+		s.t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := sig.Serialize(&b); err != nil {
+		s.t.Fatal(err)
+	}
+	return mixed(`signed; protocol="application/pgp-signature"`, "s1", inner, signatureOf(armored(s.t, openpgp.SignatureType, b.Bytes())))
 }
 
 // sha1Signed says of itself that it is over SHA-1: go-crypto makes none.

@@ -24,7 +24,7 @@ func fortnight(t *testing.T, secret byte) challenge.Campaign {
 // and counts them by equal parts of their team's working time: chi-squared with
 // 19 degrees of freedom stays below its 99.99 % point.
 func TestMomentsAreEven(t *testing.T) {
-	const contacts, parts = 2000, 20
+	const contacts, parts = 1000, 20
 	campaign := fortnight(t, 1)
 	for i, calendar := range append(calendars, challenge.Calendar{Zone: "America/New_York", Hours: hours(t, "Mon-Thu 07:30-12:00; Fri 07:30-10:00")}) {
 		open := calendar.Open(campaign.From, campaign.To)
@@ -35,12 +35,14 @@ func TestMomentsAreEven(t *testing.T) {
 		var seen [parts]int
 		for n := range contacts {
 			at, ok := campaign.Moment(directory.ContactID(fmt.Sprint("contact-", n)), calendar, challenge.KindCode)
-			if !ok || at.Before(campaign.From) || !at.Before(campaign.To) || !calendar.IsOpen(at) {
-				t.Fatalf("calendar %d: contact %d is asked at %v, %t", i, n, at, ok)
-			}
 			var passed time.Duration
+			within := false
 			for _, s := range open {
 				passed += max(0, min(at.Sub(s.From), s.To.Sub(s.From)))
+				within = within || !at.Before(s.From) && at.Before(s.To)
+			}
+			if !ok || !within {
+				t.Fatalf("calendar %d: contact %d is asked at %v, %t", i, n, at, ok)
 			}
 			seen[int(int64(passed)*parts/int64(total))]++
 		}

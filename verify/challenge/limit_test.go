@@ -92,7 +92,7 @@ func TestMayKeepsItsWord(t *testing.T) {
 	p.Caps = challenge.Caps{AddressDay: 2, DomainHour: 3, DomainDay: 7, OverallHour: 4}
 	var sent []time.Time
 	now := monday
-	for range 3000 {
+	for range 1500 {
 		now = now.Add(time.Duration(r.IntN(40)) * time.Minute)
 		request := challenge.Request{Calendar: pick(r, calendars), Kind: challenge.KindCode}
 		h := challenge.History{Domain: sent, Overall: sent}
@@ -114,7 +114,7 @@ func TestMayKeepsItsWord(t *testing.T) {
 			t.Fatalf("%d mails to a domain within a day", n)
 		}
 	}
-	if len(sent) < 50 {
+	if len(sent) < 30 {
 		t.Errorf("only %d mails were let through", len(sent))
 	}
 }

@@ -27,6 +27,7 @@ const (
 
 	actTranscripts action = "read transcripts of checks"
 	actWatch       action = "watch checks"
+	actRevoke      action = "merge revocations"
 )
 
 // rule says who may do an action. own is for a role bound to a team or forum:
@@ -57,6 +58,7 @@ var rules = map[action]rule{
 
 	actTranscripts: {ScopeRead, []Role{Operator}, []Role{Editor}},
 	actWatch:       {ScopeRead, []Role{Operator}, nil},
+	actRevoke:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
 }
 
 // authorise is the one place that decides whether p may do a to t, which is

@@ -230,9 +230,11 @@ func (d *Directory) put(tx Tx, r *Record, op Op, p Principal, act action, fields
 }
 
 // settle prepares a record for the store: it gives contacts their ids and
-// revisions, hides named persons, and returns the problems of the result.
+// revisions, hides named persons, keeps what is known to be revoked so, and returns
+// the problems of the result.
 func (r *Record) settle(before *Team, d *Directory, now time.Time) []Problem {
 	problems := settleContacts(before, &r.Own, r.ID, d.newID, now)
+	r.Own.Keys = keepRevocations(before.Keys, r.Own.Keys)
 	if _, err := ParseTeamID(string(r.ID)); err != nil {
 		problems = append(problems, asProblem(err, "/id"))
 	}

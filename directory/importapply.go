@@ -125,6 +125,7 @@ func (im *importer) relayer(r *Record, before *Team, w *pending, now time.Time) 
 		}
 	}
 	settleContacts(before, &l.Profile, r.ID, im.d.newID, now)
+	l.Profile.Keys = keepRevocations(before.Keys, l.Profile.Keys)
 	if i < 0 {
 		r.Layers = append(slices.Clip(r.Layers), l)
 		return

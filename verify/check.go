@@ -127,6 +127,15 @@ type Result struct {
 	Until time.Time
 	// Proofs are what the result proves about contacts of [Target.Claims].
 	Proofs []Proof
+	// Revocations are what was found that the keys of [Target.Claims] lack.
+	Revocations []Revocation
+}
+
+// Revocation is a copy of a claimed key that the owner has revoked, or a part of
+// which. It proves itself to whoever takes it over.
+type Revocation struct {
+	Fingerprint directory.Fingerprint
+	Copy        []byte
 }
 
 // Proof is what a check proved about one contact.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // mostAttempts is how often a row may be claimed without a result. One that
@@ -44,6 +46,7 @@ func (r *Runner) work(t *task) {
 	f := Finish{Job: t.job, Now: at, Raw: data, Guard: r.cfg.Guard, Result: Assess(prev, o, check.Every, at)}
 	if o.Err == nil {
 		f.Evidence = r.evidence(&target.Claims, t.job.Check, &o, at)
+		r.revoke(t, o.Result.Revocations)
 	}
 	r.results <- finished{t, f}
 }
@@ -120,4 +123,20 @@ func (r *Runner) isolated(ctx context.Context, check *Check, n Network, target T
 	}()
 	o.Result, o.Err = check.Run(ctx, n, target)
 	return o
+}
+
+// revoke has the directory take over what a check found to be revoked. The team is
+// another one then, so that the check runs again. What fails is found again by the
+// next run.
+func (r *Runner) revoke(t *task, list []Revocation) {
+	verifier := directory.Principal{Name: "check." + t.job.Check, Role: directory.Operator}
+	for _, v := range list {
+		n, err := r.cfg.Directory.MergeRevocations(t.ctx, verifier, string(t.job.Team), v.Fingerprint, v.Copy)
+		switch {
+		case err != nil:
+			r.cfg.Log.Warn("revocations can't be merged", "team", t.job.Team, "key", v.Fingerprint, "err", err)
+		case n > 0:
+			r.cfg.Log.Info("revocations were merged", "team", t.job.Team, "key", v.Fingerprint, "n", n)
+		}
+	}
 }

@@ -89,6 +89,7 @@ type search struct {
 	places   []*place
 	// revocations are facts that must outlive an outage of the server they are from.
 	revocations []verify.Fact
+	revoked     []verify.Revocation
 }
 
 func (s *search) say(f verify.Finding) { s.findings = append(s.findings, f) }

@@ -26,7 +26,7 @@ func (s *search) contact(ctx context.Context, e directory.Email) (verify.Result,
 	if s.Claims.Team == "" {
 		c.byHand()
 	}
-	return verify.Result{Findings: s.findings, Facts: append(s.facts(), c.table()...), Until: until(c.reports()...)}, nil
+	return verify.Result{Findings: s.findings, Facts: append(s.facts(), c.table()...), Until: until(c.reports()...), Revocations: s.revoked}, nil
 }
 
 // ask asks the channels in turn.

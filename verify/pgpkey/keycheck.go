@@ -31,7 +31,7 @@ func (s *search) key(ctx context.Context, f directory.Fingerprint) (verify.Resul
 	}
 	s.contactAddress(r)
 	findings := append(slices.Clone(r.Findings), s.findings...)
-	return verify.Result{Findings: findings, Facts: slices.Concat(r.Facts(), s.facts(), s.revocations), Until: until(r)}, nil
+	return verify.Result{Findings: findings, Facts: slices.Concat(r.Facts(), s.facts(), s.revocations), Until: until(r), Revocations: s.revoked}, nil
 }
 
 // local is the report of the profile's copy, nil when there is none.
@@ -97,6 +97,7 @@ func (s *search) server(ctx context.Context, c Channel, where string, f director
 // newRevocations reports what the profile's copy lacks. Other signatures that
 // the server may have do not matter beside it.
 func (s *search) newRevocations(merged directory.Key, where string) {
+	s.revoked = append(s.revoked, verify.Revocation{Fingerprint: merged.Fingerprint, Copy: []byte(merged.Armor)})
 	if merged.Revoked {
 		s.revokedElsewhere(merged, where)
 		return

@@ -71,9 +71,13 @@ func (c *comparison) mismatch(p *place, mine []found) {
 // copies compares two copies of one key.
 func (s *search) copies(here, there *Report, where string) {
 	fpr := string(here.Key.Fingerprint)
+	if there.Key.HasRevocations() && !here.Key.Revoked {
+		if merged, n, err := here.Key.WithRevocations([]byte(there.Key.Armor)); err == nil && n > 0 {
+			s.newRevocations(merged, where)
+			return
+		}
+	}
 	switch {
-	case there.Key.Revoked && !here.Key.Revoked:
-		s.revokedElsewhere(there.Key, where)
 	case there.Encrypts && !here.Encrypts:
 		s.say(find("pgpkey.profile-stale", where).On(fpr))
 	case here.Encrypts && !there.Encrypts:

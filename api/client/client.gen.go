@@ -476,7 +476,6 @@ const (
 	OpenpgpkeyBogus                     FindingCode = "openpgpkey.bogus"
 	OpenpgpkeyGarbled                   FindingCode = "openpgpkey.garbled"
 	OpenpgpkeyInsecure                  FindingCode = "openpgpkey.insecure"
-	OpenpgpkeyOtherKey                  FindingCode = "openpgpkey.other-key"
 	OpenpgpkeyWildcard                  FindingCode = "openpgpkey.wildcard"
 	PgpkeyAddressCase                   FindingCode = "pgpkey.address-case"
 	PgpkeyAlgorithmUnknown              FindingCode = "pgpkey.algorithm-unknown"

@@ -306,7 +306,7 @@ func keyCases(t *testing.T) []a {
 		{check: "openpgpkey", name: "none", zone: good},
 		{check: "openpgpkey", name: "good", zone: record, claims: claims},
 		{check: "openpgpkey", name: "nothing to compare with", zone: record},
-		{check: "openpgpkey", name: "another key", zone: record, claims: other, want: []string{"openpgpkey.other-key"}},
+		{check: "openpgpkey", name: "another key, which pgpkey-contact tells of", zone: record, claims: other},
 		{check: "openpgpkey", name: "not signed", zone: "none", set: func(n *network) { n.domain(record, plain) }, claims: claims, want: []string{"openpgpkey.insecure"}},
 		{check: "openpgpkey", name: "signed wrongly", zone: record, set: func(n *network) { n.Zones["team.test."].From = now.Add(time.Minute) }, claims: claims, want: []string{"openpgpkey.bogus"}},
 		{check: "openpgpkey", name: "no key", zone: good + owner + " 300 OPENPGPKEY aGVsbG8=\n", want: []string{"openpgpkey.garbled"}},
@@ -380,6 +380,7 @@ func nsCases() []a {
 	}
 	return []a{
 		{check: "nameserver", name: "good", zone: two, set: set(authority(soa), authority(soa))},
+		{check: "nameserver", name: "no such domain", zone: "none"},
 		{check: "nameserver", name: "the parent agrees", zone: two, set: parent("ns1.team.test.", "ns2.team.test.")},
 		{check: "nameserver", name: "the parent differs", zone: two, set: parent("ns1.team.test.", "ns3.team.test."), want: []string{"nameserver.delegation-differs"}},
 		{check: "nameserver", name: "one", zone: strings.Replace(two, "@ 300 NS ns2\n", "", 1), set: set(authority(soa), nil), want: []string{"nameserver.single"}},

@@ -36,8 +36,6 @@ var (
 		Title: "The key in the DNS is signed wrongly", Advice: "Sign the zone again."}
 	openpgpkeyGarbled = verify.Problem{Code: "openpgpkey.garbled", Severity: verify.Error, Spec: "RFC 7929 section 2.1",
 		Title: "The OPENPGPKEY record holds no OpenPGP key", Advice: "Publish the binary key, not armoured: gpg --export-options export-dane --export ADDRESS."}
-	openpgpkeyOther = verify.Problem{Code: "openpgpkey.other-key", Severity: verify.Warning, Spec: "RFC 7929 section 2",
-		Title: "The key in the DNS is none of the keys in the profile", Advice: "Publish the same key in both places."}
 	openpgpkeyWildcard = verify.Problem{Code: "openpgpkey.wildcard", Severity: verify.Warning, Spec: "RFC 7929 section 3",
 		Title: "Every address of the domain has the same OPENPGPKEY record, by a wildcard", Advice: "Remove the wildcard: it vouches for addresses that nobody has."}
 	smimeaInsecure = verify.Problem{Code: "smimea.insecure", Severity: verify.Warning, Spec: "RFC 8162 section 6",
@@ -60,7 +58,7 @@ func addressCheck(cfg Config, name, title string, problems []verify.Problem, f f
 
 // openPGPKeyCheck looks for the address's key in the DNS (RFC 7929).
 func openPGPKeyCheck(cfg Config) verify.Check {
-	problems := []verify.Problem{openpgpkeyInsecure, openpgpkeyBogus, openpgpkeyGarbled, openpgpkeyOther, openpgpkeyWildcard}
+	problems := []verify.Problem{openpgpkeyInsecure, openpgpkeyBogus, openpgpkeyGarbled, openpgpkeyWildcard}
 	return addressCheck(cfg, "openpgpkey", "the contact's key in the DNS", problems, func(r *run) error {
 		owner, ok := OwnerOf(r.t.Subject.ID, "_openpgpkey")
 		if !ok {
@@ -80,7 +78,8 @@ func openPGPKeyCheck(cfg Config) verify.Check {
 	})
 }
 
-// keyRecord compares one record with the keys of the profile.
+// keyRecord reads one record. Whether it is the profile's key is for the check
+// pgpkey-contact to say, which knows the other channels too.
 func (r *run) keyRecord(owner string, rr *dns.OPENPGPKEY) {
 	raw, err := base64.StdEncoding.DecodeString(rr.PublicKey)
 	if err != nil {
@@ -93,15 +92,6 @@ func (r *run) keyRecord(owner string, rr *dns.OPENPGPKEY) {
 		return
 	}
 	r.fact("openpgpkey", string(k.Fingerprint))
-	if len(r.t.Claims.Keys) == 0 {
-		return
-	}
-	for _, claimed := range r.t.Claims.Keys {
-		if claimed.Fingerprint == string(k.Fingerprint) {
-			return
-		}
-	}
-	r.find(openpgpkeyOther, string(k.Fingerprint))
 }
 
 // smimeaCheck looks for the address's certificate association (RFC 8162).

@@ -65,11 +65,11 @@ func nameserverCheck(cfg Config) verify.Check {
 }
 
 // apex returns the zone that name lies in, by the SOA record that an answer
-// carries.
+// carries; "." for a name that does not exist: the zone that says so is not its own.
 func (r *run) apex(name string) (string, error) {
 	m, err := r.ask(name, dns.TypeSOA)
-	if err != nil {
-		return "", err
+	if err != nil || m.missing() {
+		return ".", err
 	}
 	for _, rr := range slices.Concat(m.Answer, m.Ns) {
 		if soa, ok := rr.(*dns.SOA); ok && dns.IsSubDomain(soa.Hdr.Name, name) {

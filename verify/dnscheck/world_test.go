@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -142,3 +143,42 @@ func (n *network) run(t *testing.T, name string, target verify.Target) (verify.R
 	}
 	return result, err
 }
+
+// counted counts what is asked.
+type counted struct {
+	verify.Network
+	questions int
+}
+
+func (n *counted) Query(ctx context.Context, q verify.Question) (*verify.Answer, error) {
+	n.questions++
+	return n.Network.Query(ctx, q)
+}
+
+// TestMazes has zones that lead to as much as they can: mail servers, name
+// servers, aliases and included records by the hundred.
+func TestMazes(t *testing.T) {
+	n := newNetwork(t)
+	var zone strings.Builder
+	for i := range 200 {
+		h := strings.Repeat("x", 1+i%3) + string(rune('a'+i%26)) + strings.Repeat("y", i/26)
+		zone.WriteString("@ 300 NS " + h + ".ns\n" + h + ".ns 300 A 192.0.2." + itoa(i) + "\n")
+		zone.WriteString("@ 300 MX 10 " + h + ".mx\n" + h + ".mx 300 A 192.0.2." + itoa(i) + "\n")
+		zone.WriteString("a" + itoa(i) + " 300 CNAME a" + itoa(i+1) + "\n")
+	}
+	zone.WriteString("@ 300 TXT \"v=spf1 include:s0.team.test mx ptr ~all\"\n")
+	for i := range 40 {
+		zone.WriteString("s" + itoa(i) + " 300 TXT \"v=spf1 mx:a0.team.test include:s" + itoa(i+1) + ".team.test include:s" + itoa(i+2) + ".team.test ~all\"\n")
+	}
+	n.domain(zone.String())
+	for _, c := range n.checks() {
+		count := &counted{Network: n}
+		target := verify.Target{Subject: subjectOf(c.Name), Now: now}
+		_, err := verify.Corroborated(c).Run(context.Background(), count, target)
+		if count.questions > verify.MaxTreeQuestions {
+			t.Errorf("%s put %d questions, and came to %v", c.Name, count.questions, err)
+		}
+	}
+}
+
+func itoa(i int) string { return strconv.Itoa(i) }

@@ -119,7 +119,6 @@ func keyFaults() map[string]func(*teamMaker) error {
 		},
 		"smithy": func(m *teamMaker) (err error) {
 			m.alsoDoes("Its key in the DNS is not the one in its profile.")
-			m.expects("openpgpkey", warning, "RFC 7929: two keys for one address, and no word which counts.")
 			m.expects("pgpkey-contact", bad, "The domain's own DNS gives out another key, with proof.")
 			m.inDNS, err = newPGPKey("Smithy, the old one", m.mail, m.now.Add(-900*day), m.now.Add(200*day))
 			return err

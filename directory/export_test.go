@@ -45,6 +45,14 @@ func NearNames(x *Index, folded string) (list []string) {
 	return list
 }
 
+// LikeNames is the names most like a folded one, as "nearness name".
+func LikeNames(x *Index, folded string) (list []string) {
+	for _, n := range x.near.like(folded) {
+		list = append(list, fmt.Sprintf("%.9f %s", n.nearness, n.name))
+	}
+	return list
+}
+
 // StateAt is the state of a contact as filters know it.
 func StateAt(c *Contact, items []Evidence, policy Policy, now time.Time) State {
 	b := searchBlock{docs: []searchDoc{{}}, moments: momentsOf(c, items, policy)}

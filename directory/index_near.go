@@ -10,8 +10,9 @@ import (
 // each beside a signature that tells most of those that can't be near a given
 // name without a look at it. It is immutable.
 //
-// All names are run past, 32 bytes each in a row, which takes a fraction
-// of a millisecond for 100,000 teams. An inverted index of parts of names
+// All names are run past, 32 bytes each in a row, which takes a fraction of a
+// millisecond for 100,000 teams; only where these say nothing against a name, 32
+// more. An inverted index of parts of names
 // would spare that and cost more where it matters: parts such as "cert" are in
 // half of all names.
 type nearNames struct {
@@ -27,8 +28,9 @@ const (
 type nearLength [nearShards]nearShard
 
 type nearShard struct {
-	signs []signature
-	names []string
+	signs  []signature
+	others []signature // of the same pairs: few names that can't be near pass both
+	names  []string
 }
 
 // signature has a bit for each pair of neighbouring bytes in a name; several
@@ -38,9 +40,14 @@ type signature [4]uint64
 
 const signatureBits = 256
 
-func signatureOf(name string) (s signature) {
+func signatureOf(name string) signature { return hashedPairs(name, 0x9E3779B1) }
+
+// otherSignatureOf deals the pairs out to the bits in another way.
+func otherSignatureOf(name string) signature { return hashedPairs(name, 0x85EBCA77) }
+
+func hashedPairs(name string, factor uint32) (s signature) {
 	for i := 1; i < len(name); i++ {
-		h := (uint32(name[i-1])<<8 | uint32(name[i])) * 0x9E3779B1 >> 24
+		h := (uint32(name[i-1])<<8 | uint32(name[i])) * factor >> 24
 		s[h>>6] |= 1 << (h & 63)
 	}
 	return s
@@ -100,11 +107,11 @@ func (n *nearNames) within(folded string, edits int, take func(string, []nearNam
 // containing adds names that hold folded whole and are longer than it by more
 // than some edits: the shortest ones, and enough of them for an answer.
 func (n *nearNames) containing(found []nearName, folded string, edits int) []nearName {
-	sign := signatureOf(folded)
+	sign, other := signatureOf(folded), otherSignatureOf(folded)
 	for l := lengthAt(len(folded) + edits + 1); l < nearLengths && len(found) < maxNear; l++ {
 		n.shards(l, l, func(s *nearShard) {
 			for i := range s.signs {
-				if !sign.in(&s.signs[i]) { // before anything of the name is read
+				if !sign.in(&s.signs[i]) || !other.in(&s.others[i]) { // before anything of the name is read
 					continue
 				}
 				if name := s.names[i]; len(name) > len(folded)+edits && strings.Contains(name, folded) {
@@ -151,9 +158,9 @@ func (e *nearEdit) add(name string) {
 	sign := signatureOf(name)
 	s := e.shard(name, sign)
 	if !e.inPlace { // an older index reads what is there
-		s.signs, s.names = slices.Clip(s.signs), slices.Clip(s.names)
+		s.signs, s.others, s.names = slices.Clip(s.signs), slices.Clip(s.others), slices.Clip(s.names)
 	}
-	s.signs, s.names = append(s.signs, sign), append(s.names, name)
+	s.signs, s.others, s.names = append(s.signs, sign), append(s.others, otherSignatureOf(name)), append(s.names, name)
 }
 
 func (e *nearEdit) remove(name string) {
@@ -162,10 +169,10 @@ func (e *nearEdit) remove(name string) {
 	for i := range s.signs {
 		if s.signs[i] == sign && s.names[i] == name {
 			last := len(s.signs) - 1
-			signs, names := slices.Clone(s.signs), slices.Clone(s.names)
-			signs[i], names[i] = signs[last], names[last]
+			signs, others, names := slices.Clone(s.signs), slices.Clone(s.others), slices.Clone(s.names)
+			signs[i], others[i], names[i] = signs[last], others[last], names[last]
 			names[last] = ""
-			s.signs, s.names = signs[:last:last], names[:last:last]
+			s.signs, s.others, s.names = signs[:last:last], others[:last:last], names[:last:last]
 			return
 		}
 	}

@@ -87,7 +87,7 @@ func (n *nearNames) likeAmong(folded string, first, step int) []likeName {
 				break
 			}
 			for k := range s.signs {
-				if !b.admit(&r.sign, &s.signs[k]) {
+				if !b.admit(&r.sign, &s.signs[k]) || !b.admit(&r.other, &s.others[k]) {
 					continue
 				}
 				if near := r.nearness(s.names[k], s.signs[k], least); near >= least {
@@ -141,7 +141,11 @@ func (b *nearBounds) none() bool {
 }
 
 func (b *nearBounds) admit(asked, name *signature) bool {
-	missing, extra := asked.lacks(name), name.lacks(asked)
+	missing := asked.lacks(name)
+	if missing > max(b.missing, b.differ) && (missing > 0 || !b.within) { // nearly always
+		return false
+	}
+	extra := name.lacks(asked)
 	return missing <= b.missing && extra <= b.extra || missing+extra <= b.differ || b.within && missing == 0
 }
 
@@ -160,23 +164,37 @@ func mostLike(list []likeName) []likeName {
 
 // resemblance compares names with one name.
 type resemblance struct {
-	name  string
-	sign  signature
-	edits int
-	pairs *[1 << 16]uint16 // how often each pair of bytes is in name
-	used  []uint16
-	d     editDistance
+	name    string
+	sign    signature
+	other   signature
+	edits   int
+	letters [256]uint8 // a number for each byte that is in name, from 1 on
+	row     int        // one more than these numbers
+	pairs   []uint16   // how often each pair of these is in name
+	used    []int
+	d       editDistance
 }
 
 func newResemblance(name string) *resemblance {
-	r := &resemblance{name: name, sign: signatureOf(name), edits: editsFor(name), pairs: new([1 << 16]uint16)}
+	r := &resemblance{name: name, sign: signatureOf(name), other: otherSignatureOf(name), edits: editsFor(name), row: 1}
+	for i := range len(name) {
+		if r.letters[name[i]] == 0 { // UTF-8 has no more than 243 different bytes
+			r.letters[name[i]] = uint8(r.row)
+			r.row++
+		}
+	}
+	r.pairs = make([]uint16, r.row*r.row)
 	for i := 1; i < len(name); i++ {
-		r.pairs[pairAt(name, i)]++
+		r.pairs[r.pairAt(name, i)]++
 	}
 	return r
 }
 
-func pairAt(s string, i int) uint16 { return uint16(s[i-1])<<8 | uint16(s[i]) }
+// pairAt is the place of the pair of bytes that ends at i: one without pairs
+// where a byte is not in the name.
+func (r *resemblance) pairAt(s string, i int) int {
+	return int(r.letters[s[i-1]])*r.row + int(r.letters[s[i]])
+}
 
 // nearness says how like a name of this signature the two names are, from 0 to
 // 1: by the share of pairs of letters that they have in common (Dice's
@@ -194,8 +212,10 @@ func (r *resemblance) nearness(name string, sign signature, least float64) float
 			near = max(near, 1-float64(n)/float64(max(len(r.name), len(name))))
 		}
 	}
-	if len(name) > len(r.name) && r.sign.in(&sign) && strings.Contains(name, r.name) {
-		near = max(near, containedNearness(len(r.name), len(name)))
+	if len(name) > len(r.name) && r.sign.in(&sign) {
+		if contained := containedNearness(len(r.name), len(name)); contained >= least && strings.Contains(name, r.name) {
+			near = max(near, contained)
+		}
 	}
 	return near
 }
@@ -205,7 +225,7 @@ func (r *resemblance) dice(name string, least int) float64 {
 	r.used = r.used[:0]
 	spare := len(name) - 1 - least // pairs that may be missing
 	for i := 1; i < len(name) && spare >= 0; i++ {
-		if p := pairAt(name, i); r.pairs[p] > 0 {
+		if p := r.pairAt(name, i); r.pairs[p] > 0 {
 			r.pairs[p]--
 			r.used = append(r.used, p)
 		} else {

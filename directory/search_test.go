@@ -219,68 +219,6 @@ func TestSearchDuringApply(t *testing.T) {
 	}
 }
 
-// A name that is not known has the near names that reading all of them finds.
-func TestNearNamesEqualReading(t *testing.T) {
-	rng := rand.New(rand.NewPCG(11, 11))
-	letters := "abcdert  "
-	name := func(most int) string {
-		b := make([]byte, 1+rng.IntN(most))
-		for i := range b {
-			b[i] = letters[rng.IntN(len(letters))]
-		}
-		return strings.Join(strings.Fields(string(b)), " ")
-	}
-	for round := range 30 {
-		state := map[directory.TeamID]directory.Record{}
-		x := indexOf(t)
-		for i := range 120 {
-			short := name(12)
-			if i%10 == 0 {
-				short += " " + strings.Repeat("abc ", 40) // longer than the table tells apart
-			}
-			r := rec(fmt.Sprintf("h%d", rng.IntN(60)), named(short))
-			x, state[r.ID] = x.Apply(int64(i), []directory.Record{r}), r
-		}
-		for range 100 {
-			q := name(9)
-			if rng.IntN(10) == 0 {
-				q += strings.Repeat(" abc", 40)
-			}
-			if q == "" {
-				continue
-			}
-			if diff := cmp.Diff(readNear(state, q), directory.NearNames(x, q)); diff != "" {
-				t.Fatalf("round %d: names near %q (-read +found):\n%s", round, q, diff)
-			}
-		}
-	}
-}
-
-// readNear is the search for near names by reading all of them.
-func readNear(state map[directory.TeamID]directory.Record, q string) []string {
-	edits := 1
-	if len(q) >= 6 {
-		edits = 2
-	}
-	var list []string
-	for _, r := range state {
-		for _, n := range []string{plainFold(string(r.Handle)), plainFold(r.Own.Names.Short)} {
-			d := plainEdits(q, n)
-			if d > edits {
-				if len(q) < 3 || !strings.Contains(n, q) {
-					continue
-				}
-				d = edits + 1 + len(n) - len(q)
-			}
-			if line := fmt.Sprintf("%03d %s", d, n); n != "" && !slices.Contains(list, line) {
-				list = append(list, line)
-			}
-		}
-	}
-	slices.Sort(list)
-	return list[:min(len(list), 10)]
-}
-
 // What a filter knows of a contact's state at any time is what Assess says.
 func TestMomentsEqualAssess(t *testing.T) {
 	rng := rand.New(rand.NewPCG(12, 12))

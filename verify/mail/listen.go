@@ -72,6 +72,7 @@ func NewServer(cfg ServerConfig) *Server {
 	s.smtp.Domain, s.smtp.LMTP, s.smtp.TLSConfig = cfg.Host, cfg.LMTP, cfg.TLS
 	s.smtp.MaxMessageBytes, s.smtp.MaxRecipients = cfg.MaxSize, cfg.Recipients
 	s.smtp.ReadTimeout, s.smtp.WriteTimeout = cfg.Idle, cfg.Idle
+	s.smtp.EnableSMTPUTF8 = true // RFC 6531: a reply with raw UTF-8 in its header would bounce without it, at a server that has it
 	s.smtp.ErrorLog = errorLog{cfg.Log}
 	return s
 }

@@ -9,7 +9,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -45,54 +44,6 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	pool.AddCert(c)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
-
-// inbox takes mails.
-type inbox struct {
-	mu    sync.Mutex
-	got   []mail.Envelope
-	fails error
-}
-
-func (b *inbox) handle(_ context.Context, env mail.Envelope) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.fails != nil {
-		return b.fails
-	}
-	b.got = append(b.got, env)
-	return nil
-}
-
-func (b *inbox) all() []mail.Envelope {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return append([]mail.Envelope(nil), b.got...)
-}
-
-// listen serves until the test ends.
-func listen(t testing.TB, cfg mail.ServerConfig) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if cfg.Host == "" {
-		cfg.Host = "mail.example.org"
-	}
-	s := mail.NewServer(cfg)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Serve = %v", err)
-		}
-	})
-	return l.Addr().String()
-}
-
-func anybody(string) bool { return true }
 
 func submitter(t testing.TB, r mail.Relay) *mail.Submitter {
 	t.Helper()
@@ -294,98 +245,69 @@ func TestSubmitGivesUp(t *testing.T) {
 	}
 }
 
-func TestServer(t *testing.T) {
-	id := instance(t)
-	b := &inbox{}
-	address := listen(t, mail.ServerConfig{Accepts: id.Accepts, Handle: b.handle, MaxSize: 4096})
-	s := submitter(t, mail.Relay{Address: address, Policy: mail.TLSNone})
-	large := small(id.Reply(token))
-	large.Raw = append([]byte("Subject: x\r\n\r\n"), strings.Repeat("0123456789\r\n", 1000)...)
-	tests := []struct {
-		name  string
-		mail  mail.Mail
-		fails error
-		code  int
+// TestSubmitImplicit: TLS from the start, and a password over it.
+func TestSubmitImplicit(t *testing.T) {
+	cert, roots := certificate(t)
+	for _, tt := range []struct {
+		name, answer, stage string
+		outcome             mail.Outcome
 	}{
-		{"to a reply address", small(id.Reply(token)), nil, 250},
-		{"to a return path", small(id.Return(letter)), nil, 250},
-		{"to our address", small("Rollcall@EXAMPLE.org"), nil, 250},
-		{"to somebody else", small("x@example.org"), nil, 550},
-		{"to another domain", small("rollcall@other.example"), nil, 550},
-		{"to a forged return path", small("bounce+" + letter + ".aaaaaaaa@example.org"), nil, 550},
-		{"too large", large, nil, 552},
-		{"in trouble", small(id.Reply(token)), errors.New("the database is away"), 451},
-		{"not ours after all", small(id.Reply(token)), fmt.Errorf("no such challenge: %w", mail.ErrNotOurs), 550},
-	}
-	for _, tt := range tests {
+		{"the right password", "235 2.7.0 ok", "end", mail.Accepted},
+		{"a wrong password", "535 5.7.8 no", "auth", mail.Temporary},
+	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b.mu.Lock()
-			b.fails = tt.fails
-			b.mu.Unlock()
-			if r := s.Submit(t.Context(), tt.mail); r.Code != tt.code {
-				t.Errorf("Submit = %+v, want %d", r, tt.code)
+			l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := make(chan string, 1)
+			go func() { said <- relayOnce(l, tt.answer) }()
+			s := submitter(t, mail.Relay{Address: l.Addr().String(), Policy: mail.TLSImplicit, User: "rollcall", Password: "secret", TLS: &tls.Config{RootCAs: roots}})
+			r := s.Submit(t.Context(), small("csirt@team.example"))
+			if r.Outcome != tt.outcome || r.Stage != tt.stage || r.Ours != (tt.outcome != mail.Accepted) {
+				t.Errorf("Submit = %+v", r)
+			}
+			_ = s.Close()
+			_ = l.Close()
+			if auth := <-said; auth != "AUTH PLAIN AHJvbGxjYWxsAHNlY3JldA==" { // RFC 4616: NUL, user, NUL, password
+				t.Errorf("it said %q", auth)
 			}
 		})
 	}
-	if n := len(b.all()); n != 3 {
-		t.Errorf("%d mails were taken, want 3", n)
-	}
 }
 
-// TestServerLMTP: RFC 2033, as a site's MTA speaks it.
-func TestServerLMTP(t *testing.T) {
-	id, b := instance(t), &inbox{}
-	c, err := net.Dial("tcp", listen(t, mail.ServerConfig{LMTP: true, Accepts: id.Accepts, Handle: b.handle}))
+// relayOnce takes one connection, and returns how the client identified itself.
+func relayOnce(l net.Listener, answer string) (auth string) {
+	c, err := l.Accept()
 	if err != nil {
-		t.Fatal(err)
+		return err.Error()
 	}
 	defer c.Close() //nolint:errcheck // it ends here
-	r := bufio.NewReader(c)
-	for _, step := range []struct{ say, want string }{
-		{"", "220"}, {"LHLO mta.example\r\n", "250"}, {"MAIL FROM:<>\r\n", "250"}, {"RCPT TO:<" + id.Reply(token) + ">\r\n", "250"}, {"RCPT TO:<x@example.org>\r\n", "550"},
-		{"DATA\r\n", "354"}, {"Subject: x\r\n\r\nhello\r\n.\r\n", "250"}, {"QUIT\r\n", "221"},
-	} {
-		if _, err := io.WriteString(c, step.say); err != nil {
-			t.Fatal(err)
+	r, say := bufio.NewReader(c), "220 relay"
+	for {
+		if _, err := io.WriteString(c, say+"\r\n"); err != nil {
+			return auth
 		}
 		line, err := r.ReadString('\n')
-		for err == nil && len(line) > 3 && line[3] == '-' {
-			line, err = r.ReadString('\n')
-		}
-		if err != nil || !strings.HasPrefix(line, step.want) {
-			t.Fatalf("%q: %q, %v, want %s", step.say, line, err, step.want)
-		}
-	}
-	if got := b.all(); len(got) != 1 || got[0].From != "" || len(got[0].To) != 1 {
-		t.Errorf("%+v arrived", got)
-	}
-}
-
-// TestServerBounds: beyond its connections, the server says so and goes on.
-func TestServerBounds(t *testing.T) {
-	address := listen(t, mail.ServerConfig{Accepts: anybody, Handle: (&inbox{}).handle, Conns: 2, Idle: 5 * time.Second})
-	greeting := func() (net.Conn, string) {
-		c, err := net.Dial("tcp", address)
 		if err != nil {
-			t.Fatal(err)
+			return auth
 		}
-		line, _ := bufio.NewReader(c).ReadString('\n')
-		return c, line
-	}
-	a, first := greeting()
-	b, second := greeting()
-	c, third := greeting()
-	if !strings.HasPrefix(first, "220") || !strings.HasPrefix(second, "220") || !strings.HasPrefix(third, "421") {
-		t.Errorf("greeted with %q, %q, %q", first, second, third)
-	}
-	for _, c := range []net.Conn{a, b, c} {
-		_ = c.Close()
-	}
-	for { // until the server has seen them go
-		d, line := greeting()
-		_ = d.Close()
-		if strings.HasPrefix(line, "220") {
-			return
+		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch say = "250 ok"; word {
+		case "EHLO":
+			say = "250-relay.example\r\n250 AUTH PLAIN"
+		case "AUTH":
+			auth, say = strings.TrimSpace(line), answer
+		case "DATA":
+			say = "354 go"
+			_, _ = io.WriteString(c, say+"\r\n")
+			for line != ".\r\n" && err == nil {
+				line, err = r.ReadString('\n')
+			}
+			say = "250 queued"
+		case "QUIT":
+			_, _ = io.WriteString(c, "221 bye\r\n")
+			return auth
 		}
 	}
 }

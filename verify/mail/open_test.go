@@ -21,7 +21,7 @@ type scene struct {
 	t                                             testing.TB
 	own                                           *openpgp.Entity // the instance's
 	team, other, rsa, weak, subkey, revoked, sub2 *openpgp.Entity
-	sha1, young                                   *openpgp.Entity
+	sha1, young, lapsed                           *openpgp.Entity
 	expired                                       *openpgp.Entity
 }
 
@@ -40,6 +40,16 @@ func newScene(t testing.TB) scene {
 		if err := self.SignUserId(id.UserId.Id, s.sha1.PrimaryKey, s.sha1.PrivateKey, &packet.Config{Time: at(self.CreationTime), NonDeterministicSignaturesViaNotation: new(bool)}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	s.lapsed = keyPlan{made: now.AddDate(0, 0, -30), lasts: 30*24*time.Hour - 40*time.Minute}.key(t)
+	for _, id := range s.lapsed.Identities { // extended ten minutes ago
+		longer := *id.SelfCertifications[0].Packet
+		lasts := uint32(60 * 24 * 3600)
+		longer.CreationTime, longer.KeyLifetimeSecs = now.Add(-10*time.Minute), &lasts
+		if err := longer.SignUserId(id.UserId.Id, s.lapsed.PrimaryKey, s.lapsed.PrivateKey, &packet.Config{Time: at(longer.CreationTime)}); err != nil {
+			t.Fatal(err)
+		}
+		id.SelfCertifications = append(id.SelfCertifications, packet.NewVerifiableSig(&longer))
 	}
 	s.young = keyPlan{made: now.Add(-5 * time.Minute)}.key(t)
 	if s.weak, err = openpgp.NewEntity("Team", "", "csirt@team.example", &packet.Config{Time: at(now.AddDate(-1, 0, 0)), Algorithm: packet.PubKeyAlgoRSA, RSABits: 1024}); err != nil {
@@ -158,6 +168,7 @@ func signatureCases(s scene) []hostileCase {
 		{name: "a revoked key", key: s.revoked, mail: reply{content: s.revokedSigned(inner)}.mail(), want: mail.KeyRevoked},
 		{name: "a revoked subkey", key: s.sub2, mail: reply{content: s.sub2Signed(inner)}.mail(), want: mail.KeyRevoked},
 		{name: "a key that has expired since", key: s.expired, mail: reply{content: s.by(s.expired).signed(t, inner)}.mail(), want: mail.KeyExpired},
+		{name: "a key that had expired when it signed, and was extended since", key: s.lapsed, mail: reply{content: s.low(s.lapsed.PrivateKey, inner, bytes.Clone)}.mail(), want: mail.KeyExpired},
 		{name: "a key that is held together by SHA-1", key: s.sha1, mail: reply{content: s.by(s.sha1).signed(t, inner)}.mail(), want: mail.KeyUnfit},
 		{name: "a key that was made after it signed", key: s.young, mail: reply{content: s.low(s.young.PrivateKey, inner, bytes.Clone)}.mail(), want: mail.KeyUnfit},
 		{name: "a signature over no text", mail: reply{content: s.standalone(inner)}.mail(), want: mail.BadSignature},

@@ -96,7 +96,7 @@ func TestClassify(t *testing.T) {
 // TestClassifyForged: who does not know the MAC can have no letter counted as bounced.
 func TestClassifyForged(t *testing.T) {
 	id := instance(t)
-	for _, to := range []string{"bounce+" + letter + ".aaaaaaaa@example.org", "bounce+" + letter + "@example.org", "rollcall@example.org", strings.Replace(id.Return(letter), letter, "another-7", 1), strings.Replace(id.Return(letter), "example.org", "example.net", 1)} {
+	for _, to := range []string{"bounce+" + letter + ".aaaaaaaa@example.org", "bounce+" + letter + "@example.org", "rollcall@example.org", "bounce+" + id.MessageID(letter), strings.Replace(id.Return(letter), letter, "another-7", 1), strings.Replace(id.Return(letter), "example.org", "example.net", 1)} {
 		env := mail.Envelope{To: []string{to}, Raw: []byte("From: MAILER-DAEMON@team.example\nSubject: failure notice\nContent-Type: text/plain\n\nUser unknown (#5.1.1)\n")}
 		if got := id.Classify(env, read(t, env.Raw)); got.Letter != "" || got.Sort != mail.BounceHard {
 			t.Errorf("to %s: %+v", to, got)

@@ -28,6 +28,7 @@ const (
 	actTranscripts action = "read transcripts of checks"
 	actWatch       action = "watch checks"
 	actRevoke      action = "merge revocations"
+	actVouch       action = "vouch for key"
 )
 
 // rule says who may do an action. own is for a role bound to a team or forum:
@@ -59,6 +60,7 @@ var rules = map[action]rule{
 	actTranscripts: {ScopeRead, []Role{Operator}, []Role{Editor}},
 	actWatch:       {ScopeRead, []Role{Operator}, nil},
 	actRevoke:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
+	actVouch:       {ScopeAdmin, []Role{Operator}, nil},
 }
 
 // authorise is the one place that decides whether p may do a to t, which is

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,11 +21,45 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-// refused are inputs that give no key, each with its code.
-func refused(t testing.TB) map[string]struct {
+// refusedKey is an input that gives no key.
+type refusedKey = struct {
 	data []byte
 	code directory.Code
-} {
+}
+
+// acceptedKey is an input that gives a key, with exactly the notes it gives.
+type acceptedKey = struct {
+	data  []byte
+	codes []directory.Code
+}
+
+// madeKeys are inputs of several tests, made once: their RSA keys take long.
+// No test changes them.
+var madeKeys struct {
+	refusedOnce, acceptedOnce sync.Once
+	refused                   map[string]refusedKey
+	accepted                  map[string]acceptedKey
+}
+
+// refused are inputs that give no key, each with its code.
+func refused(t testing.TB) map[string]refusedKey {
+	madeKeys.refusedOnce.Do(func() { madeKeys.refused = makeRefused(t) })
+	if len(madeKeys.refused) == 0 {
+		t.Fatal("the keys could not be made")
+	}
+	return madeKeys.refused
+}
+
+// accepted are inputs that give a key, with exactly the notes they give.
+func accepted(t testing.TB) map[string]acceptedKey {
+	madeKeys.acceptedOnce.Do(func() { madeKeys.accepted = makeAccepted(t) })
+	if len(madeKeys.accepted) == 0 {
+		t.Fatal("the keys could not be made")
+	}
+	return madeKeys.accepted
+}
+
+func makeRefused(t testing.TB) map[string]refusedKey {
 	good, other := keyFile(t, "good"), keyFile(t, "other")
 	goodRaw := dearmored(t, good)
 	goodPackets := split(t, goodRaw)
@@ -171,11 +206,7 @@ func TestParseKeyNeverQuotesSecrets(t *testing.T) {
 	}
 }
 
-// accepted are inputs that give a key, with exactly the notes they give.
-func accepted(t testing.TB) map[string]struct {
-	data  []byte
-	codes []directory.Code
-} {
+func makeAccepted(t testing.TB) map[string]acceptedKey {
 	type codes = []directory.Code
 	type c = struct {
 		data  []byte

@@ -62,6 +62,16 @@ var rights = map[string]struct {
 		}
 		return request{method: "POST", path: "/v1/verification/resume", body: `{"check":"spf"}`}
 	}, onlyOperator(200, 403)},
+	"list-control": {func(s *scene) request { s.proof(); return get("/v1/teams/alpha/control") }, all(200)},
+	"get-control":  {func(s *scene) request { return get(s.proof()) }, all(200)},
+	"start-control": {func(s *scene) request { return request{method: "PUT", path: s.proof(), body: `{}`} },
+		[9]int{401, 403, 403, 200, 403, 403, 403, 200, 403}},
+	"renew-control": {func(s *scene) request { return request{method: "POST", path: s.proof() + "/renew"} },
+		[9]int{401, 403, 403, 200, 403, 403, 403, 200, 403}},
+	"check-control": {func(s *scene) request { return request{method: "POST", path: s.proof() + "/run"} },
+		[9]int{401, 403, 403, 202, 403, 403, 403, 202, 403}},
+	"withdraw-control": {func(s *scene) request { return request{method: "DELETE", path: s.proof()} },
+		[9]int{401, 403, 403, 204, 403, 403, 403, 204, 403}},
 	"get-digest":    {func(*scene) request { return get("/v1/teams/alpha/digest") }, all(200)},
 	"get-badge":     {func(*scene) request { return get("/v1/teams/alpha/badge.svg") }, all(200)},
 	"list-checks":   {func(*scene) request { return get("/v1/checks") }, all(200)},

@@ -41,6 +41,7 @@ type Config struct {
 	// each is for requests with a token.
 	MaxWaiters, MaxSnapshots int
 	Verify                   verify.Results   // what checks found; nil: operations about it are unavailable
+	ControlLabel             string           // where domains publish proof of control; "" is [directory.ControlLabel]
 	Ready                    []Check          // what else must work before requests are sent here
 	Policy                   directory.Policy // how long proof lasts
 	Now                      func() time.Time // nil: the system's clock
@@ -108,6 +109,7 @@ func newServer(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	cfg.ControlLabel = cmp.Or(cfg.ControlLabel, directory.ControlLabel)
 	if cfg.MaxIndexAge == 0 {
 		cfg.MaxIndexAge = 30 * time.Second
 	}

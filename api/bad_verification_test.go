@@ -1,6 +1,11 @@
 package api_test
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
 
 // badVerification are requests about checks and what they found that are refused.
 func badVerification() []bad {
@@ -88,6 +93,40 @@ func badVerification() []bad {
 		{"a badge of another kind", get(team + "badge.png"), 404, "request.path", "-"},
 		{"a badge of a style", get(team + "badge.svg?style=flat"), 422, "parameter.unknown", "style"},
 	}
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		ask := func(path string) request {
+			return request{method: method, path: path, as: "operator", body: map[string]string{"PUT": `{}`}[method]}
+		}
+		unknown := map[string]directory.Code{"PUT": "control.no-resource"}[method]
+		list = append(list,
+			bad{method + " of a proof for what is no domain", ask(team + "control/exa_mple..org"), 422, "domain.syntax", "domain"},
+			bad{method + " of a proof for a domain that is too long", ask(team + "control/" + strings.Repeat("a", 254)), 422, "parameter.invalid", "domain"},
+			bad{method + " of a proof for another's domain", ask(team + "control/example.edu"), 404, string(cmp.Or(unknown, "control.unknown")), "domain"},
+			bad{method + " of a proof of a team that does not exist", ask("/v1/teams/nobody/control/example.org"), 404, "team.unknown", "id"},
+			bad{method + " of a proof with a parameter", ask(team + "control/example.org?expiry=never"), 422, "parameter.unknown", "expiry"},
+		)
+	}
+	prove := func(body string) request { return send("PUT", team+"control/example.org", body) }
+	list = append(list,
+		bad{"a proof with a day that is none", prove(`{"expiry":"soon"}`), 422, "date.syntax", "/expiry"},
+		bad{"a proof with a day in another century", prove(`{"expiry":"1899-01-01"}`), 422, "date.range", "/expiry"},
+		bad{"a proof with a day that has passed", prove(`{"expiry":"2026-11-21"}`), 422, "control.expiry", "/expiry"},
+		bad{"a proof with a number for a day", prove(`{"expiry":1}`), 422, "field.type", "/expiry"},
+		bad{"a proof with a token", prove(`{"token":"x"}`), 422, "field.unknown", "/token"},
+		bad{"a proof that is no JSON", prove(`x`), 400, "json.syntax", ""},
+		bad{"a proof by nobody", request{method: "PUT", path: team + "control/example.org", body: `{}`}, 401, "auth.required", ""},
+		bad{"a proof by another team", prove(`{}`).by("other"), 403, "auth.role", ""},
+		bad{"a proof by a secretariat", prove(`{}`).by("secretariat"), 403, "auth.role", ""},
+		bad{"a proof by a token that only reads", prove(`{}`).by("reader"), 403, "auth.scope", ""},
+		bad{"a proof that is patched", send("PATCH", team+"control/example.org", `{}`), 405, "request.method", "-"},
+		bad{"a new proof of nothing", request{method: "POST", path: team + "control/example.edu/renew", as: "operator"}, 404, "control.unknown", "domain"},
+		bad{"a new proof for what is no domain", request{method: "POST", path: team + "control/..org/renew", as: "operator"}, 422, "domain.syntax", "domain"},
+		bad{"a look for nothing", request{method: "POST", path: team + "control/example.edu/run", as: "operator"}, 404, "control.unknown", "domain"},
+		bad{"a look for what is no domain", request{method: "POST", path: team + "control/..org/run", as: "operator"}, 422, "domain.syntax", "domain"},
+		bad{"proofs of a team that does not exist", get("/v1/teams/nobody/control"), 404, "team.unknown", "id"},
+		bad{"proofs with a parameter that does not exist", get(team + "control?domain=example.org"), 422, "parameter.unknown", "domain"},
+		bad{"proofs that are sent", send("POST", team+"control", `{}`), 405, "request.method", "-"},
+	)
 	for _, what := range []string{"verification", "digest", "badge.svg", "verification/history"} {
 		list = append(list,
 			bad{what + " of a team that does not exist", get("/v1/teams/nobody/" + what), 404, "team.unknown", "id"},

@@ -67,6 +67,7 @@ func (s *scene) finished(t testing.TB, j verify.Job, o verify.Outcome, now time.
 		if f.Raw, o.Raw, err = saw.Encode(); err != nil {
 			t.Fatal(err)
 		}
+		f.Control = s.seen(j, o)
 	}
 	f.Result = verify.Assess(prev, o, 24*time.Hour, now)
 	if _, err := s.db.Finish(context.Background(), f); err != nil {
@@ -75,6 +76,18 @@ func (s *scene) finished(t testing.TB, j verify.Job, o verify.Outcome, now time.
 	if err := s.follow.Sync(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// seen is what a result says of a proof of control, nil for nothing.
+func (s *scene) seen(j verify.Job, o verify.Outcome) *directory.Control {
+	saw := o.Result.Control
+	if saw == nil {
+		return nil
+	}
+	team, _ := s.follow.Index().Team(j.Team)
+	c := *team.Control(directory.Domain(j.Subject.ID))
+	c.State, c.Since, c.Seen, c.Missing, c.DNSSEC, c.RawHash = saw.State, saw.Since, saw.Seen, saw.Missing, saw.DNSSEC, o.Raw
+	return &c
 }
 
 func finding(code verify.Code, severity verify.Severity) verify.Result {

@@ -93,6 +93,7 @@ func (s *Server) registerVerification() {
 	s.registerTranscript()
 	s.registerVerificationRun()
 	s.registerSteering()
+	s.registerControl()
 	s.registerDigest()
 	s.registerBadge()
 	s.registerSources()

@@ -29,6 +29,9 @@ const (
 	actWatch       action = "watch checks"
 	actRevoke      action = "merge revocations"
 	actVouch       action = "vouch for key"
+
+	actControl      action = "change proof of control"
+	actControlToken action = "read token of control"
 )
 
 // rule says who may do an action. own is for a role bound to a team or forum:
@@ -61,6 +64,9 @@ var rules = map[action]rule{
 	actWatch:       {ScopeRead, []Role{Operator}, nil},
 	actRevoke:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
 	actVouch:       {ScopeAdmin, []Role{Operator}, nil},
+
+	actControl:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
+	actControlToken: {ScopeRead, []Role{Operator}, []Role{Editor}},
 }
 
 // authorise is the one place that decides whether p may do a to t, which is

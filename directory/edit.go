@@ -64,10 +64,12 @@ func (d *Directory) forWrite(tx Tx, p Principal, act action, ref string, revisio
 func (d *Directory) apply(r *Record, before *Team, p Principal, e Edit) ([]string, error) {
 	now := d.cfg.Now()
 	ownBefore := r.Own
+	unprovenBefore := r.unproven() // a copy: Apply may write into lists
 	if err := e.Apply(before, &r.Own); err != nil {
 		return nil, err
 	}
 	old := r.Handle
+	r.keepClaims(&unprovenBefore)
 	problems := p.spare(before, &ownBefore, &r.Own)
 	if e.Handle != "" && e.Handle != old {
 		r.Handle = e.Handle
@@ -76,8 +78,8 @@ func (d *Directory) apply(r *Record, before *Team, p Principal, e Edit) ([]strin
 		}
 	}
 	problems = append(problems, r.settle(before, d, now)...)
-	after := r.Team()
-	problems = append(problems, restricted(p, &before.Profile, &after.Profile)...)
+	after, unprovenAfter := r.Team(), r.unproven()
+	problems = append(problems, restricted(p, &unprovenBefore.Profile, &unprovenAfter.Profile)...)
 	if len(problems) > 0 {
 		return nil, &Error{Kind: Invalid, Op: string(actEdit), Subject: string(old), Problems: problems}
 	}

@@ -34,6 +34,7 @@ func (r *Record) Team() Team {
 		l := &r.Layers[i]
 		m.add(&l.Profile, Origin{Source: l.Source, AsOf: l.AsOf, At: l.At}, l.Dates)
 	}
+	t.confirm(r.Controls)
 	t.Raw = r.rawOf(order)
 	t.Checks = t.onlyOf(r.Checks)
 	return t

@@ -98,6 +98,7 @@ func Redact(t *Team, p Principal) Team {
 		out.Withheld = append(out.Withheld, "maturity")
 	}
 	out.Evidence = redactEvidence(&out, t.Evidence, p)
+	out.Controls = redactControls(&out, t.Controls)
 	if out.Withheld != nil {
 		out.Checks = out.onlyOf(t.Checks)
 	}

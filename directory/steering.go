@@ -173,14 +173,18 @@ func (d *Directory) RunChecks(ctx context.Context, p Principal, ref string) (n i
 		}
 		// A last time that is yet to come is of a clock that was wrong.
 		if wait := checksPatience - at.Sub(last); p.Role != Operator && wait > 0 && wait <= checksPatience {
-			return &Error{Kind: TooMany, Op: string(actRunChecks), Subject: string(t.Handle), Retry: wait, Problems: []Problem{
-				problem("checks.too-soon", string(t.Handle), "the checks of this team were run on demand at "+last.UTC().Format(time.RFC3339),
-					"another try in "+wait.Round(time.Second).String())}}
+			return tooSoon(&t, last, wait)
 		}
 		n = rows
 		return d.noteSteering(tx, p, at, string(t.ID), string(actRunChecks), "")
 	})
 	return n, d.committed(ctx, err)
+}
+
+func tooSoon(t *Team, last time.Time, wait time.Duration) error {
+	return &Error{Kind: TooMany, Op: string(actRunChecks), Subject: string(t.Handle), Retry: wait, Problems: []Problem{
+		problem("checks.too-soon", string(t.Handle), "the checks of this team were run on demand at "+last.UTC().Format(time.RFC3339),
+			"another try in "+wait.Round(time.Second).String())}}
 }
 
 // noteSteering writes the change and audit rows of something that steers

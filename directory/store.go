@@ -26,6 +26,7 @@ type Store interface {
 // Reader is what can be asked of a [Store] within one transaction.
 type Reader interface {
 	SteeringReader
+	ControlReader
 	// Head returns the number of the last change and the epoch of the store.
 	Head() (Head, error)
 	// Team returns a record by id, tombstones too; [NotFound] else.
@@ -66,6 +67,7 @@ type Reader interface {
 type Tx interface {
 	Reader
 	SteeringTx
+	ControlTx
 	// NextSeq takes n numbers of the one sequence and returns the first.
 	NextSeq(n int) (first int64, err error)
 	// PutTeams writes records with their history, change and audit rows. The

@@ -249,6 +249,9 @@ type Record struct {
 	// Checks are what followers were told of checks, in the order of checks and
 	// subjects; kept beside the record.
 	Checks []CheckVerdict `json:"-"`
+
+	// Controls are proofs of control in the order of their domains; kept beside the record.
+	Controls []Control `json:"-"`
 }
 
 // Team is a team as it is shown: the merge of a [Record]'s layers.
@@ -266,6 +269,7 @@ type Team struct {
 	Sources  []TeamSource      // who says something about the team: itself first, then its layers in order of import
 	Evidence []Evidence        // newest first
 	Checks   []CheckVerdict    // what checks found, in the order of checks and subjects
+	Controls []Control         // proofs that the team controls its domains, in their order
 	Raw      []Raw             // what sources say in their own words, where no field could take it
 	Withheld []string          // what [Redact] took out, as "contacts" or "keys"
 }

@@ -185,6 +185,11 @@ func (t *tx) publish(f *verify.Finish, revision int64) error {
 			return err
 		}
 	}
+	if f.Control != nil {
+		if err := t.seeControl(f); err != nil {
+			return err
+		}
+	}
 	if !announces {
 		return nil
 	}
@@ -192,6 +197,10 @@ func (t *tx) publish(f *verify.Finish, revision int64) error {
 		Fields: []string{"verification"}, Detail: detail(&f.Job.Previous, &f.Result)}
 	if len(f.Evidence) > 0 {
 		entry.Fields = append(entry.Fields, "evidence")
+	}
+	if f.Control != nil {
+		entry.Fields = append(entry.Fields, "control")
+		entry.Detail += "; control " + f.Control.State
 	}
 	return t.say(directory.Change{Type: "team", ID: string(f.Job.Team), Op: directory.OpUpsert, Revision: revision, At: f.Now}, entry)
 }

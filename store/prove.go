@@ -17,6 +17,8 @@ func orphans() map[string]string {
 		"decisions without a team":               `SELECT COUNT(*) FROM match_decision WHERE team_a NOT IN (SELECT id FROM team) OR team_b NOT IN (SELECT id FROM team)`,
 		"verifications without a team":           `SELECT COUNT(*) FROM verification WHERE team_id NOT IN (SELECT id FROM team)`,
 		"verifications without their transcript": `SELECT COUNT(*) FROM verification v WHERE (raw <> '' AND NOT EXISTS (SELECT 1 FROM check_raw r WHERE r.hash = v.raw)) OR (held_raw <> '' AND NOT EXISTS (SELECT 1 FROM check_raw r WHERE r.hash = v.held_raw))`,
+		"proofs of control without a team":       `SELECT COUNT(*) FROM domain_control WHERE team_id NOT IN (SELECT id FROM team)`,
+		"proofs of control without transcript":   `SELECT COUNT(*) FROM domain_control c WHERE raw_hash <> '' AND NOT EXISTS (SELECT 1 FROM check_raw r WHERE r.hash = c.raw_hash)`,
 		"events missing from their numbers":      `SELECT COUNT(*) FROM check_event e WHERE n <> 1 AND NOT EXISTS (SELECT 1 FROM check_event p WHERE p.n = e.n - 1)`,
 		"reference blocks without a set":         `SELECT COUNT(*) FROM reference_block b WHERE NOT EXISTS (SELECT 1 FROM reference_set s WHERE s.kind = b.kind AND s.source = b.source)`,
 		"teams without their last revision":      `SELECT COUNT(*) FROM team t WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.team_id = t.id AND h.revision = t.revision)`,

@@ -14,7 +14,8 @@ const (
 
 	pruneRaw = `DELETE FROM check_raw WHERE hash IN (SELECT r.hash FROM check_raw r WHERE r.at < $1
 		AND NOT EXISTS (SELECT 1 FROM verification v WHERE v.raw = r.hash) AND NOT EXISTS (SELECT 1 FROM verification v WHERE v.held_raw = r.hash)
-		AND NOT EXISTS (SELECT 1 FROM evidence e WHERE e.raw_hash = r.hash) LIMIT $2)`
+		AND NOT EXISTS (SELECT 1 FROM evidence e WHERE e.raw_hash = r.hash)
+		AND NOT EXISTS (SELECT 1 FROM domain_control c WHERE c.raw_hash = r.hash) LIMIT $2)`
 	pruneMinutes   = `DELETE FROM check_minute WHERE minute < $1`
 	pruneGoneDue   = `DELETE FROM check_due WHERE team_id IN (SELECT id FROM team WHERE gone = 1)`
 	pruneGoneFound = `DELETE FROM verification WHERE team_id IN (SELECT id FROM team WHERE gone = 1)`

@@ -45,6 +45,7 @@ var (
 	foundTable    = table{"verification", rowKey, cols("team_id", "check_name", "kind", "subject", "verdict", "raw", "#since", "#announced", "doc", "held", "held_raw")}
 	eventTable    = table{"check_event", "n", cols("#n", "#at", "team_id", "check_name", "kind", "subject", "was", "verdict", "doc")}
 	rawTable      = table{"check_raw", "hash", cols("hash", "#at", "=data")}
+	controlTable  = table{"domain_control", "team_id, domain", cols("team_id", "domain", "token", "digest", "expiry", "#started", "state", "#since", "#seen", "#until", "#missing", "dnssec", "raw_hash")}
 	pauseTable    = table{"check_pause", "check_name, guard", cols("check_name", "#guard", "#at_once", "paused_by", "why", "#at")}
 	// uploadTable is no part of a backup: a job whose upload is gone says so.
 	uploadTable = table{"import_block", "job_id, n", cols("job_id", "#n", "=data")}
@@ -59,7 +60,7 @@ const rowKey = "team_id, check_name, kind, subject"
 
 func tables() []table {
 	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
-		foundTable, eventTable, rawTable, pauseTable}
+		foundTable, eventTable, rawTable, pauseTable, controlTable}
 }
 
 // unsaved lists the tables that are no part of a backup.

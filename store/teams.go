@@ -55,6 +55,9 @@ func (v *view) one(query, key string) (directory.Record, error) {
 		var s verdictScan
 		r.Checks, err = collect(v, func(rows *sql.Rows) (directory.CheckVerdict, error) { return s.scan(rows) }, verdictsOf, string(r.ID))
 	}
+	if err == nil {
+		r.Controls, err = v.controls(r.ID)
+	}
 	return r, v.db.fail(op, key, err)
 }
 
@@ -102,8 +105,13 @@ func (v *view) Teams(f directory.TeamFilter) ([]directory.Record, error) {
 		verdicts[s.team] = append(verdicts[s.team], verdict)
 		return err
 	}, verdictsBetween, string(first), string(last))
+	if err != nil {
+		return nil, v.db.fail(op, "", err)
+	}
+	controls, err := v.controlsOfAll(first, last)
 	for i := range records {
-		records[i].Evidence, records[i].Checks = byTeam[records[i].ID], verdicts[records[i].ID]
+		id := records[i].ID
+		records[i].Evidence, records[i].Checks, records[i].Controls = byTeam[id], verdicts[id], controls[id]
 	}
 	return records, v.db.fail(op, "", err)
 }

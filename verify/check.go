@@ -37,6 +37,9 @@ type Check struct {
 	Title string
 	// Kinds are the kinds of subjects that the check can be run on by hand.
 	Kinds []SubjectKind
+	// Claimed says that there is nothing to look at but what a team claims, so
+	// that the check is not run by hand unless it is asked for by name.
+	Claimed bool
 	// Every is how long a conclusion lasts before the check is due again.
 	Every time.Duration
 	// Applies returns the subjects of a team that the check looks at, each
@@ -58,6 +61,7 @@ type Target struct {
 	Now      time.Time `json:"now"`
 	Claims   Claims    `json:"claims,omitzero"`    // what the team says of itself; zero in a check by hand
 	Previous []Fact    `json:"previous,omitempty"` // facts of the last conclusion
+	Control  *Control  `json:"control,omitempty"`  // the proof of control of the subject, where one was begun
 }
 
 // Claims are the parts of a team's profile that checks compare with the world.
@@ -72,6 +76,7 @@ type Claims struct {
 	Contacts  []ClaimedContact `json:"contacts,omitempty"`
 	Keys      []ClaimedKey     `json:"keys,omitempty"`
 	Domains   []string         `json:"domains,omitempty"`
+	Controls  []ClaimedControl `json:"controls,omitempty"`
 }
 
 // ClaimedContact is one contact of a team.
@@ -88,6 +93,12 @@ type ClaimedContact struct {
 type ClaimedKey struct {
 	Fingerprint string `json:"fingerprint"`
 	Armor       string `json:"armor"`
+}
+
+// ClaimedControl is a domain that a team is proving, or has proven, to control.
+type ClaimedControl struct {
+	Domain string `json:"domain"`
+	Digest string `json:"digest"` // of the token, as directory.TokenDigest makes it
 }
 
 // ClaimsOf returns what t, not redacted, says of itself.
@@ -107,6 +118,9 @@ func ClaimsOf(t *directory.Team) Claims {
 		if r.Type == "domain" {
 			c.Domains = append(c.Domains, string(r.Domain))
 		}
+	}
+	for _, o := range t.Controls {
+		c.Controls = append(c.Controls, ClaimedControl{Domain: string(o.Domain), Digest: o.Digest})
 	}
 	return c
 }
@@ -129,6 +143,8 @@ type Result struct {
 	Proofs []Proof
 	// Revocations are what was found that the keys of [Target.Claims] lack.
 	Revocations []Revocation
+	// Control is what the check saw of [Target.Control]; nil: nothing that counts.
+	Control *Control
 }
 
 // Revocation is a copy of a claimed key that the owner has revoked, or a part of

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // Corroborated returns c with two rules for its runs. One run puts no more than
@@ -59,6 +62,9 @@ func decisive(r *Result) (list []string) {
 	}
 	for _, p := range r.Proofs {
 		list = append(list, fmt.Sprintf("proof %s %d %d", p.Contact, p.Revision, p.Level))
+	}
+	if c := r.Control; c != nil && c.State != directory.ControlWaiting {
+		list = append(list, fmt.Sprintf("control %s, missing %t, until %s", c.State, !c.Missing.IsZero(), c.Until.Format(time.RFC3339)))
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -10,7 +10,8 @@ import (
 
 // Limits of the questions that one run of a check puts to the DNS. A tree is a
 // registrable domain with all below it: whoever publishes there decides where
-// aliases, mail servers and name servers lead.
+// aliases, mail servers and name servers lead. What a name server is asked itself
+// counts for the run only.
 const (
 	MaxTreeQuestions = 30
 	MaxRunQuestions  = 150
@@ -66,7 +67,9 @@ func (i *inquiry) before(key string, q Question) (*Answer, error) {
 	}
 	tree := site(strings.ToLower(strings.TrimSuffix(q.Name, ".")))
 	i.questions++
-	i.trees[tree]++
+	if !q.Server.IsValid() { // one that is asked itself leads nowhere
+		i.trees[tree]++
+	}
 	switch {
 	case i.trees[tree] > MaxTreeQuestions:
 		return nil, &Trouble{Code: DNSWork, Detail: "more than " + strconv.Itoa(MaxTreeQuestions) + " questions about " + Quote(tree)}

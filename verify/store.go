@@ -129,6 +129,7 @@ type Finish struct {
 	Result   Verification         // what [Assess] made of it
 	Raw      []byte               // the transcript that Result.Raw names; nil keeps none
 	Evidence []directory.Evidence // newest first
+	Control  *directory.Control   // what is known of a proof of control from then on; nil: nothing new
 	Guard    Guard
 }
 
@@ -158,7 +159,7 @@ const AnnounceEvery = 7 * 24 * time.Hour
 // announcement that is yet to come is of a clock that was wrong.
 func (f *Finish) Announces() bool {
 	ago := f.Now.Sub(f.Job.Announced)
-	return f.Changed() || len(f.Evidence) > 0 || f.Concluded() && (ago >= AnnounceEvery || ago < 0)
+	return f.Changed() || len(f.Evidence) > 0 || f.Control != nil || f.Concluded() && (ago >= AnnounceEvery || ago < 0)
 }
 
 // Finished is what became of a [Finish].

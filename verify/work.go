@@ -48,6 +48,7 @@ func (r *Runner) work(t *task) {
 		f.Evidence = r.evidence(&target.Claims, t.job.Check, &o, at)
 		r.revoke(t, o.Result.Revocations)
 	}
+	f.Control = r.control(t.job.Row, target.Control, &o, at)
 	r.results <- finished{t, f}
 }
 
@@ -65,7 +66,7 @@ func (r *Runner) target(t *task) (Target, bool) {
 		r.release(t, r.now().Add(jitter(2*r.cfg.Poll)))
 		return Target{}, false
 	}
-	return Target{Subject: t.job.Subject, Now: r.now(), Claims: claims, Previous: t.job.Previous.Facts}, true
+	return Target{Subject: t.job.Subject, Now: r.now(), Claims: claims, Previous: t.job.Previous.Facts, Control: controlOf(team, t.job.Row)}, true
 }
 
 // run runs a check under its limits. Whatever it does, there is an outcome.

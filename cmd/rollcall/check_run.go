@@ -72,7 +72,7 @@ func (p *checkPrinter) chosen() ([]verify.Check, error) {
 	}
 	all := cfg.Checks()
 	if len(p.flags.checks) == 0 {
-		return all, nil
+		return slices.DeleteFunc(all, func(c verify.Check) bool { return c.Claimed }), nil
 	}
 	var names []string
 	for _, c := range all {

@@ -35,6 +35,7 @@ type config struct {
 	CORSOrigins     []string
 	ImportMax       int // MiB
 	ImportKeep      time.Duration
+	ControlLabel    string // of proofs of control
 	Verify          verifyConfig
 
 	file   string             // that was read; "" for none

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 )
 
@@ -41,6 +43,7 @@ func verifyKeys() []key {
 		{name: "verify_proxy", arg: "URL", secret: true, usage: "URL of an HTTP proxy that checks fetch through", set: (*config).setVerifyProxy},
 		{name: "verify_vks", arg: "URLS", list: true, usage: "URLS of verifying key servers that are asked for teams' keys; none: no key server learns whom you care about", set: keyServers(func(c *config) *[]string { return &c.Verify.VKS })},
 		{name: "verify_hkp", arg: "URLS", list: true, usage: "URLS of other key servers, asked for revocations only, by fingerprint", set: keyServers(func(c *config) *[]string { return &c.Verify.HKP })},
+		{name: "control_label", preset: directory.ControlLabel, arg: "LABEL", usage: "LABEL below a domain at which teams publish proof that they control it", set: (*config).setControlLabel},
 		{name: "verify_keep", preset: "30d", arg: "TIME", usage: "TIME for which transcripts of checks are kept that nothing refers to any more", set: span(time.Hour, func(c *config) *time.Duration { return &c.Verify.KeepRaw })},
 		{name: "verify_guard", preset: "0.1", arg: "SHARE", usage: "SHARE of an hour's conclusions that may turn bad before checks are paused, 0 to 1; 0: any", set: (*config).setGuard},
 		{name: "verify_guard_least", preset: "20", arg: "N", usage: "N conclusions that turned bad, below which they are not paused", set: number(func(c *config) *int { return &c.Verify.GuardLeast })},
@@ -102,6 +105,17 @@ func (c *config) setResolvers(s string) error {
 		}
 		c.Verify.Resolvers = append(c.Verify.Resolvers, item)
 	}
+	return nil
+}
+
+// controlLabelForm is one label that no host has (RFC 8552 section 1.1).
+var controlLabelForm = regexp.MustCompile(`^_[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$`)
+
+func (c *config) setControlLabel(s string) error {
+	if !controlLabelForm.MatchString(s) {
+		return bad(s, "no label of its own", "an underscore and small letters, digits and hyphens, such as _example-challenge")
+	}
+	c.ControlLabel = s
 	return nil
 }
 

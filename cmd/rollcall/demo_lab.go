@@ -126,6 +126,12 @@ func (c *call) enterLabTeam(door *directory.Directory, d *demoLab, t lab.Team) e
 		return err
 	}
 	d.ids[t.Handle] = team.ID
+	if !t.Control.Lost { // what was lost was proven before, which nothing in the demo was
+		n := directory.NewControl{Domain: directory.Domain(t.Domain), Token: t.Control.Token}
+		if _, _, err := door.StartControl(c.ctx, c.operator(), t.Handle, n); err != nil {
+			return err
+		}
+	}
 	_, err = door.RecordEvidence(c.ctx, c.operator(), t.Handle, directory.Evidence{
 		Contact: team.Contacts[0].ID, Level: directory.Answered, Outcome: directory.OutcomeProved, Method: "phone", At: c.ago(30)})
 	return err

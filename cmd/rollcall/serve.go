@@ -142,7 +142,7 @@ func (c *call) wire(s *server) error {
 		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age, Moved: s.follower.Moved, Sync: s.follower.Sync,
 		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(), Ready: readiness(s.db), MaxBatchBody: c.cfg.BatchBody,
 		Limits: c.cfg.Limits, CORSOrigins: c.cfg.CORSOrigins, ImportMax: int64(c.cfg.ImportMax) << 20,
-		Figures: []prometheus.Collector{newCheckFigures(s.db, c.now)}, Verify: s.db,
+		Figures: []prometheus.Collector{newCheckFigures(s.db, c.now)}, Verify: s.db, ControlLabel: c.cfg.ControlLabel,
 	})
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ func teamCommand(w world) *cobra.Command {
 		Args:    cobra.ArbitraryArgs, RunE: group,
 	}
 	cmd.AddCommand(teamListCommand(w), teamShowCommand(w), teamDigestCommand(w), teamSuccessorCommand(w), teamSecurityTxtCommand(w), teamSourcesCommand(w), teamDeleteCommand(w),
+		teamControlCommand(w),
 		teamMatchesCommand(w), teamMergeCommand(w), teamUnmergeCommand(w), teamDifferentCommand(w), teamMatchCommand(w))
 	return cmd
 }

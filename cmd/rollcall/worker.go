@@ -136,7 +136,7 @@ func (c *call) checks() []verify.Check { return c.catalogConfig().Checks() }
 // reach counts as public.
 func (c *call) catalogConfig() catalog.Config {
 	return catalog.Config{
-		DNS:  dnscheck.Config{Open: c.cfg.Verify.Allow},
+		DNS:  dnscheck.Config{Open: c.cfg.Verify.Allow, Label: c.cfg.ControlLabel},
 		Keys: pgpkey.Config{VKS: c.cfg.Verify.VKS, HKP: c.cfg.Verify.HKP},
 	}
 }

@@ -596,6 +596,94 @@ export interface paths {
         patch: operations["patch-contact"];
         trace?: never;
     };
+    "/v1/teams/{id}/control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the proofs that a team controls its domains
+         * @description With the records to publish for the team's editors and operators, and for nobody else.
+         */
+        get: operations["list-control"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/control/{domain}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the proof that a team controls a domain
+         * @description With the record to publish for the team's editors and operators, and for nobody else.
+         */
+        get: operations["get-control"];
+        /**
+         * Begin to prove that a team controls a domain
+         * @description Makes a token and says which TXT record to publish. Once all name servers of the domain and the resolvers of this server show it, the claim to the domain is confirmed, and stays so while the record is seen; it is looked for weekly. Where a proof was begun already it stays as it is, but for the expiry. For the team's editors and operators.
+         */
+        put: operations["start-control"];
+        post?: never;
+        /**
+         * Withdraw a proof of control
+         * @description What it confirmed is confirmed no more, and the record can be taken out of the DNS.
+         */
+        delete: operations["withdraw-control"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/control/{domain}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a proof of control anew
+         * @description Makes another token. The old one counts for nothing from now on, and what it confirmed is confirmed no more.
+         */
+        post: operations["renew-control"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/control/{domain}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look for the record of a proof of control now
+         * @description For the team's editors, every minute (429 says when), and for operators.
+         */
+        post: operations["check-control"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/teams/{id}/designations": {
         parameters: {
             query?: never;
@@ -2107,6 +2195,46 @@ export interface components {
             /** @description TLP 2.0 label; absent is clear */
             visibility?: ("clear" | "green" | "amber" | "amber+strict" | "red") | null;
         };
+        ControlRecord: {
+            /**
+             * @description Its name; a CNAME there may lead elsewhere, over at most 8 steps
+             * @example _rollcall-challenge.example.org
+             */
+            name: string;
+            /**
+             * @description Its text; several records there are no fault
+             * @example token=MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U expiry=never
+             */
+            text: string;
+            /**
+             * Format: int64
+             * @description A good time to live, in seconds, until it is seen; later it may be longer
+             * @example 300
+             */
+            ttl: number;
+            /**
+             * @description Its type
+             * @example TXT
+             * @enum {string}
+             */
+            type: "TXT";
+        };
+        ControlRequest: {
+            /**
+             * @description Day to the end of which the record shall hold; absent, or never, is for as long as it is published
+             * @example 2027-12-31
+             */
+            expiry?: string;
+        };
+        ControlRun: {
+            /**
+             * @description The domain
+             * @example example.org
+             */
+            domain: string;
+            /** @description It is looked at as soon as there is room; false: it is being looked at, or will be in a moment */
+            due: boolean;
+        };
         CreatedToken: {
             /**
              * @description The token itself. It is stored nowhere and can't be shown again
@@ -2269,6 +2397,72 @@ export interface components {
             /** @description Those teams of which something is to be corrected, in the order of handles; a page may be short or empty */
             teams: components["schemas"]["SourceReport"][];
         };
+        DomainControl: {
+            /**
+             * @description What could be proven of the record when it was last seen
+             * @example secure
+             * @enum {string}
+             */
+            dnssec?: "secure" | "insecure" | "indeterminate";
+            /**
+             * @description The domain, one of the team's resources
+             * @example example.org
+             */
+            domain: string;
+            /**
+             * @description SHA-256 of all that was asked and answered when the record was last seen, to be had from verification/evidence; for whoever may read it
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            evidence?: string;
+            /**
+             * Format: date
+             * @description To when the record to publish says that it holds; absent is never. What is published decides
+             * @example 2027-12-31
+             */
+            expiry?: string;
+            /**
+             * @description How it is proven: by the check of this name, weekly
+             * @example check.domain-control
+             */
+            method: string;
+            /**
+             * Format: date-time
+             * @description Since when the record is not there, where that was seen once, which does not count yet
+             */
+            missing?: string;
+            /** @description What to publish; for the team's editors and operators only */
+            record?: components["schemas"]["ControlRecord"];
+            /**
+             * Format: date-time
+             * @description When the record was last seen; absent before the first time
+             */
+            seen?: string;
+            /**
+             * Format: date-time
+             * @description Since when it is in this state
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When its token was made
+             */
+            started: string;
+            /**
+             * @description waiting: the record was not seen yet; confirmed: it was, and the claim to the domain is confirmed; lost: it was, and was missing twice, a day apart; lapsed: its date has passed, or nobody could look for 90 days
+             * @example confirmed
+             * @enum {string}
+             */
+            state: "waiting" | "confirmed" | "lost" | "lapsed";
+            /**
+             * Format: date-time
+             * @description Until when it holds if the record is not seen again; absent unless it is confirmed
+             */
+            until?: string;
+        };
+        DomainControlList: {
+            /** @description In the order of the domains; those of domains that the viewer may not see are left out */
+            controls: components["schemas"]["DomainControl"][];
+        };
         DueCheck: {
             /**
              * @description Name of the check
@@ -2394,7 +2588,7 @@ export interface components {
          * @description A code of the table of findings, see /v1/problems. Codes are never renamed, only retired; new versions add some.
          * @enum {string}
          */
-        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "sources.contacts-differ" | "sources.keys-differ" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
+        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "control.bogus" | "control.expired" | "control.expires-soon" | "control.inconsistent" | "control.lost" | "control.malformed" | "control.missing" | "control.not-begun" | "control.not-published" | "control.too-many-aliases" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "sources.contacts-differ" | "sources.keys-differ" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
         Health: {
             /**
              * @description Always ok: a process that is not well does not answer
@@ -10788,6 +10982,722 @@ export interface operations {
             };
             /** @description Precondition Required */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "controls": [
+                     *         {
+                     *           "domain": "example.org",
+                     *           "state": "confirmed",
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "started": "2026-10-31T20:00:00Z",
+                     *           "method": "check.domain-control",
+                     *           "seen": "2026-11-21T20:00:00Z",
+                     *           "until": "2027-02-19T20:00:00Z",
+                     *           "dnssec": "secure"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DomainControlList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description The domain, one of the team's resources */
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "domain": "example.org",
+                     *       "state": "confirmed",
+                     *       "since": "2026-11-01T20:00:00Z",
+                     *       "started": "2026-10-31T20:00:00Z",
+                     *       "method": "check.domain-control",
+                     *       "seen": "2026-11-21T20:00:00Z",
+                     *       "until": "2027-02-19T20:00:00Z",
+                     *       "dnssec": "secure"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DomainControl"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "start-control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description The domain, one of the team's resources */
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["ControlRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "domain": "example.org",
+                     *       "state": "waiting",
+                     *       "since": "2026-11-21T20:00:00Z",
+                     *       "started": "2026-11-21T20:00:00Z",
+                     *       "method": "check.domain-control",
+                     *       "record": {
+                     *         "name": "_rollcall-challenge.example.org",
+                     *         "type": "TXT",
+                     *         "ttl": 300,
+                     *         "text": "token=MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U expiry=never"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DomainControl"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description The domain, one of the team's resources */
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "renew-control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description The domain, one of the team's resources */
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "domain": "example.org",
+                     *       "state": "waiting",
+                     *       "since": "2026-11-21T20:00:00Z",
+                     *       "started": "2026-11-21T20:00:00Z",
+                     *       "method": "check.domain-control",
+                     *       "record": {
+                     *         "name": "_rollcall-challenge.example.org",
+                     *         "type": "TXT",
+                     *         "ttl": 300,
+                     *         "text": "token=MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U expiry=never"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DomainControl"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "check-control": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description The domain, one of the team's resources */
+                domain: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "domain": "example.org",
+                     *       "due": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ControlRun"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

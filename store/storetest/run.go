@@ -48,6 +48,8 @@ func Run(t *testing.T, e Engine) {
 		{"results are written together", testFinishMany},
 		{"trouble is counted and is no event", testFinishTrouble},
 		{"verdicts are read as they were announced", testVerdicts},
+		{"proofs of control are read with their teams", testControls},
+		{"one row is run when somebody asks", testRunCheck},
 		{"several claimants run each row once", testClaimOnce},
 		{"pauses hold for everybody", testPauses},
 		{"what somebody asks for goes first", testRunChecks},

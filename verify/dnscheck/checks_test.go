@@ -34,13 +34,14 @@ type a struct {
 	set         func(n *network)
 	trouble     verify.Code // instead of findings
 	claims      verify.Claims
+	control     *verify.Control
 }
 
 func plain(z *dnssectest.Zone) { z.Plain = true }
 
 // cases are the rows of the table of checks, each good, bad and out of reach.
 func cases(t *testing.T) []a {
-	list := [][]a{domainCases(), mxCases(), spfCases(), dmarcCases(), stsCases(), tlsrptCases(), daneCases(), keyCases(t), caaCases(), dnssecCases(), nsCases(), expiryCases(), otherCases()}
+	list := [][]a{domainCases(), mxCases(), spfCases(), dmarcCases(), stsCases(), tlsrptCases(), daneCases(), keyCases(t), caaCases(), dnssecCases(), nsCases(), expiryCases(), otherCases(), controlCases()}
 	return slices.Concat(list...)
 }
 
@@ -56,7 +57,7 @@ func TestChecks(t *testing.T) {
 			if c.set != nil {
 				c.set(n)
 			}
-			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims})
+			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control})
 			var trouble *verify.Trouble
 			if c.trouble != "" {
 				if !errors.As(err, &trouble) || trouble.Code != c.trouble || trouble.Ours {

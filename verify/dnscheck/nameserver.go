@@ -71,12 +71,17 @@ func (r *run) apex(name string) (string, error) {
 	if err != nil || m.missing() {
 		return ".", err
 	}
+	return soaOwner(m, name), nil
+}
+
+// soaOwner is the apex that an answer about name tells of, "." for none.
+func soaOwner(m reply, name string) string {
 	for _, rr := range slices.Concat(m.Answer, m.Ns) {
 		if soa, ok := rr.(*dns.SOA); ok && dns.IsSubDomain(soa.Hdr.Name, name) {
-			return dns.CanonicalName(soa.Hdr.Name), nil
+			return dns.CanonicalName(soa.Hdr.Name)
 		}
 	}
-	return ".", nil
+	return "."
 }
 
 func serverNames(rrs []dns.RR) (names []string) {

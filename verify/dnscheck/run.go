@@ -31,7 +31,8 @@ type Config struct {
 	Memory *dnssec.Memory
 	// RDAP is the URL of the bootstrap file of RFC 9224; "" is IANA's.
 	RDAP string
-	// Label is the label under which a team proves control of a domain; "" is "_rollcall-challenge".
+	// Label is the label under which a team proves control of a domain; "" is
+	// [directory.ControlLabel].
 	Label string
 }
 
@@ -49,7 +50,7 @@ func (c Config) complete() Config {
 		c.RDAP = "https://data.iana.org/rdap/dns.json"
 	}
 	if c.Label == "" {
-		c.Label = "_rollcall-challenge"
+		c.Label = directory.ControlLabel
 	}
 	return c
 }
@@ -74,7 +75,7 @@ func Checks(cfg Config) []verify.Check {
 	return []verify.Check{
 		domainCheck(cfg), mxCheck(cfg), spfCheck(cfg), dmarcCheck(cfg), mtaSTSCheck(cfg), tlsRPTCheck(cfg), daneCheck(cfg),
 		openPGPKeyCheck(cfg), smimeaCheck(cfg), certCheck(cfg), caaCheck(cfg), dnssecCheck(cfg), nameserverCheck(cfg),
-		expiryCheck(cfg), securityRecordCheck(cfg), wildcardCheck(cfg),
+		expiryCheck(cfg), securityRecordCheck(cfg), wildcardCheck(cfg), controlCheck(cfg),
 	}
 }
 

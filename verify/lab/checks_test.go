@@ -57,7 +57,7 @@ func TestTeamsThroughUnbound(t *testing.T) {
 // verdict runs a check and once more from its transcript, with the same end.
 func verdict(t *testing.T, c verify.Check, live verify.Network, l *lab.Lab, team lab.Team, subject string) string {
 	t.Helper()
-	target := verify.Target{Subject: verify.Subject{Kind: c.Kinds[0], ID: subject}, Now: l.Now(), Claims: claims(team)}
+	target := verify.Target{Subject: verify.Subject{Kind: c.Kinds[0], ID: subject}, Now: l.Now(), Claims: claims(team), Control: control(c.Name, team)}
 	rec := verify.Record(live)
 	result, err := c.Run(context.Background(), rec, target)
 	again, err2 := c.Run(context.Background(), verify.Replay(rec.Transcript(c.Name, target)), target)

@@ -64,7 +64,22 @@ func profile(t testing.TB, team lab.Team) *directory.Team {
 		}
 		p.Keys = append(p.Keys, directory.TeamKey{Key: key})
 	}
+	p.Resources = []directory.Resource{{Type: "domain", Domain: directory.Domain(team.Domain)}}
+	p.Controls = []directory.Control{{Domain: directory.Domain(team.Domain), Digest: directory.TokenDigest(team.Control.Token)}}
 	return p
+}
+
+// control is what is known of the proof that a team controls its domain, for
+// the check of that and for no other.
+func control(check string, team lab.Team) *verify.Control {
+	if check != directory.ControlCheck {
+		return nil
+	}
+	c := &verify.Control{Digest: directory.TokenDigest(team.Control.Token), Started: now.AddDate(0, -1, 0), State: directory.ControlWaiting, Since: now.AddDate(0, -1, 0)}
+	if team.Control.Lost {
+		c.State, c.Seen, c.Missing = directory.ControlConfirmed, now.AddDate(0, 0, -9), now.AddDate(0, 0, -2)
+	}
+	return c
 }
 
 // TestChecksAgree runs every check that ships over every team, and holds what it
@@ -87,7 +102,7 @@ func TestChecksAgree(t *testing.T) {
 				places <- struct{}{}
 				wg.Go(func() {
 					defer func() { <-places }()
-					got, said := conclude(t.Context(), n, c, verify.Target{Subject: s, Now: now, Claims: verify.ClaimsOf(p)})
+					got, said := conclude(t.Context(), n, c, verify.Target{Subject: s, Now: now, Claims: verify.ClaimsOf(p), Control: control(c.Name, team)})
 					if string(got) != want {
 						t.Errorf("%s: %s of %s is %s, want %s (%s)\n%s", team.Handle, c.Name, s, got, want, team.Does, said)
 					}

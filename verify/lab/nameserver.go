@@ -23,6 +23,7 @@ const (
 	broken manner = "servfail" // it fails all questions
 	quiet  manner = "quiet"    // it takes questions and never answers
 	deaf   manner = "deaf"     // nothing listens at its address
+	behind manner = "behind"   // its zones are from before there were records that prove control
 )
 
 // nameServer is an authoritative server at one address.
@@ -77,6 +78,9 @@ func (s *nameServer) answer(q *dns.Msg) *dns.Msg {
 			m.Rcode = dns.RcodeRefused
 		}
 		m.Authoritative = m.Authoritative && s.manner != humble
+		if s.manner == behind && strings.HasPrefix(name, challenge+".") {
+			m.Answer = nil
+		}
 	}
 	return m
 }

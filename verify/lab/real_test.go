@@ -157,6 +157,9 @@ func questions(l *lab.Lab) (all []question) {
 			all = append(all, question{origin, qtype})
 		}
 	}
+	for _, name := range []string{"_rollcall-challenge.anchor.example.", "_rollcall-challenge.mill.example."} {
+		all = append(all, question{name, dns.TypeTXT})
+	}
 	for _, team := range l.Teams() {
 		for _, name := range []string{"", "mail.", "_dmarc.", "nope."} {
 			for _, qtype := range []uint16{dns.TypeA, dns.TypeMX, dns.TypeTXT} {

@@ -18,6 +18,7 @@ type Team struct {
 	Website  string
 	Contacts []Contact
 	Keys     []Key
+	Control  Control
 	// Does says in a sentence or two what its site, its zone and its keys do.
 	Does   string
 	Expect []Expectation
@@ -124,6 +125,9 @@ func (p *teamPlan) make(now time.Time) (*Team, error) {
 			return nil, err
 		}
 	}
+	if change := controlFaults()[p.handle]; change != nil {
+		change(m)
+	}
 	return m.team, m.finish()
 }
 
@@ -138,6 +142,7 @@ func (m *teamMaker) begin() (err error) {
 		"/policy": html("Policy", "We answer within a day and harm nobody."),
 	}}
 	m.beginZone()
+	m.beginControl()
 	signed, err := m.signed(m.file())
 	m.serve(signed)
 	return err

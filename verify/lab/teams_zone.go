@@ -54,7 +54,7 @@ func (m *teamMaker) unsignedZone() {
 
 // publishZone puts the zone together, and the site of its MTA-STS policy.
 func (m *teamMaker) publishZone() {
-	for _, topic := range []string{"mx", "spf", "dmarc", "sts", "tlsrpt", "tlsa", "smimea", "caa", "security", "key", "more"} {
+	for _, topic := range []string{"mx", "spf", "dmarc", "sts", "tlsrpt", "tlsa", "smimea", "caa", "security", "key", "control", "more"} {
 		m.zone.Text += m.text[topic]
 	}
 	m.team.zones = append(m.team.zones, m.zone)
@@ -76,7 +76,7 @@ func (m *teamMaker) keyRecord(k *pgpKey) (string, error) {
 // of an e-mail address, by the names of those in verify/catalog.
 var (
 	domainChecks = []string{"securitytxt", "domain", "mx", "spf", "dmarc", "mtasts", "tlsrpt", "dane", "caa", "dnssec", "nameserver",
-		"expiry", "dnssecuritytxt", "wildcard"}
+		"expiry", "dnssecuritytxt", "wildcard", "domain-control"}
 	addressChecks = []string{"openpgpkey", "smimea", "cert"}
 )
 

@@ -18,7 +18,7 @@ func nameServers() []*nameServer {
 		{host: "ns1.hoster.example."}, {host: "ns2.hoster.example."}, {host: "ns3.hoster.example."},
 		{host: "lame.hoster.example.", manner: lame}, {host: "humble.hoster.example.", manner: humble},
 		{host: "broken.hoster.example.", manner: broken}, {host: "quiet.hoster.example.", manner: quiet},
-		{host: "deaf.hoster.example.", manner: deaf},
+		{host: "deaf.hoster.example.", manner: deaf}, {host: "behind.hoster.example.", manner: behind},
 	}
 	for i, s := range list {
 		network := byte(0)

@@ -24,6 +24,9 @@ func CachedAnswers(s *Server) int {
 	return n
 }
 
+// ForgetAnswers makes the server keep nothing of what it answered before.
+func ForgetAnswers(s *Server) { s.cache.Store(nil) }
+
 // CachedForms returns how many forms of answers the server keeps.
 func CachedForms(s *Server) int { return len(s.cache.Load().forms.m) }
 

@@ -47,6 +47,15 @@ var (
 	rawTable      = table{"check_raw", "hash", cols("hash", "#at", "=data")}
 	controlTable  = table{"domain_control", "team_id, domain", cols("team_id", "domain", "token", "digest", "expiry", "#started", "state", "#since", "#seen", "#until", "#missing", "dnssec", "raw_hash")}
 	pauseTable    = table{"check_pause", "check_name, guard", cols("check_name", "#guard", "#at_once", "paused_by", "why", "#at")}
+
+	campaignTable       = table{"campaign", "id", cols("id", "state", "#created", "doc")}
+	challengeTable      = table{"challenge", "id", cols("id", "team_id", "contact", "campaign", "subject", "#is_open", "#next_at", "#created", "doc")}
+	challengeTokenTable = table{"challenge_token", "lookup", cols("lookup", "challenge")}
+	challengeLogTable   = table{"challenge_log", "challenge, n", cols("challenge", "#n", "#at", "event", "effects")}
+	challengeCaseTable  = table{"challenge_case", "challenge, kind", cols("challenge", "kind", "#opened", "#closed", "closed_by", "note")}
+	challengeFlagTable  = table{"challenge_flag", "contact", cols("contact", "team_id", "flag", "#at", "challenge")}
+	outboxTable         = table{"outbox", "key", cols("key", "challenge", "step", "letter", "#last", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner")}
+
 	// uploadTable is no part of a backup: a job whose upload is gone says so.
 	uploadTable = table{"import_block", "job_id, n", cols("job_id", "#n", "=data")}
 	// dueTable is none either: what shall be checked follows from the teams.
@@ -60,7 +69,8 @@ const rowKey = "team_id, check_name, kind, subject"
 
 func tables() []table {
 	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
-		foundTable, eventTable, rawTable, pauseTable, controlTable}
+		foundTable, eventTable, rawTable, pauseTable, controlTable,
+		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, outboxTable}
 }
 
 // unsaved lists the tables that are no part of a backup.

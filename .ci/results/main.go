@@ -8,6 +8,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -35,6 +36,8 @@ func main() {
 // event is one line of the stream; see go doc test2json.
 type event struct {
 	Action, Package, ImportPath, Test, Output string
+
+	Elapsed float64 // seconds
 }
 
 // line is one line of output and the test that printed it, "" for the package.
@@ -53,6 +56,14 @@ type summary struct {
 	pkgs                    map[string]*pkg
 	passed, failed, skipped int
 	skips                   map[string][]string // reason -> tests
+	took                    []timing            // tests at the top level
+}
+
+// timing is how long a test took, by the clock: with others at the same time it
+// is longer than alone.
+type timing struct {
+	test    string
+	seconds float64
 }
 
 func run(in io.Reader, out io.Writer, strict bool) (bool, error) {
@@ -100,6 +111,9 @@ func (s *summary) line(text string) {
 	case "pass", "fail", "skip":
 		if e.Test != "" {
 			p.results[e.Test] = e.Action
+			if !strings.Contains(e.Test, "/") {
+				s.took = append(s.took, timing{e.Package[strings.LastIndexByte(e.Package, '/')+1:] + "." + e.Test, e.Elapsed})
+			}
 			return
 		}
 		s.finish(e.Package, p, e.Action == "fail")
@@ -192,10 +206,26 @@ func (s *summary) close(strict bool) bool {
 		}
 		fmt.Fprintf(s.out, "%s: %s: %s%s\n", verb, why, strings.Join(tests, ", "), more)
 	}
+	s.slowest(10, 5)
 	if s.passed+s.failed+s.skipped == 0 {
 		fmt.Fprintln(s.out, "FAIL: no test ran")
 		ok = false
 	}
 	fmt.Fprintf(s.out, "%d passed, %d failed, %d skipped\n", s.passed, s.failed, s.skipped)
 	return ok
+}
+
+// slowest prints the tests that took longest, at most n, none that took less
+// than least seconds.
+func (s *summary) slowest(n int, least float64) {
+	slices.SortStableFunc(s.took, func(a, b timing) int { return cmp.Compare(b.seconds, a.seconds) })
+	var list []string
+	for _, t := range s.took[:min(n, len(s.took))] {
+		if t.seconds >= least {
+			list = append(list, fmt.Sprintf("%s %.0f s", t.test, t.seconds))
+		}
+	}
+	if len(list) > 0 {
+		fmt.Fprintf(s.out, "slowest: %s\n", strings.Join(list, ", "))
+	}
 }

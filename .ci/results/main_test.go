@@ -111,3 +111,20 @@ func TestRun(t *testing.T) {
 		})
 	}
 }
+
+func TestSlowest(t *testing.T) {
+	var out strings.Builder
+	in := `{"Action":"pass","Package":"x/a","Test":"TestQuick","Elapsed":0.2}
+{"Action":"pass","Package":"x/a","Test":"TestSlow","Elapsed":7.4}
+{"Action":"pass","Package":"x/a","Test":"TestSlow/part","Elapsed":7.3}
+{"Action":"pass","Package":"x/b","Test":"TestSlower","Elapsed":61}
+{"Action":"pass","Package":"x/a","Elapsed":70}
+{"Action":"pass","Package":"x/b","Elapsed":61}
+`
+	if ok, err := run(strings.NewReader(in), &out, false); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if want := "slowest: b.TestSlower 61 s, a.TestSlow 7 s\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("no %q in:\n%s", want, out.String())
+	}
+}

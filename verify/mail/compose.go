@@ -56,7 +56,7 @@ func NewComposer(cfg ComposerConfig) (*Composer, error) {
 // Of is what a drill, reminder or escalation asks for.
 func (c *Composer) Preview(kind, of Kind, language string) (subject, text string, err error) {
 	for _, l := range samples() {
-		if l.Kind == kind && (!kind.repeats() || l.Of == of) {
+		if l.Kind == kind && (!kind.Repeats() || l.Of == of) {
 			l.Language = language
 			subject, text, err = c.templates.text(c.cfg.Identity, l)
 			return tagged(l) + " " + subject, text, err

@@ -36,8 +36,8 @@ func Kinds() []Kind {
 	return []Kind{KindCode, KindNonce, KindSigned, KindBoth, KindDrill, KindReminder, KindEscalation, KindDigest, KindConfirm}
 }
 
-// repeats tells whether a kind asks for what Letter.Of says.
-func (k Kind) repeats() bool {
+// Repeats tells whether a kind asks for what Letter.Of says.
+func (k Kind) Repeats() bool {
 	return k == KindDrill || k == KindReminder || k == KindEscalation
 }
 
@@ -87,7 +87,7 @@ var (
 
 // asks is what a letter asks for in the end.
 func (l Letter) asks() Kind {
-	if l.Kind.repeats() {
+	if l.Kind.Repeats() {
 		return l.Of
 	}
 	return l.Kind

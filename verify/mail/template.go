@@ -174,7 +174,7 @@ func samples() []Letter {
 	var out []Letter
 	for _, k := range Kinds() {
 		base.Kind, base.Of = k, ""
-		if !k.repeats() {
+		if !k.Repeats() {
 			out = append(out, base)
 			continue
 		}

@@ -1,0 +1,187 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
+)
+
+const (
+	logNumber = `SELECT COALESCE(MAX(n), 0) FROM challenge_log WHERE challenge = $1`
+	mailDone  = `UPDATE outbox SET due_at = 0, owner = '', salt = '' WHERE key = $1 AND attempt = $2 AND due_at <> 0`
+	mailLater = `UPDATE outbox SET due_at = $1, owner = '' WHERE key = $2 AND attempt = $3 AND due_at <> 0`
+	closeCase = `UPDATE challenge_case SET closed = $1, closed_by = $2 WHERE challenge = $3 AND kind = $4 AND closed = 0`
+	dropFlag  = `DELETE FROM challenge_flag WHERE contact = $1`
+	hasItem   = `SELECT COUNT(*) FROM evidence WHERE team_id = $1 AND id = $2`
+	// What was sent within a day, by whom it went to. The question's own first mail counts too.
+	sentToAddress = `SELECT created FROM outbox WHERE address = $1 AND created >= $2`
+	sentToDomain  = `SELECT created FROM outbox WHERE domain = $1 AND created >= $2`
+	sentInAll     = `SELECT created FROM outbox WHERE created >= $1`
+	lastQuestion  = `SELECT COALESCE(MAX(created), 0) FROM outbox WHERE step = $1 AND challenge IN (SELECT id FROM challenge WHERE contact = $2 AND id <> $3)`
+	othersOpen    = `SELECT COUNT(*) FROM challenge WHERE contact = $1 AND is_open = 1 AND id <> $2`
+	optedOut      = `SELECT COUNT(*) FROM challenge_flag WHERE contact = $1 AND flag = $2`
+	nothing       = ` ON CONFLICT DO NOTHING`
+)
+
+// The pauses that hold questions back: of everything, and of questions alone.
+const pauseOfChallenges = "challenge"
+
+// Challenge implements [challenge.Tx].
+func (t *tx) Challenge(id challenge.ID) (challenge.Challenge, error) {
+	return t.oneChallenge(challengeByID, string(id))
+}
+
+// OpenChallenge implements [challenge.Tx].
+func (t *tx) OpenChallenge(contact directory.ContactID) (challenge.Challenge, bool, error) {
+	list, err := collect(&t.view, scanChallenge, challengeOpen, string(contact))
+	if err != nil || len(list) == 0 {
+		return challenge.Challenge{}, false, t.db.fail("read challenge", string(contact), err)
+	}
+	return list[0], true, nil
+}
+
+// PutChallenge implements [challenge.Tx].
+func (t *tx) PutChallenge(c challenge.Challenge, next time.Time) error {
+	const op = "write challenge"
+	doc, err := json.Marshal(c)
+	if err != nil {
+		return internal(op, string(c.ID), err)
+	}
+	if !c.Open() {
+		next = time.Time{}
+	}
+	row := []any{string(c.ID), string(c.Team), string(c.Contact), string(c.Campaign), c.Subject, flag(c.Open()), micros(next), micros(c.Created), string(doc)}
+	return t.db.fail(op, string(c.ID), t.insertAll(challengeTable, challengeTable.overwrite(), row))
+}
+
+// LogEvent implements [challenge.Tx].
+func (t *tx) LogEvent(id challenge.ID, at time.Time, e challenge.Event, effects []challenge.Effect) error {
+	const op = "log what happened to a challenge"
+	var n int64
+	if err := t.tx.QueryRowContext(t.ctx, logNumber, string(id)).Scan(&n); err != nil {
+		return t.db.fail(op, string(id), err)
+	}
+	words := []string{}
+	for _, effect := range effects {
+		words = append(words, effect.String())
+	}
+	event, err := json.Marshal(e)
+	if err != nil {
+		return internal(op, string(id), err)
+	}
+	came, _ := json.Marshal(words) // plain text can't fail
+	return t.db.fail(op, string(id), t.insertAll(challengeLogTable, "", []any{string(id), n + 1, micros(at), string(event), string(came)}))
+}
+
+// PostMail implements [challenge.Tx].
+func (t *tx) PostMail(m challenge.OutMail) error {
+	row := []any{m.Key, string(m.Challenge), m.Step, string(m.Letter), flag(m.Last), m.Salt, m.Address, m.Domain, micros(m.Created), micros(m.Due), 0, ""}
+	return t.db.fail("post mail", m.Key, t.insertAll(outboxTable, nothing, row))
+}
+
+// SettleMail implements [challenge.Tx].
+func (t *tx) SettleMail(m challenge.OutMail, again time.Time) (bool, error) {
+	query, args := mailDone, []any{m.Key, m.Attempt}
+	if !again.IsZero() {
+		query, args = mailLater, []any{micros(again), m.Key, m.Attempt}
+	}
+	n, err := t.affect(query, args...)
+	return n == 1, t.db.fail("settle mail", m.Key, err)
+}
+
+// PutLink implements [challenge.Tx].
+func (t *tx) PutLink(lookup challenge.Digest, id challenge.ID) error {
+	return t.db.fail("write token", string(id), t.insertAll(challengeTokenTable, nothing, []any{string(lookup), string(id)}))
+}
+
+// OpenCase implements [challenge.Tx].
+func (t *tx) OpenCase(id challenge.ID, c challenge.Case, at time.Time) error {
+	row := []any{string(id), string(c.Kind), micros(at), 0, "", c.Note}
+	return t.db.fail("open case", string(id), t.insertAll(challengeCaseTable, nothing, row))
+}
+
+// CloseCase implements [challenge.Tx].
+func (t *tx) CloseCase(id challenge.ID, kind challenge.CaseKind, by string, at time.Time) (bool, error) {
+	n, err := t.affect(closeCase, micros(at), by, string(id), string(kind))
+	return n == 1, t.db.fail("close case", string(id), err)
+}
+
+// MarkContact implements [challenge.Tx].
+func (t *tx) MarkContact(c *challenge.Challenge, f challenge.FlagKind, at time.Time) error {
+	const op = "mark contact"
+	if f == challenge.FlagNone {
+		return t.db.fail(op, string(c.Contact), t.exec(dropFlag, string(c.Contact)))
+	}
+	row := []any{string(c.Contact), string(c.Team), string(f), micros(at), string(c.ID)}
+	return t.db.fail(op, string(c.Contact), t.insertAll(challengeFlagTable, challengeFlagTable.overwrite(), row))
+}
+
+// KeepRaw implements [challenge.Tx].
+func (t *tx) KeepRaw(hash string, at time.Time, data []byte) error {
+	return t.db.fail("keep evidence", hash, t.insertAll(rawTable, touchRaw, []any{hash, micros(at), data}))
+}
+
+// Prove implements [challenge.Tx].
+func (t *tx) Prove(team directory.TeamID, e directory.Evidence) error {
+	const op = "write evidence"
+	var n int64
+	if err := t.tx.QueryRowContext(t.ctx, hasItem, string(team), e.ID).Scan(&n); err != nil {
+		return t.db.fail(op, string(team), err)
+	}
+	revisions, err := collect(&t.view, func(rows *sql.Rows) (n int64, err error) {
+		err = rows.Scan(&n)
+		return n, err
+	}, liveRevision, string(team))
+	if err != nil || n > 0 || len(revisions) == 0 {
+		return t.db.fail(op, string(team), err) // written before, or nobody is left to prove it of
+	}
+	if err := t.PutEvidence(team, []directory.Evidence{e}); err != nil {
+		return err
+	}
+	return t.db.fail(op, string(team), t.say(
+		directory.Change{Type: "team", ID: string(team), Op: directory.OpUpsert, Revision: revisions[0], At: e.At},
+		directory.AuditEntry{At: e.At, Actor: e.By, Action: "challenge", Subject: "team:" + string(team), Fields: []string{"evidence"}, Detail: e.Method + ": " + string(e.Outcome)}))
+}
+
+// Sent implements [challenge.Tx].
+func (t *tx) Sent(c *challenge.Challenge, now time.Time) (h challenge.History, err error) {
+	const op = "read what was sent"
+	pauses, err := t.Pauses()
+	if err != nil {
+		return h, err
+	}
+	h.Stopped = slices.ContainsFunc(pauses, func(p directory.Pause) bool { return p.Check == "" || p.Check == pauseOfChallenges })
+	address, domain := challenge.MailTo(c.Address)
+	day := micros(now.Add(-24 * time.Hour))
+	for _, q := range []struct {
+		to    *[]time.Time
+		query string
+		args  []any
+	}{{&h.Address, sentToAddress, []any{address, day}}, {&h.Domain, sentToDomain, []any{domain, day}}, {&h.Overall, sentInAll, []any{day}}} {
+		*q.to, err = collect(&t.view, func(rows *sql.Rows) (time.Time, error) {
+			var at int64
+			err := rows.Scan(&at)
+			return timeOf(at), err
+		}, q.query, q.args...)
+		if err != nil {
+			return h, t.db.fail(op, address, err)
+		}
+	}
+	var last, open, out int64
+	for _, q := range []struct {
+		to    *int64
+		query string
+		args  []any
+	}{{&last, lastQuestion, []any{challenge.StepFirst, string(c.Contact), string(c.ID)}}, {&open, othersOpen, []any{string(c.Contact), string(c.ID)}},
+		{&out, optedOut, []any{string(c.Contact), string(challenge.FlagOptOut)}}} {
+		if err := t.tx.QueryRowContext(t.ctx, q.query, q.args...).Scan(q.to); err != nil {
+			return h, t.db.fail(op, string(c.Contact), err)
+		}
+	}
+	h.Last, h.Open, h.OptedOut = timeOf(last), open > 0, out > 0
+	return h, nil
+}

@@ -1,0 +1,462 @@
+package challenge
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// DeskConfig is what a [Desk] needs.
+type DeskConfig struct {
+	Store    Store                   // required
+	Index    func() *directory.Index // required: the directory as it is now
+	Key      Key                     // required
+	Rules    []Rule                  // who is asked by which policy
+	Policies []Policy
+	Random   io.Reader        // required
+	Now      func() time.Time // nil: the system's clock
+	Log      *slog.Logger     // nil: silence
+}
+
+// Desk drives challenges: it reads one, takes a [Step], and writes what came of
+// it in the same transaction. Any number of desks may work on one store.
+type Desk struct{ cfg DeskConfig }
+
+// Errors of a desk.
+var (
+	ErrDesk     = errors.New("challenge: desk")
+	ErrNoPolicy = errors.New("challenge: no policy holds for the contact")
+	ErrNotAsked = errors.New("challenge: the contact can't be asked so")
+	ErrAskedNow = errors.New("challenge: the contact is being asked already")
+)
+
+// NewDesk returns a desk on cfg.
+func NewDesk(cfg DeskConfig) (*Desk, error) {
+	if cfg.Store == nil || cfg.Index == nil || cfg.Random == nil || cfg.Key.secret == nil {
+		return nil, fmt.Errorf("%w: it needs a store, an index, a key and randomness", ErrDesk)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Desk{cfg}, nil
+}
+
+func (d *Desk) now() time.Time { return d.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// policy returns the policy of a challenge.
+func (d *Desk) policy(name string) (Policy, error) {
+	for _, p := range d.cfg.Policies {
+		if p.Name == name {
+			return p, nil
+		}
+	}
+	if p, ok := Preset(name); ok {
+		return p, nil
+	}
+	return Policy{}, fmt.Errorf("%w: policy %q", ErrNoPolicy, name)
+}
+
+// Ask is what [Desk.Ask] is asked to do.
+type Ask struct {
+	Team    directory.TeamID
+	Contact directory.ContactID
+	Kind    Kind      // "" is what [Choose] says
+	Policy  string    // "" is the one that holds for the contact
+	Due     time.Time // zero is now
+	Until   time.Time // the end of its campaign
+	In      CampaignID
+	Parent  ID
+}
+
+// Ask plans a question to a contact. The errors are [ErrNoPolicy], [ErrNotAsked]
+// and [ErrAskedNow], or those of the store.
+func (d *Desk) Ask(ctx context.Context, a Ask) (Challenge, error) {
+	c, policy, err := d.plan(a)
+	if err != nil {
+		return Challenge{}, err
+	}
+	if err := d.older(ctx, &c); err != nil {
+		return c, err
+	}
+	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error { return d.put(tx, &c, policy) })
+	return c, err
+}
+
+// older takes over what came back of the last question to the same address: two
+// days count, whichever questions they belong to.
+func (d *Desk) older(ctx context.Context, c *Challenge) error {
+	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Contact: c.Contact, Limit: 1})
+	if err != nil || len(list) == 0 || list[0].Revision != c.Revision {
+		return err
+	}
+	for _, b := range list[0].Bounces {
+		c.Bounces = append(c.Bounces, Bounce{Step: stepOlder, At: b.At, Status: b.Status})
+	}
+	return nil
+}
+
+// put writes a new challenge, unless its contact is being asked.
+func (d *Desk) put(tx Tx, c *Challenge, policy Policy) error {
+	if open, found, err := tx.OpenChallenge(c.Contact); err != nil || found {
+		if err == nil {
+			err = fmt.Errorf("%w, since %s", ErrAskedNow, open.Created.Format(time.RFC3339))
+		}
+		return err
+	}
+	if err := tx.PutChallenge(*c, timerOf(c, policy)); err != nil {
+		return err
+	}
+	return tx.LogEvent(c.ID, c.Created, Event{Kind: "planned", At: c.Created}, nil)
+}
+
+func timerOf(c *Challenge, p Policy) time.Time {
+	_, next := c.Next(p)
+	return next
+}
+
+// plan makes a challenge, and does not write it.
+func (d *Desk) plan(a Ask) (Challenge, Policy, error) {
+	team, contact, err := d.find(a.Team, a.Contact)
+	if err != nil {
+		return Challenge{}, Policy{}, err
+	}
+	policy, err := d.holds(a.Policy, team, contact)
+	if err != nil {
+		return Challenge{}, Policy{}, err
+	}
+	now := d.now()
+	key := keyFor(team, contact, now)
+	kind := a.Kind
+	if kind == "" {
+		if kind, _ = Choose(policy, contact, CalendarOf(team, contact, policy.Holidays), key != ""); kind == "" {
+			return Challenge{}, Policy{}, fmt.Errorf("%w: nothing that policy %s asks for fits %s", ErrNotAsked, policy.Name, contact.Channel)
+		}
+	}
+	switch {
+	case kind == KindWebhook, kind == KindImported, kind.ByMail() && contact.Channel != "email":
+		return Challenge{}, Policy{}, fmt.Errorf("%w: %s of a contact by %s", ErrNotAsked, kind, contact.Channel)
+	case kind.NeedsKey() && key == "":
+		return Challenge{}, Policy{}, fmt.Errorf("%w: %s needs a key of the team that can be used for %s", ErrNotAsked, kind, contact.Value)
+	}
+	if a.Due.IsZero() {
+		a.Due = now
+	}
+	id, err := uuid.NewRandomFromReader(d.cfg.Random)
+	if err != nil {
+		return Challenge{}, Policy{}, fmt.Errorf("challenge: randomness: %w", err)
+	}
+	c := Schedule(ID(id.String()), team, contact, kind, policy, a.Due)
+	c.Created, c.Campaign, c.Until, c.Parent = now, a.In, a.Until, a.Parent
+	if kind.NeedsKey() || kind == KindDrill && key != "" {
+		c.Key = string(key)
+	}
+	c.Subject, err = NewSubject(d.cfg.Random)
+	return c, policy, err
+}
+
+func (d *Desk) find(id directory.TeamID, contact directory.ContactID) (*directory.Team, *directory.Contact, error) {
+	team, ok := d.cfg.Index().Team(id)
+	if !ok || team.ID != id {
+		return nil, nil, fmt.Errorf("%w: no team %s", ErrNotAsked, id)
+	}
+	for i := range team.Contacts {
+		if team.Contacts[i].ID == contact {
+			return team, &team.Contacts[i], nil
+		}
+	}
+	return team, nil, fmt.Errorf("%w: team %s has no contact %s", ErrNotAsked, team.Handle, contact)
+}
+
+func (d *Desk) holds(name string, team *directory.Team, contact *directory.Contact) (Policy, error) {
+	if name != "" {
+		return d.policy(name)
+	}
+	r, ok := Resolve(d.cfg.Rules, d.cfg.Policies, team, contact)
+	if !ok {
+		return Policy{}, fmt.Errorf("%w: %s of %s", ErrNoPolicy, contact.Value, team.Handle)
+	}
+	return r.Policy, nil
+}
+
+// keyFor returns the key of a team that a contact's mails are encrypted to: one
+// that names the address where there is one, "" where none can be used.
+func keyFor(team *directory.Team, contact *directory.Contact, now time.Time) (best directory.Fingerprint) {
+	mailbox, _ := MailTo(contact.Value)
+	for i := range team.Keys {
+		k := &team.Keys[i]
+		encrypt, sign, _ := k.UsableAt(now)
+		if !encrypt || !sign {
+			continue
+		}
+		named := slices.ContainsFunc(k.UserIDs, func(u directory.UserID) bool {
+			address, _ := MailTo(u.Email)
+			return address == mailbox && !u.Revoked
+		})
+		if named {
+			return k.Fingerprint
+		}
+		if best == "" {
+			best = k.Fingerprint
+		}
+	}
+	return best
+}
+
+// Apply takes one event in. What it leads to is written with it, or nothing is.
+func (d *Desk) Apply(ctx context.Context, id ID, e Event) (c Challenge, err error) {
+	err = d.cfg.Store.Challenges(ctx, func(tx Tx) (err error) {
+		c, err = tx.Challenge(id)
+		if err != nil {
+			return err
+		}
+		c, err = d.step(tx, c, e)
+		return err
+	})
+	return c, err
+}
+
+// step takes an event within a transaction.
+func (d *Desk) step(tx Tx, c Challenge, e Event) (Challenge, error) {
+	policy, err := d.policy(c.Policy)
+	if err != nil {
+		return c, err
+	}
+	now := d.now()
+	next, effects := Step(c, e, now, policy)
+	for _, effect := range effects {
+		if next, err = d.carry(tx, next, effect, policy, now); err != nil {
+			return c, err
+		}
+	}
+	if err := tx.PutChallenge(next, timerOf(&next, policy)); err != nil {
+		return c, err
+	}
+	return next, tx.LogEvent(c.ID, now, e, effects)
+}
+
+// carry writes one effect.
+func (d *Desk) carry(tx Tx, c Challenge, effect Effect, policy Policy, now time.Time) (Challenge, error) {
+	switch x := effect.(type) {
+	case Mail:
+		return d.post(tx, c, x, policy, now)
+	case Record:
+		return c, tx.Prove(c.Team, evidenceOf(&x))
+	case Flag:
+		return c, tx.MarkContact(&c, x.Flag, now)
+	case Case:
+		return c, tx.OpenCase(c.ID, x, now)
+	case Escalate:
+		return c, d.escalate(tx, &c, x, now)
+	case Announce: // the log has it
+		return c, nil
+	}
+	return c, fmt.Errorf("%w: effect %s", ErrDesk, effect)
+}
+
+// evidenceID names evidence after the step that it comes of, so that it is written once.
+func evidenceID(key string) string {
+	return uuid.NewSHA1(uuid.MustParse("3a0ad3fc-65a4-4ed9-8b2e-1d8e4e1d9b7a"), []byte(key)).String()
+}
+
+func evidenceOf(r *Record) directory.Evidence {
+	by := r.By
+	if by == "" {
+		by = "challenge"
+	}
+	return directory.Evidence{ID: evidenceID(r.Key), Contact: r.Contact, Revision: r.Revision, Level: r.Level, Outcome: r.Outcome,
+		Method: r.Method, At: r.At, ValidUntil: r.Until, By: by, Note: r.Note, RawHash: r.Raw}
+}
+
+// post writes a mail into the outbox, with the digests of its secrets. These are
+// made of a salt and of the server's key, so that they can be made again when
+// the mail is tried again, and stand nowhere.
+func (d *Desk) post(tx Tx, c Challenge, m Mail, policy Policy, now time.Time) (Challenge, error) {
+	var raw [sha256.Size]byte
+	if _, err := io.ReadFull(d.cfg.Random, raw[:]); err != nil {
+		return c, fmt.Errorf("challenge: randomness: %w", err)
+	}
+	salt := hex.EncodeToString(raw[:])
+	_, issue, err := d.secrets(&c, m.Step, salt, c.Expiry(policy, now))
+	if err != nil {
+		return c, err
+	}
+	c = c.WithIssue(m.Step, issue)
+	mailbox, domain := MailTo(c.Address)
+	err = tx.PostMail(OutMail{Key: m.Key, Challenge: c.ID, Step: m.Step, Letter: m.Letter, Last: m.Last, Salt: salt, Address: mailbox, Domain: domain, Created: now, Due: now})
+	if err != nil {
+		return c, err
+	}
+	return c, tx.PutLink(issue.Lookup, c.ID)
+}
+
+// secrets makes the secrets of one mail, always the same ones.
+func (d *Desk) secrets(c *Challenge, step, salt string, expires time.Time) (Secrets, Issue, error) {
+	// Enough for Key.Issue, which asks for 45 octets.
+	stream, err := hkdf.Key(sha256.New, d.cfg.Key.secret, []byte(salt), "rollcall mail "+c.IdempotencyKey(step), 96)
+	if err != nil {
+		return Secrets{}, Issue{}, fmt.Errorf("challenge: secrets: %w", err)
+	}
+	return d.cfg.Key.Issue(&octets{stream}, c, expires, c.Key != "" && c.Kind != KindSigned)
+}
+
+// octets reads what there is.
+type octets struct{ left []byte }
+
+func (o *octets) Read(p []byte) (int, error) {
+	if len(o.left) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, o.left)
+	o.left = o.left[n:]
+	return n, nil
+}
+
+// escalate asks whoever is next. Where there is nobody whom a mail would reach,
+// an operator is to look.
+func (d *Desk) escalate(tx Tx, c *Challenge, e Escalate, now time.Time) error {
+	if e.To == ToNextContact || e.To == ToRepresentative {
+		done, err := d.askInstead(tx, c, e.To)
+		if err != nil || done {
+			return err
+		}
+	}
+	return tx.OpenCase(c.ID, Case{Kind: CaseUnreachable, Note: fmt.Sprintf("rung %d: %s is to know", e.Rung, e.To)}, now)
+}
+
+// askInstead asks another contact of the team, and reports whether there is one.
+func (d *Desk) askInstead(tx Tx, c *Challenge, to Recipient) (bool, error) {
+	team, _, _ := d.find(c.Team, c.Contact)
+	if team == nil {
+		return false, nil // a team that is gone has nobody to ask
+	}
+	var asked []directory.ContactID
+	for {
+		target, ok := Whom(to, team, c.Contact, asked)
+		if !ok {
+			return false, nil
+		}
+		asked = append(asked, target.Contact.ID)
+		if _, open, err := tx.OpenChallenge(target.Contact.ID); err != nil || open {
+			return open, err
+		}
+		next, policy, err := d.plan(Ask{Team: c.Team, Contact: target.Contact.ID, Policy: c.Policy, Kind: standIn(target.Contact), Parent: c.ID, Until: c.Until, In: c.Campaign})
+		if errors.Is(err, ErrNotAsked) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		return true, d.put(tx, &next, policy)
+	}
+}
+
+// standIn is how a contact is asked that stands in for another one: as simply as
+// can be.
+func standIn(c *directory.Contact) Kind {
+	if c.Channel == "phone" {
+		return KindPhone
+	}
+	return KindCode
+}
+
+// waitAgain is when a question is tried again that only people can free.
+const waitAgain = time.Hour
+
+// Tick fires the timers that are due, at most n, and returns how many it fired.
+func (d *Desk) Tick(ctx context.Context, n int) (int, error) {
+	ids, err := d.cfg.Store.DueChallenges(ctx, d.now(), n)
+	if err != nil {
+		return 0, err
+	}
+	for i, id := range ids {
+		if err := d.tick(ctx, id); err != nil {
+			return i, fmt.Errorf("challenge %s: %w", id, err)
+		}
+	}
+	return len(ids), nil
+}
+
+func (d *Desk) tick(ctx context.Context, id ID) error {
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		c, err := tx.Challenge(id)
+		if err != nil {
+			return err
+		}
+		policy, err := d.policy(c.Policy)
+		if err != nil {
+			return err
+		}
+		now := d.now()
+		kind, at := c.Next(policy)
+		if kind == "" || at.After(now) {
+			return nil // another desk was quicker
+		}
+		if moved, gone := d.moved(&c); gone {
+			_, err = d.step(tx, c, Event{Kind: moved, At: now})
+			return err
+		}
+		if sends(kind) {
+			wait, err := d.may(tx, &c, kind, policy, now)
+			if err != nil || !wait.IsZero() {
+				if err == nil {
+					err = tx.PutChallenge(c, wait)
+				}
+				return err
+			}
+		}
+		_, err = d.step(tx, c, Event{ID: string(kind) + "@" + at.Format(time.RFC3339Nano), Kind: kind, At: now})
+		return err
+	})
+}
+
+// sends reports whether a timer leads to a mail.
+func sends(kind EventKind) bool {
+	return kind == EventDue || kind == EventResend || kind == EventReminder
+}
+
+// moved reports whether what is asked about is not there any more as it was.
+func (d *Desk) moved(c *Challenge) (EventKind, bool) {
+	team, contact, _ := d.find(c.Team, c.Contact)
+	switch {
+	case team == nil:
+		return EventTeamWithdrawn, true
+	case contact == nil || contact.Revision != c.Revision:
+		return EventContactChanged, true
+	}
+	return "", false
+}
+
+// may asks the limits. The time that it returns is when to ask again; zero means
+// that the mail may go out now.
+func (d *Desk) may(tx Tx, c *Challenge, kind EventKind, policy Policy, now time.Time) (time.Time, error) {
+	if !c.Kind.ByMail() {
+		return time.Time{}, nil
+	}
+	history, err := tx.Sent(c, now)
+	if err != nil {
+		return now, err
+	}
+	p := May(Request{Calendar: c.Calendar, Kind: c.Kind, New: kind == EventDue}, history, policy, now)
+	switch {
+	case p.OK:
+		return time.Time{}, nil
+	case p.NotBefore.IsZero():
+		d.cfg.Log.Info("a question waits", "challenge", c.ID, "why", p.Why)
+		return now.Add(waitAgain), nil
+	}
+	return p.NotBefore, nil
+}

@@ -1,0 +1,74 @@
+package challenge
+
+import (
+	"context"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// Look finds the question of a link's token, and changes nothing: machines open
+// links too. The result is [Unknown] for a token that is none of ours.
+func (d *Desk) Look(ctx context.Context, token string) (Challenge, Checked, error) {
+	lookup, err := d.cfg.Key.Lookup(token)
+	if err != nil {
+		return Challenge{}, Checked{Result: Unknown}, nil //nolint:nilerr // a text that can't be a token is an unknown one
+	}
+	c, err := d.cfg.Store.ChallengeByToken(ctx, lookup)
+	if directory.KindOf(err) == directory.NotFound {
+		return c, Checked{Result: Unknown}, nil
+	}
+	return c, d.cfg.Key.CheckToken(&c, token, d.now()), err
+}
+
+// Opened notes that the page of a token was fetched, by whomever. It proves nothing.
+func (d *Desk) Opened(ctx context.Context, token string) error {
+	c, checked, err := d.Look(ctx, token)
+	if err != nil || checked.Result == Unknown || !c.Opened.IsZero() {
+		return err
+	}
+	_, err = d.Apply(ctx, c.ID, Event{ID: "opened", Kind: EventOpened, Step: checked.Step})
+	return err
+}
+
+// Type takes in a code that was typed on the page of a token, and what was said
+// with it: [EventCodeRight], [EventWrongAddress] or [EventPleaseCall]. Every
+// wrong code counts, in the transaction in which it was found wrong.
+func (d *Desk) Type(ctx context.Context, token, code string, says EventKind) (c Challenge, checked Checked, err error) {
+	found, checked, err := d.Look(ctx, token)
+	if err != nil || checked.Result == Unknown {
+		return found, checked, err
+	}
+	err = d.cfg.Store.Challenges(ctx, func(tx Tx) (err error) {
+		if c, err = tx.Challenge(found.ID); err != nil {
+			return err
+		}
+		now := d.now()
+		checked = d.cfg.Key.CheckCode(&c, token, code, now)
+		e := Event{At: now, Step: checked.Step, Sealed: checked.Sealed}
+		switch checked.Result {
+		case Right:
+			e.ID, e.Kind = string(says)+"/"+checked.Step, says
+			if checked.Sealed {
+				e.Key = c.Key // nothing else opens the mail that had the code
+			}
+		case Wrong:
+			e.Kind = EventCodeWrong
+		default:
+			return nil
+		}
+		c, err = d.step(tx, c, e)
+		return err
+	})
+	return c, checked, err
+}
+
+// NewCode asks for a mail with a new code, after the old one was mistyped too
+// often. It goes to the same address as ever.
+func (d *Desk) NewCode(ctx context.Context, token string) (Checked, error) {
+	c, checked, err := d.Look(ctx, token)
+	if err != nil || checked.Result != Locked {
+		return checked, err
+	}
+	_, err = d.Apply(ctx, c.ID, Event{ID: "new-code/" + checked.Step, Kind: EventCodeAsked, Step: checked.Step})
+	return checked, err
+}

@@ -1,0 +1,215 @@
+package challenge
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+// ReceiverConfig is what a [Receiver] needs.
+type ReceiverConfig struct {
+	Desk     *Desk           // required
+	Identity *mail.Identity  // required
+	Own      *openpgp.Entity // by which encrypted replies are read; nil: they prove nothing
+	Limits   mail.Limits     // zero fields have the defaults
+	// Aside keeps a mail that belongs to no question, with the reason. Such a mail
+	// is never answered.
+	Aside func(ctx context.Context, env mail.Envelope, why string) error // required
+}
+
+// Receiver takes mails in: it finds out to which question a mail belongs, what
+// it is, and what it proves.
+type Receiver struct{ cfg ReceiverConfig }
+
+// NewReceiver returns a receiver on cfg.
+func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
+	if cfg.Desk == nil || cfg.Identity == nil || cfg.Aside == nil {
+		return nil, fmt.Errorf("%w: a receiver needs a desk, an identity and a place for other mail", ErrDesk)
+	}
+	return &Receiver{cfg}, nil
+}
+
+// Received is what a mail was found to be.
+type Received struct {
+	Challenge ID         // "" for none
+	Step      string     // of which mail, where it says
+	By        mail.By    // what it was found by
+	Class     mail.Class // what it looks like, which proves nothing
+	Event     EventKind  // what it was taken for; "" for nothing
+	Refused   string     // why it proves nothing, where it was to prove something
+}
+
+// Receive takes one mail in. After it returned nil the mail is kept; an error
+// means that it must come again. It is a [mail.Handler].
+func (r *Receiver) Receive(ctx context.Context, env mail.Envelope) error {
+	_, err := r.Look(ctx, env)
+	return err
+}
+
+// Look is Receive, and tells what came of it.
+func (r *Receiver) Look(ctx context.Context, env mail.Envelope) (got Received, err error) {
+	m, err := mail.Read(env.Raw, r.cfg.Limits)
+	if err != nil {
+		var refused *mail.Refused
+		if !errors.As(err, &refused) {
+			return got, err
+		}
+		got.Refused = string(refused.Code)
+		return got, r.cfg.Aside(ctx, env, got.Refused)
+	}
+	c, found, err := r.belongs(ctx, env, m, &got)
+	if err != nil {
+		return got, err
+	}
+	got.Class = r.cfg.Identity.Classify(env, m)
+	if !found {
+		return got, r.cfg.Aside(ctx, env, "no-question")
+	}
+	e := r.event(&c, env, m, &got)
+	got.Event = e.Kind
+	if e.Kind == "" {
+		return got, r.cfg.Aside(ctx, env, string(got.Class.Sort))
+	}
+	return got, r.take(ctx, &c, env, e)
+}
+
+// belongs finds the question of a mail by any one of its handles.
+func (r *Receiver) belongs(ctx context.Context, env mail.Envelope, m *mail.Message, got *Received) (Challenge, bool, error) {
+	for _, h := range r.cfg.Identity.Correlate(env, m) {
+		c, step, err := r.named(ctx, h)
+		if err == nil {
+			got.Challenge, got.Step, got.By = c.ID, step, h.By
+			return c, true, nil
+		}
+		if directory.KindOf(err) != directory.NotFound && !errors.Is(err, ErrSecret) && !errors.Is(err, errNoLetter) {
+			return c, false, err
+		}
+	}
+	return Challenge{}, false, nil
+}
+
+// named finds the question that a handle names.
+func (r *Receiver) named(ctx context.Context, h mail.Handle) (c Challenge, step string, err error) {
+	d := r.cfg.Desk
+	switch h.Of {
+	case mail.NamesLetter:
+		var id ID
+		if id, step, err = ofLetter(h.Value); err == nil {
+			c, err = d.cfg.Store.Challenge(ctx, id)
+		}
+	case mail.NamesToken:
+		var lookup Digest
+		if lookup, err = d.cfg.Key.Lookup(h.Value); err == nil {
+			c, err = d.cfg.Store.ChallengeByToken(ctx, lookup)
+			step = d.cfg.Key.CheckToken(&c, h.Value, d.now()).Step
+		}
+	case mail.NamesTag:
+		c, err = d.cfg.Store.ChallengeBySubject(ctx, SubjectPrefix+h.Value)
+	default:
+		err = errNoLetter
+	}
+	return c, step, err
+}
+
+// event says what a mail means for its question. What a mail proves counts,
+// whatever it looks like; what it looks like counts for the rest.
+func (r *Receiver) event(c *Challenge, env mail.Envelope, m *mail.Message, got *Received) Event {
+	sum := sha256.Sum256(env.Raw)
+	hash := hex.EncodeToString(sum[:])
+	e := Event{ID: "mail/" + hash, At: r.cfg.Desk.now(), Step: got.Step, Raw: hash}
+	class := got.Class
+	if !class.Sort.Bounce() && class.Sort != mail.Loop && class.Sort != mail.Feedback {
+		if kind, ok := r.proof(c, m, got, &e); ok {
+			e.Kind = kind
+			return e
+		}
+	}
+	e.Status = class.Status
+	switch class.Sort {
+	case mail.BounceHard:
+		e.Kind = EventBounced
+	case mail.BounceSoft, mail.Delayed:
+		e.Kind = EventDelayed
+	case mail.Delivered:
+		e.Kind = EventDeliveredDSN
+	case mail.AutoReply, mail.Ticket:
+		e.Kind = EventAutoReply
+	case mail.Feedback:
+		e.Kind = EventOptOut
+	case mail.Reply:
+		e.Kind = EventPlainReply
+	}
+	return e
+}
+
+// proof looks whether a mail proves what was asked for.
+func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event) (EventKind, bool) {
+	if c.Key == "" {
+		return "", false
+	}
+	d := r.cfg.Desk
+	team, _, _ := d.find(c.Team, c.Contact)
+	if team == nil {
+		return "", false
+	}
+	armor := armorOf(team, c.Key)
+	for i := len(c.Postings) - 1; i >= 0; i-- {
+		p := &c.Postings[i]
+		nonce := d.cfg.Key.Nonce(c, p.Issue)
+		if nonce == "" || p.Accepted.IsZero() && p.Asked.IsZero() {
+			continue
+		}
+		opener := mail.Opener{Own: r.cfg.Own, Key: armor, Nonce: nonce, From: []string{c.Address}, Since: p.Asked, Until: p.Issue.Expires, Now: d.now()}
+		proof, err := opener.Open(m)
+		if err == nil {
+			e.By, e.Key, e.Quoted, e.Step = ProofSigned, string(proof.Fingerprint), proof.Quoted, p.Step
+			if p.Issue.Sealed {
+				e.By = ProofBoth
+			}
+			got.Refused = ""
+			return EventProof, true
+		}
+		var refused *mail.Refused
+		if errors.As(err, &refused) {
+			got.Refused = string(refused.Code)
+		}
+		// A nonce that only the key opens shows that the key was there, also
+		// without a signature. It must be in words of the mail's own.
+		if p.Issue.Sealed && c.Kind == KindNonce && opener.Says(m) && slices.Contains([]string{c.Address}, strings.ToLower(m.Sender())) {
+			e.By, e.Key, e.Step = ProofNonce, c.Key, p.Step
+			return EventProof, true
+		}
+	}
+	return "", false
+}
+
+// take notes what a mail means, and keeps the mail as evidence.
+func (r *Receiver) take(ctx context.Context, c *Challenge, env mail.Envelope, e Event) error {
+	d := r.cfg.Desk
+	var packed bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed) // fails on a wrong level only
+	_, _ = z.Write(env.Raw)                              // a Buffer takes everything
+	_ = z.Close()
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		if err := tx.KeepRaw(e.Raw, e.At, packed.Bytes()); err != nil {
+			return err
+		}
+		now, err := tx.Challenge(c.ID)
+		if err != nil {
+			return err
+		}
+		_, err = d.step(tx, now, e)
+		return err
+	})
+}

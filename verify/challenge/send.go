@@ -1,0 +1,207 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+// SenderConfig is what a [Sender] needs.
+type SenderConfig struct {
+	Desk     *Desk                                        // required
+	Composer *mail.Composer                               // required
+	Submit   func(context.Context, mail.Mail) mail.Result // required: [mail.Submitter.Submit], or what keeps mails of a dry run
+	Pages    string                                       // where the answer page is: "https://rollcall.example.org/answer/"
+	Name     string                                       // of this process, for people
+	Lease    time.Duration                                // for one try; 0 is 5 minutes
+	Tries    int                                          // before a mail is given up; 0 is 20
+}
+
+// Sender hands mails of the outbox to a relay. Any number may work on one store.
+//
+// A mail is handed over at least once. When the process ends between the relay's
+// word and the note of it, the mail is handed over again: with the same message
+// id, the same link and the same code.
+type Sender struct{ cfg SenderConfig }
+
+// Limits of how often a relay is tried.
+const (
+	mostTries    = 20
+	firstRetry   = time.Minute
+	longestRetry = 2 * time.Hour
+)
+
+// NewSender returns a sender on cfg.
+func NewSender(cfg SenderConfig) (*Sender, error) {
+	if cfg.Desk == nil || cfg.Composer == nil || cfg.Submit == nil {
+		return nil, fmt.Errorf("%w: a sender needs a desk, a composer and a relay", ErrDesk)
+	}
+	if !strings.HasPrefix(cfg.Pages, "https://") || !strings.HasSuffix(cfg.Pages, "/") {
+		return nil, fmt.Errorf("%w: the address of the answer page is %q, want https://…/", ErrDesk, cfg.Pages)
+	}
+	if cfg.Lease <= 0 {
+		cfg.Lease = 5 * time.Minute
+	}
+	if cfg.Tries <= 0 {
+		cfg.Tries = mostTries
+	}
+	return &Sender{cfg}, nil
+}
+
+// Send hands over at most n mails that are due, and returns how many it tried.
+func (s *Sender) Send(ctx context.Context, n int) (int, error) {
+	d := s.cfg.Desk
+	list, err := d.cfg.Store.ClaimMails(ctx, ClaimMails{N: n, Owner: s.cfg.Name, Now: d.now(), Lease: s.cfg.Lease})
+	if err != nil {
+		return 0, err
+	}
+	for i := range list {
+		if err := s.one(ctx, &list[i]); err != nil {
+			return i, fmt.Errorf("mail %s: %w", list[i].Key, err)
+		}
+	}
+	return len(list), nil
+}
+
+// one hands over one mail.
+func (s *Sender) one(ctx context.Context, m *OutMail) error {
+	d := s.cfg.Desk
+	c, err := d.cfg.Store.Challenge(ctx, m.Challenge)
+	if err != nil {
+		return err
+	}
+	if !c.Open() { // answered or stopped in the meantime
+		return s.settle(ctx, m, Event{}, time.Time{})
+	}
+	if moved, gone := d.moved(&c); gone {
+		return s.settle(ctx, m, Event{Kind: moved}, time.Time{})
+	}
+	letter, err := s.letter(&c, m)
+	if err != nil {
+		return err
+	}
+	out, err := s.cfg.Composer.Render(letter)
+	if err != nil {
+		d.cfg.Log.Error("a mail can't be made", "mail", m.Key, "err", err)
+		return s.settle(ctx, m, Event{Kind: EventUnsendable, Step: m.Step}, time.Time{})
+	}
+	r := s.cfg.Submit(ctx, out)
+	if ctx.Err() != nil && r.Outcome != mail.Accepted {
+		return ctx.Err() // the lease ends by itself
+	}
+	return s.result(ctx, m, &r)
+}
+
+// result takes in what the relay said.
+func (s *Sender) result(ctx context.Context, m *OutMail, r *mail.Result) error {
+	d := s.cfg.Desk
+	e := Event{ID: fmt.Sprintf("relay/%s/%d", m.Step, m.Attempt), Step: m.Step, At: r.At, Status: r.Status}
+	switch {
+	case r.Outcome == mail.Accepted:
+		e.Kind, e.ID = EventAccepted, "accepted/"+m.Step
+		return s.settle(ctx, m, e, time.Time{})
+	case r.Outcome == mail.Permanent && !r.Ours:
+		e.Kind = EventRefused
+		return s.settle(ctx, m, e, time.Time{})
+	case m.Attempt >= s.cfg.Tries:
+		e.Kind = EventUnsendable
+		return s.settle(ctx, m, e, time.Time{})
+	}
+	d.cfg.Log.Warn("the relay does not take a mail", "mail", m.Key, "stage", r.Stage, "code", r.Code, "err", r.Err)
+	e.Kind = EventDeferred
+	return s.settle(ctx, m, e, d.now().Add(min(longestRetry, firstRetry<<min(m.Attempt-1, 10))))
+}
+
+// settle notes what became of a mail, together with what it means for the
+// question. Of a lease that is over nothing is noted: whoever has it now will.
+func (s *Sender) settle(ctx context.Context, m *OutMail, e Event, again time.Time) error {
+	d := s.cfg.Desk
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		mine, err := tx.SettleMail(*m, again)
+		if err != nil || !mine || e.Kind == "" {
+			return err
+		}
+		c, err := tx.Challenge(m.Challenge)
+		if err != nil {
+			return err
+		}
+		_, err = d.step(tx, c, e)
+		return err
+	})
+}
+
+// letter makes the letter of a mail, with its secrets.
+func (s *Sender) letter(c *Challenge, m *OutMail) (mail.Letter, error) {
+	d := s.cfg.Desk
+	p := c.Posting(m.Step)
+	if p == nil {
+		return mail.Letter{}, fmt.Errorf("%w: no step %s", ErrDesk, m.Step)
+	}
+	secrets, _, err := d.secrets(c, m.Step, m.Salt, p.Issue.Expires)
+	if err != nil {
+		return mail.Letter{}, err
+	}
+	team, _, err := d.find(c.Team, c.Contact)
+	if err != nil {
+		return mail.Letter{}, err
+	}
+	l := mail.Letter{ID: letterID(c.ID, m.Step), Kind: mail.Kind(c.Kind), Language: languageOf(team), To: c.Address, Handle: string(team.Handle),
+		Tag: strings.TrimPrefix(c.Subject, SubjectPrefix), Token: secrets.Token, Code: secrets.Code, Nonce: secrets.Nonce,
+		Link: s.cfg.Pages + secrets.Token, Deadline: p.Issue.Expires, Date: m.Created}
+	if mailbox, err := directory.ParseEmail(c.Address); err == nil {
+		l.Domain = string(mailbox.Domain())
+	}
+	l.Of = l.Kind
+	if c.Kind == KindDrill {
+		l.Of = mail.KindCode
+	}
+	if m.Letter == LetterReminder {
+		l.Kind, l.InReplyTo = mail.KindReminder, letterID(c.ID, c.Postings[0].Step)
+	}
+	if !l.Kind.Repeats() {
+		l.Of = ""
+	}
+	if p.Issue.Sealed {
+		if l.Key = armorOf(team, c.Key); l.Key == "" {
+			return l, fmt.Errorf("%w: the key %s is not kept any more", ErrDesk, c.Key)
+		}
+	}
+	return l, nil
+}
+
+func armorOf(team *directory.Team, fingerprint string) string {
+	for i := range team.Keys {
+		if string(team.Keys[i].Fingerprint) == fingerprint {
+			return team.Keys[i].Armor
+		}
+	}
+	return ""
+}
+
+func languageOf(team *directory.Team) string {
+	if len(team.Languages) > 0 {
+		return string(team.Languages[0])
+	}
+	return "en"
+}
+
+// letterID names the mail of a step in its return path and message id.
+func letterID(id ID, step string) string { return strings.ToLower(string(id)) + "-" + step }
+
+// uuidLength is the length of a challenge's id.
+const uuidLength = 36
+
+// ofLetter is the question and the step of a letter.
+func ofLetter(letter string) (ID, string, error) {
+	if len(letter) < uuidLength+2 || letter[uuidLength] != '-' {
+		return "", "", errNoLetter
+	}
+	return ID(letter[:uuidLength]), letter[uuidLength+1:], nil
+}
+
+var errNoLetter = errors.New("challenge: no letter of a question")

@@ -1,0 +1,127 @@
+package challenge
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// Store keeps challenges, what happened to them, and the mails that are to go
+// out. Both engines of package store implement it.
+//
+// Implementations MUST write all of what a function given to Challenges writes,
+// or nothing; MUST let no two such functions see the same state and both write; and
+// MUST give a mail to one claimant at a time.
+type Store interface {
+	// Challenges runs fn in a transaction. It may run fn again when the engine
+	// asks for that.
+	Challenges(ctx context.Context, fn func(Tx) error) error
+	// Challenge returns one; [directory.NotFound] where there is none.
+	Challenge(context.Context, ID) (Challenge, error)
+	// ChallengeByToken returns the one whose link has the token of a digest.
+	ChallengeByToken(context.Context, Digest) (Challenge, error)
+	// ChallengeBySubject returns the one with a subject token.
+	ChallengeBySubject(ctx context.Context, subject string) (Challenge, error)
+	// ListChallenges returns those that pass, newest first.
+	ListChallenges(context.Context, ListFilter) ([]Challenge, error)
+	// DueChallenges returns those whose next timer has fired, the longest due first.
+	DueChallenges(ctx context.Context, now time.Time, limit int) ([]ID, error)
+	// ChallengeLog returns what happened to one, oldest first.
+	ChallengeLog(context.Context, ID) ([]Logged, error)
+	// Cases returns what operators are asked to look at, oldest first.
+	Cases(ctx context.Context, closed bool, limit int) ([]OpenCase, error)
+	// ClaimMails leases mails that are to go out, the longest due first.
+	ClaimMails(context.Context, ClaimMails) ([]OutMail, error)
+	// NextMail returns when a mail is to go out next; the zero time for none.
+	NextMail(context.Context) (time.Time, error)
+}
+
+// Tx is one transaction on challenges.
+type Tx interface {
+	Challenge(ID) (Challenge, error)
+	// OpenChallenge returns what a contact is being asked, false for nothing.
+	OpenChallenge(directory.ContactID) (Challenge, bool, error)
+	// PutChallenge writes one, and when its next timer fires.
+	PutChallenge(c Challenge, next time.Time) error
+	// LogEvent adds what happened, and what came of it.
+	LogEvent(id ID, at time.Time, e Event, effects []Effect) error
+	// PostMail adds a mail to the outbox, unless its key is there.
+	PostMail(OutMail) error
+	// SettleMail ends the lease of a mail: it is done, or due again. It reports
+	// whether the lease was still the claimant's.
+	SettleMail(m OutMail, again time.Time) (bool, error)
+	PutLink(Digest, ID) error
+	// OpenCase opens a case of a kind, once for each challenge.
+	OpenCase(id ID, c Case, at time.Time) error
+	CloseCase(id ID, kind CaseKind, by string, at time.Time) (bool, error)
+	// MarkContact marks a contact, or takes the mark off.
+	MarkContact(c *Challenge, flag FlagKind, at time.Time) error
+	// Prove writes evidence with its change and audit entry, unless an item of
+	// its id is there already.
+	Prove(team directory.TeamID, e directory.Evidence) error
+	// KeepRaw keeps the raw evidence that a hash names, compressed.
+	KeepRaw(hash string, at time.Time, data []byte) error
+	// Sent tells what was sent before, and who has said stop.
+	Sent(c *Challenge, now time.Time) (History, error)
+}
+
+// ListFilter says which challenges are listed.
+type ListFilter struct {
+	Team     directory.TeamID    // "" is all
+	Contact  directory.ContactID // "" is all
+	Campaign CampaignID          // "" is all
+	Open     bool                // only those that wait
+	Before   time.Time           // created before; zero is all
+	Limit    int
+}
+
+// Logged is one line of a challenge's log.
+type Logged struct {
+	N       int       `json:"n"`
+	At      time.Time `json:"at"`
+	Event   Event     `json:"event"`
+	Effects []string  `json:"effects,omitempty"`
+}
+
+// OpenCase is what an operator is asked to look at.
+type OpenCase struct {
+	Challenge ID        `json:"challenge"`
+	Kind      CaseKind  `json:"kind"`
+	Opened    time.Time `json:"opened"`
+	Closed    time.Time `json:"closed,omitzero"`
+	ClosedBy  string    `json:"closed_by,omitempty"`
+	Note      string    `json:"note,omitempty"`
+}
+
+// OutMail is a mail that is to go out, once. It holds no secret: these are made
+// of Salt and of the server's key each time that it is tried.
+type OutMail struct {
+	Key       string // [Challenge.IdempotencyKey]
+	Challenge ID
+	Step      string
+	Letter    Letter
+	Last      bool
+	Salt      string
+	Address   string // in lower case
+	Domain    string
+	Created   time.Time
+	Due       time.Time // when to try
+	Attempt   int       // claims so far; the fence of the lease
+}
+
+// ClaimMails asks for mails.
+type ClaimMails struct {
+	N     int
+	Owner string // who asks, for people
+	Now   time.Time
+	Lease time.Duration
+}
+
+// MailTo returns a contact's address and its domain in the form in which mails
+// are counted.
+func MailTo(address string) (mailbox, domain string) {
+	mailbox = strings.ToLower(address)
+	return mailbox, mailbox[strings.LastIndexByte(mailbox, '@')+1:]
+}

@@ -113,7 +113,7 @@ func (r *Runner) control(row Row, was *Control, o *Outcome, at time.Time) *direc
 	if !ok {
 		return nil
 	}
-	is := *was
+	var is Control
 	switch {
 	case o.Err != nil && ours(o.Err):
 		return nil

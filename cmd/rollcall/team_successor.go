@@ -116,7 +116,7 @@ func (c *call) succeed(d *directory.Directory, db *store.DB, s pgpkey.Succession
 			return nil, err
 		}
 	}
-	out, stated := successionOf(&t, s, nil)
+	_, stated := successionOf(&t, s, nil)
 	if stated != "" {
 		w := directory.KeyWord{Fingerprint: s.Fingerprint, Ground: directory.KeyStated, Note: stated}
 		if err := d.VouchForKey(c.ctx, c.operator(), c.args[0], w); err != nil {
@@ -127,7 +127,7 @@ func (c *call) succeed(d *directory.Directory, db *store.DB, s pgpkey.Succession
 	if err != nil {
 		return nil, err
 	}
-	out, _ = successionOf(&t, s, words)
+	out, _ := successionOf(&t, s, words)
 	return out, nil
 }
 

@@ -266,7 +266,7 @@ func TestSoakWorkersOnce(t *testing.T) {
 // TestSoakKillWorker kills workers at random moments: nothing is lost, and what
 // ran twice was under way.
 func TestSoakKillWorker(t *testing.T) {
-	teams, kills := 30, 4
+	teams, kills := 30, 2 // a row that is in hand at more of them is given up as one that ends processes
 	if soaking() {
 		teams, kills = 600, 60
 	}

@@ -104,6 +104,9 @@ func newDNSKey(origin string, flags uint16) (*dnsKey, error) {
 	k := &dns.DNSKEY{Hdr: dns.RR_Header{Name: origin, Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
 		Flags: flags, Protocol: 3, Algorithm: dns.ECDSAP256SHA256}
 	secret, err := k.Generate(256)
+	for err == nil && k.KeyTag() == 0 { // the library takes the tag 0, which one key in 65,536 has, for none
+		secret, err = k.Generate(256)
+	}
 	if err != nil {
 		return nil, err
 	}

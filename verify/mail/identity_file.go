@@ -208,7 +208,31 @@ func readPrivateKey(data []byte) (*openpgp.Entity, error) {
 	case list[0].PrivateKey == nil || list[0].PrivateKey.Encrypted:
 		return nil, errors.New("want a private key without a passphrase; the file's rights guard it")
 	}
-	return list[0], nil
+	return judged(list[0])
+}
+
+// judged decides at once what go-crypto decides when a key is first used and keeps in it: after that a key is
+// only read, and any number may use it at the same time.
+func judged(e *openpgp.Entity) (*openpgp.Entity, error) {
+	var public bytes.Buffer
+	if err := e.Serialize(&public); err != nil {
+		return nil, err
+	}
+	c, err := directory.ParseCertificate(public.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	settle(c.Entity, policy(time.Now()))
+	own := map[uint64]*packet.PrivateKey{e.PrimaryKey.KeyId: e.PrivateKey}
+	for _, s := range e.Subkeys {
+		own[s.PublicKey.KeyId] = s.PrivateKey
+	}
+	c.Entity.PrivateKey = e.PrivateKey
+	for i := range c.Entity.Subkeys {
+		s := &c.Entity.Subkeys[i]
+		s.PrivateKey = own[s.PublicKey.KeyId]
+	}
+	return c.Entity, nil
 }
 
 // readSigner reads a private key, of which the length is judged: RFC 8301 section 3.2.

@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
@@ -98,4 +100,39 @@ func overwrite(t *testing.T, dir, name, text string) {
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestIdentityShared lets many use an identity at once that was just read: go-crypto
+// keeps what it finds out about a key inside of it, and the race detector sees that.
+func TestIdentityShared(t *testing.T) {
+	dir := t.TempDir()
+	id, err := mail.CreateIdentity(identityConfig(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := mail.NewComposer(mail.ComposerConfig{Identity: id, Now: at(now)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := public(t, id.Key)
+	signed, sealed := sample(mail.KindCode, ""), sample(mail.KindBoth, "")
+	sealed.Key = own
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			if _, err := c.Render(signed); err != nil {
+				t.Error(err)
+			}
+			m, err := c.Render(sealed)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			o := mail.Opener{Own: id.Key, Key: own, Nonce: nonce, From: []string{string(id.Address)}, Since: now.Add(-time.Hour), Now: now.Add(time.Minute)}
+			if proof, err := o.Open(read(t, m.Raw)); err != nil || !proof.Encrypted {
+				t.Errorf("what was encrypted to ourselves: %+v, %v", proof, err)
+			}
+		})
+	}
+	all.Wait()
 }

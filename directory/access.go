@@ -30,6 +30,11 @@ const (
 	actRevoke      action = "merge revocations"
 	actVouch       action = "vouch for key"
 
+	actAsk      action = "ask contact"
+	actAnswers  action = "read challenges"
+	actCampaign action = "run campaign"
+	actDesk     action = "work at the desk of challenges"
+
 	actControl      action = "change proof of control"
 	actControlToken action = "read token of control"
 )
@@ -64,6 +69,11 @@ var rules = map[action]rule{
 	actWatch:       {ScopeRead, []Role{Operator}, nil},
 	actRevoke:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
 	actVouch:       {ScopeAdmin, []Role{Operator}, nil},
+
+	actAsk:      {ScopeWrite, []Role{Operator}, []Role{Editor, Secretariat}},
+	actAnswers:  {ScopeRead, []Role{Operator}, []Role{Editor, Secretariat}},
+	actCampaign: {ScopeAdmin, []Role{Operator, Secretariat}, nil}, // a secretariat: of its own forum, see MayRunCampaign
+	actDesk:     {ScopeAdmin, []Role{Operator}, nil},
 
 	actControl:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
 	actControlToken: {ScopeRead, []Role{Operator}, []Role{Editor}},

@@ -99,6 +99,14 @@ func TestWhoMayDoWhat(t *testing.T) {
 			{"read transcripts of the own team", "unynyy", func(p directory.Principal) error { return d.MayReadTranscripts(p, &own) }},
 			{"read transcripts of another's", "unnnyy", func(p directory.Principal) error { return d.MayReadTranscripts(p, &other) }},
 			{"watch checks", "unnnyy", func(p directory.Principal) error { return d.MayWatchChecks(p) }},
+			{"ask the own team", "unyyny", func(p directory.Principal) error { return directory.MayAsk(p, &own) }},
+			{"ask another's", "unnyny", func(p directory.Principal) error { return directory.MayAsk(p, &other) }},
+			{"read challenges of the own team", "unyyyy", func(p directory.Principal) error { return directory.MayReadChallenges(p, &own) }},
+			{"read challenges of another's", "unnyyy", func(p directory.Principal) error { return directory.MayReadChallenges(p, &other) }},
+			{"read all challenges", "unnnyy", func(p directory.Principal) error { return directory.MayReadChallenges(p, nil) }},
+			{"run a campaign of everybody", "unnnny", func(p directory.Principal) error { return directory.MayRunCampaign(p, "") }},
+			{"run a campaign of a forum", "unnnny", func(p directory.Principal) error { return directory.MayRunCampaign(p, "other forum") }},
+			{"work at the desk", "unnnny", func(p directory.Principal) error { return directory.MayWorkDesk(p) }},
 			{"apply rules", "unnnny", func(p directory.Principal) error {
 				_, err := d.ApplyRules(ctx, p, directory.RuleOptions{})
 				return err

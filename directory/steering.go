@@ -48,6 +48,10 @@ const (
 	HeldDiscard Held = "discard" // they are not: check again
 )
 
+// PauseOfChallenges is the name under which challenges are stopped, apart from
+// checks: see [Directory.PauseChecks].
+const PauseOfChallenges = "challenge"
+
 // checksPatience is how often an editor may have the checks of a team run.
 const checksPatience = 10 * time.Minute
 

@@ -153,7 +153,7 @@ const (
 // Change is one entry of the change sequence.
 type Change struct {
 	Seq      int64
-	Type     string // "team", "reference", "token", "match" or "checks"
+	Type     string // "team", "reference", "token", "match", "checks", "campaign", "challenge" or "consent"
 	ID       string // TeamID; "prefix-country/rir" for reference data; token id; both ids of a match with a slash between; a check, "all" or a TeamID
 	Op       Op
 	Revision int64 // of the team, else 0
@@ -166,7 +166,7 @@ type AuditEntry struct {
 	At      time.Time
 	Actor   string
 	Action  string
-	Subject string   // "team:UUID", "token:rct_…", "reference:prefix-country/rir", "match:UUID/UUID", "checks:all"
+	Subject string   // "team:UUID", "token:rct_…", "reference:prefix-country/rir", "match:UUID/UUID", "checks:all", "campaign:UUID", "challenge:UUID", "consent:UUID"
 	Fields  []string // what changed
 	Detail  string
 }

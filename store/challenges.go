@@ -96,6 +96,9 @@ func (db *DB) ListChallenges(ctx context.Context, f challenge.ListFilter) (list 
 	if f.Open {
 		where = append(where, "is_open = 1")
 	}
+	if !f.Since.IsZero() {
+		put("created >= $%d", micros(f.Since))
+	}
 	if !f.Before.IsZero() {
 		put("created < $%d", micros(f.Before))
 	}

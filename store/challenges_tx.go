@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
@@ -15,6 +16,7 @@ const (
 	mailDone  = `UPDATE outbox SET due_at = 0, owner = '', salt = '' WHERE key = $1 AND attempt = $2 AND due_at <> 0`
 	mailLater = `UPDATE outbox SET due_at = $1, owner = '' WHERE key = $2 AND attempt = $3 AND due_at <> 0`
 	closeCase = `UPDATE challenge_case SET closed = $1, closed_by = $2 WHERE challenge = $3 AND kind = $4 AND closed = 0`
+	holdMails = `UPDATE outbox SET due_at = $1 WHERE challenge = $2 AND due_at <> 0`
 	dropFlag  = `DELETE FROM challenge_flag WHERE contact = $1`
 	hasItem   = `SELECT COUNT(*) FROM evidence WHERE team_id = $1 AND id = $2`
 	// What was sent within a day, by whom it went to. The question's own first mail counts too.
@@ -23,12 +25,10 @@ const (
 	sentInAll     = `SELECT created FROM outbox WHERE created >= $1`
 	lastQuestion  = `SELECT COALESCE(MAX(created), 0) FROM outbox WHERE step = $1 AND challenge IN (SELECT id FROM challenge WHERE contact = $2 AND id <> $3)`
 	othersOpen    = `SELECT COUNT(*) FROM challenge WHERE contact = $1 AND is_open = 1 AND id <> $2`
+	campaignState = `SELECT state FROM campaign WHERE id = $1`
 	optedOut      = `SELECT COUNT(*) FROM challenge_flag WHERE contact = $1 AND flag = $2`
 	nothing       = ` ON CONFLICT DO NOTHING`
 )
-
-// The pauses that hold questions back: of everything, and of questions alone.
-const pauseOfChallenges = "challenge"
 
 // Challenge implements [challenge.Tx].
 func (t *tx) Challenge(id challenge.ID) (challenge.Challenge, error) {
@@ -147,6 +147,50 @@ func (t *tx) Prove(team directory.TeamID, e directory.Evidence) error {
 		directory.AuditEntry{At: e.At, Actor: e.By, Action: "challenge", Subject: "team:" + string(team), Fields: []string{"evidence"}, Detail: e.Method + ": " + string(e.Outcome)}))
 }
 
+// HoldMails implements [challenge.Tx].
+func (t *tx) HoldMails(id challenge.ID, until time.Time) error {
+	return t.db.fail("hold mails back", string(id), t.exec(holdMails, micros(until), string(id)))
+}
+
+// Campaign implements [challenge.Tx].
+func (t *tx) Campaign(id challenge.CampaignID) (challenge.Campaign, error) { return t.oneCampaign(id) }
+
+// PutCampaign implements [challenge.Tx].
+func (t *tx) PutCampaign(c challenge.Campaign) error {
+	const op = "write campaign"
+	doc, err := json.Marshal(c)
+	if err != nil {
+		return internal(op, string(c.ID), err)
+	}
+	row := []any{string(c.ID), string(c.State), micros(c.Created), string(doc)}
+	return t.db.fail(op, string(c.ID), t.insertAll(campaignTable, campaignTable.overwrite(), row))
+}
+
+// Note implements [challenge.Tx].
+func (t *tx) Note(a directory.AuditEntry) error {
+	kind, id, _ := strings.Cut(a.Subject, ":")
+	return t.db.fail("write audit entry", a.Subject, t.say(directory.Change{Type: kind, ID: id, Op: directory.OpUpsert, At: a.At}, a))
+}
+
+func stopsChallenges(pauses []directory.Pause) bool {
+	return slices.ContainsFunc(pauses, func(p directory.Pause) bool { return p.Check == "" || p.Check == directory.PauseOfChallenges })
+}
+
+// halted reports whether a campaign stands still, so that nothing of it is sent.
+func (t *tx) halted(id challenge.CampaignID) (bool, error) {
+	if id == "" {
+		return false, nil
+	}
+	states, err := collect(&t.view, func(rows *sql.Rows) (s challenge.CampaignState, err error) {
+		err = rows.Scan(&s)
+		return s, err
+	}, campaignState, string(id))
+	if err != nil {
+		return false, t.db.fail("read campaign", string(id), err)
+	}
+	return slices.Contains(states, challenge.CampaignHalted), nil
+}
+
 // Sent implements [challenge.Tx].
 func (t *tx) Sent(c *challenge.Challenge, now time.Time) (h challenge.History, err error) {
 	const op = "read what was sent"
@@ -154,7 +198,10 @@ func (t *tx) Sent(c *challenge.Challenge, now time.Time) (h challenge.History, e
 	if err != nil {
 		return h, err
 	}
-	h.Stopped = slices.ContainsFunc(pauses, func(p directory.Pause) bool { return p.Check == "" || p.Check == pauseOfChallenges })
+	h.Stopped = stopsChallenges(pauses)
+	if h.Paused, err = t.halted(c.Campaign); err != nil {
+		return h, err
+	}
 	address, domain := challenge.MailTo(c.Address)
 	day := micros(now.Add(-24 * time.Hour))
 	for _, q := range []struct {

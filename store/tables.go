@@ -54,6 +54,7 @@ var (
 	challengeLogTable   = table{"challenge_log", "challenge, n", cols("challenge", "#n", "#at", "event", "effects")}
 	challengeCaseTable  = table{"challenge_case", "challenge, kind", cols("challenge", "kind", "#opened", "#closed", "closed_by", "note")}
 	challengeFlagTable  = table{"challenge_flag", "contact", cols("contact", "team_id", "flag", "#at", "challenge")}
+	consentTable        = table{"challenge_consent", "team_id", cols("team_id", "#at", "given_by")}
 	outboxTable         = table{"outbox", "key", cols("key", "challenge", "step", "letter", "#last", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner")}
 
 	// uploadTable is no part of a backup: a job whose upload is gone says so.
@@ -70,7 +71,7 @@ const rowKey = "team_id, check_name, kind, subject"
 func tables() []table {
 	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
 		foundTable, eventTable, rawTable, pauseTable, controlTable,
-		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, outboxTable}
+		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, consentTable, outboxTable}
 }
 
 // unsaved lists the tables that are no part of a backup.

@@ -30,10 +30,17 @@ type Campaign struct {
 	Name   string        `json:"name"`
 	Policy string        `json:"policy"`         // its name
 	Kind   Kind          `json:"kind,omitempty"` // "" is what [Choose] says for each contact
+	Scope  Scope         `json:"scope,omitzero"`
 	From   time.Time     `json:"from"`
 	To     time.Time     `json:"to"`
 	State  CampaignState `json:"state"`
-	DryRun bool          `json:"dry_run,omitempty"` // every mail is rendered, and none is sent
+
+	Created time.Time    `json:"created,omitzero"`
+	By      string       `json:"by,omitempty"`
+	Filled  bool         `json:"filled,omitempty"`  // every contact has its question, or is in Skipped
+	Skipped map[Skip]int `json:"skipped,omitempty"` // contacts that are not asked, by why
+	Pending EventKind    `json:"pending,omitempty"` // what its open questions are still to be told
+	Since   time.Time    `json:"since,omitzero"`    // of Pending, or of the state
 
 	// Secret decides each contact's moment. Who knows it knows all moments, so it
 	// stays on the server until the campaign is over; then anybody may check that

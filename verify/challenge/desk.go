@@ -80,6 +80,8 @@ type Ask struct {
 	Until   time.Time // the end of its campaign
 	In      CampaignID
 	Parent  ID
+
+	found bool // the result is there already: nobody is asked
 }
 
 // Ask plans a question to a contact. The errors are [ErrNoPolicy], [ErrNotAsked]
@@ -147,7 +149,7 @@ func (d *Desk) plan(a Ask) (Challenge, Policy, error) {
 		}
 	}
 	switch {
-	case kind == KindWebhook, kind == KindImported, kind.ByMail() && contact.Channel != "email":
+	case kind == KindWebhook, kind == KindImported && !a.found, kind.ByMail() && contact.Channel != "email":
 		return Challenge{}, Policy{}, fmt.Errorf("%w: %s of a contact by %s", ErrNotAsked, kind, contact.Channel)
 	case kind.NeedsKey() && key == "":
 		return Challenge{}, Policy{}, fmt.Errorf("%w: %s needs a key of the team that can be used for %s", ErrNotAsked, kind, contact.Value)
@@ -245,7 +247,24 @@ func (d *Desk) step(tx Tx, c Challenge, e Event) (Challenge, error) {
 	if err := tx.PutChallenge(next, timerOf(&next, policy)); err != nil {
 		return c, err
 	}
+	if err := d.hold(tx, &c, &next, now); err != nil {
+		return c, err
+	}
 	return next, tx.LogEvent(c.ID, now, e, effects)
+}
+
+// heldBack is when mails of a paused question are due: not before it is resumed.
+var heldBack = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// hold keeps the mails of a question back while it is paused.
+func (d *Desk) hold(tx Tx, was, is *Challenge, now time.Time) error {
+	switch {
+	case was.Paused.IsZero() && !is.Paused.IsZero():
+		return tx.HoldMails(is.ID, heldBack)
+	case !was.Paused.IsZero() && is.Paused.IsZero():
+		return tx.HoldMails(is.ID, now)
+	}
+	return nil
 }
 
 // carry writes one effect.

@@ -12,26 +12,6 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-// The codes of problems with policies.
-const (
-	CodePolicySyntax  directory.Code = "policy.syntax"
-	CodePolicyUnknown directory.Code = "policy.unknown"
-	CodePolicyMissing directory.Code = "policy.missing"
-	CodePolicyRange   directory.Code = "policy.range"
-	CodePolicyOrder   directory.Code = "policy.order"
-)
-
-// Codes returns the problem codes of this package, sorted.
-func Codes() []directory.CodeInfo {
-	return []directory.CodeInfo{
-		{Code: CodePolicyMissing, Title: "A policy says what it must", Advice: "Name the field."},
-		{Code: CodePolicyOrder, Title: "The times of a policy follow each other", Advice: "Reminders come within the window, the ladder after it, the close last, and the next question after that."},
-		{Code: CodePolicyRange, Title: "The figures of a policy are within what is fair", Advice: "Stay within the bounds that the problem names."},
-		{Code: CodePolicySyntax, Title: "The values of a policy have their form", Advice: "Write delays as 4mo, 10d, 3bd or 12h, quiet hours as 20:00-07:00, days as 2026-12-24."},
-		{Code: CodePolicyUnknown, Title: "A policy uses known fields and words", Advice: "Use one of those that the problem names."},
-	}
-}
-
 // Bounds of what an operator can ask for.
 const (
 	leastAgain   = 14 * 24 * time.Hour

@@ -131,8 +131,7 @@ type NextDue struct {
 // the minimum is level 0.
 func Due(c *directory.Contact, evidence []directory.Evidence, p Policy, now time.Time) NextDue {
 	var proof directory.Evidence
-	var failed, disputed, settled time.Time
-	low := false
+	var failed, disputed, settled, low time.Time
 	for _, e := range evidence {
 		if e.Contact != c.ID || e.Revision != c.Revision || e.At.After(now) {
 			continue
@@ -148,7 +147,7 @@ func Due(c *directory.Contact, evidence []directory.Evidence, p Policy, now time
 		case counts && e.At.After(proof.At):
 			proof = e
 		case !counts && e.Level >= directory.Answered:
-			low = true
+			low = later(low, e.At)
 		}
 	}
 	switch {
@@ -156,8 +155,9 @@ func Due(c *directory.Contact, evidence []directory.Evidence, p Policy, now time
 		return NextDue{Why: DueDisputed, Proof: proof.At}
 	case failed.After(proof.At):
 		return NextDue{At: failed, Why: DueFailed, Proof: proof.At}
-	case proof.At.IsZero() && low:
-		return NextDue{At: since(c, now), Why: DueTooLow}
+	case proof.At.IsZero() && !low.IsZero():
+		// It did what it could, such as a mailbox without a key: it is not asked more often than others.
+		return NextDue{At: Calendar{}.After(low, p.Interval), Why: DueTooLow}
 	case proof.At.IsZero():
 		return NextDue{At: since(c, now), Why: DueNever}
 	}

@@ -85,7 +85,7 @@ func TestPolicyProblems(t *testing.T) {
 		})
 	}
 	for _, info := range challenge.Codes() {
-		if !seen[info.Code] {
+		if strings.HasPrefix(string(info.Code), "policy.") && !seen[info.Code] {
 			t.Errorf("no case has %s", info.Code)
 		}
 	}
@@ -203,7 +203,7 @@ func TestDue(t *testing.T) {
 		{"proven about an older revision", "half-yearly", []directory.Evidence{old}, "2026-01-01", challenge.DueNever},
 		{"only delivered", "half-yearly", []directory.Evidence{proved(1, "2026-10-01")}, "2026-01-01", challenge.DueNever},
 		{"answered", "half-yearly", []directory.Evidence{proved(2, "2026-05-31"), proved(2, "2026-03-31")}, "2026-11-30", challenge.DueInterval},
-		{"answered, where the key is to be proven", "reaction-test", []directory.Evidence{proved(2, "2026-10-31")}, "2026-01-01", challenge.DueTooLow},
+		{"answered, where the key is to be proven", "reaction-test", []directory.Evidence{proved(2, "2026-10-31")}, "2027-02-28", challenge.DueTooLow},
 		{"proven, and only answered since", "reaction-test", []directory.Evidence{proved(3, "2026-06-30"), proved(2, "2026-10-01")}, "2026-10-30", challenge.DueInterval},
 		{"a proof that runs out earlier", "half-yearly", []directory.Evidence{short}, "2026-09-01", challenge.DueRunsOut},
 		{"failed since", "half-yearly", []directory.Evidence{proved(2, "2026-09-01"), item(directory.OutcomeFailed, 1, challenge.MethodBounced, "2026-10-01")}, "2026-10-01", challenge.DueFailed},

@@ -53,9 +53,13 @@ func NewSender(cfg SenderConfig) (*Sender, error) {
 	return &Sender{cfg}, nil
 }
 
-// Send hands over at most n mails that are due, and returns how many it tried.
+// Send hands over at most n mails that are due, and returns how many it tried:
+// none while the kill switch is on.
 func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 	d := s.cfg.Desk
+	if stopped, err := d.cfg.Store.Stopped(ctx); err != nil || stopped {
+		return 0, err
+	}
 	list, err := d.cfg.Store.ClaimMails(ctx, ClaimMails{N: n, Owner: s.cfg.Name, Now: d.now(), Lease: s.cfg.Lease})
 	if err != nil {
 		return 0, err
@@ -160,7 +164,10 @@ func (s *Sender) letter(c *Challenge, m *OutMail) (mail.Letter, error) {
 	if c.Kind == KindDrill {
 		l.Of = mail.KindCode
 	}
-	if m.Letter == LetterReminder {
+	switch {
+	case m.Letter == LetterFirst && c.Parent != "":
+		l.Kind = mail.KindEscalation
+	case m.Letter == LetterReminder:
 		l.Kind, l.InReplyTo = mail.KindReminder, letterID(c.ID, c.Postings[0].Step)
 	}
 	if !l.Kind.Repeats() {

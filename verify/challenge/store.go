@@ -32,6 +32,16 @@ type Store interface {
 	ChallengeLog(context.Context, ID) ([]Logged, error)
 	// Cases returns what operators are asked to look at, oldest first.
 	Cases(ctx context.Context, closed bool, limit int) ([]OpenCase, error)
+	// Campaign returns one; [directory.NotFound] where there is none.
+	Campaign(context.Context, CampaignID) (Campaign, error)
+	// Campaigns returns those made before a moment, newest first; the zero time is all.
+	Campaigns(ctx context.Context, before time.Time, limit int) ([]Campaign, error)
+	// Marks returns what the contacts of a team are marked with; "" is of all teams.
+	Marks(context.Context, directory.TeamID) ([]Mark, error)
+	// Consents reports whether a team lets others see how quickly it answers.
+	Consents(context.Context, directory.TeamID) (bool, error)
+	// Stopped reports whether the kill switch is on: nothing is sent to anybody.
+	Stopped(context.Context) (bool, error)
 	// ClaimMails leases mails that are to go out, the longest due first.
 	ClaimMails(context.Context, ClaimMails) ([]OutMail, error)
 	// NextMail returns when a mail is to go out next; the zero time for none.
@@ -49,6 +59,8 @@ type Tx interface {
 	LogEvent(id ID, at time.Time, e Event, effects []Effect) error
 	// PostMail adds a mail to the outbox, unless its key is there.
 	PostMail(OutMail) error
+	// HoldMails makes the waiting mails of a question due at another time.
+	HoldMails(ID, time.Time) error
 	// SettleMail ends the lease of a mail: it is done, or due again. It reports
 	// whether the lease was still the claimant's.
 	SettleMail(m OutMail, again time.Time) (bool, error)
@@ -65,6 +77,13 @@ type Tx interface {
 	KeepRaw(hash string, at time.Time, data []byte) error
 	// Sent tells what was sent before, and who has said stop.
 	Sent(c *Challenge, now time.Time) (History, error)
+	Campaign(CampaignID) (Campaign, error)
+	PutCampaign(Campaign) error
+	// PutConsent notes that a team lets others see how quickly it answers, or does no more.
+	PutConsent(team directory.TeamID, given bool, by string, at time.Time) error
+	// Note writes down who did what, under the next number of the one sequence. Its subject
+	// is "campaign:UUID", "challenge:UUID" or "consent:UUID", of a team.
+	Note(directory.AuditEntry) error
 }
 
 // ListFilter says which challenges are listed.
@@ -73,6 +92,7 @@ type ListFilter struct {
 	Contact  directory.ContactID // "" is all
 	Campaign CampaignID          // "" is all
 	Open     bool                // only those that wait
+	Since    time.Time           // created at or after; zero is all
 	Before   time.Time           // created before; zero is all
 	Limit    int
 }
@@ -93,6 +113,15 @@ type OpenCase struct {
 	Closed    time.Time `json:"closed,omitzero"`
 	ClosedBy  string    `json:"closed_by,omitempty"`
 	Note      string    `json:"note,omitempty"`
+}
+
+// Mark is what a contact is marked with by challenges.
+type Mark struct {
+	Contact   directory.ContactID
+	Team      directory.TeamID
+	Flag      FlagKind
+	At        time.Time
+	Challenge ID // that led to it
 }
 
 // OutMail is a mail that is to go out, once. It holds no secret: these are made

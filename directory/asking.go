@@ -1,0 +1,30 @@
+package directory
+
+import "strings"
+
+// MayAsk returns the error of a principal that may not have the contacts of a
+// team asked whether they answer.
+func MayAsk(p Principal, t *Team) error { return authorise(p, actAsk, t) }
+
+// MayReadChallenges returns the error of a principal that may not read what a
+// team was asked and how it answered: that is private to the team, to the
+// secretariats of its forums and to operators. With a nil team it is about all teams.
+func MayReadChallenges(p Principal, t *Team) error { return authorise(p, actAnswers, t) }
+
+// MayRunCampaign returns the error of a principal that may not ask the members
+// of a forum all together; the empty forum stands for everybody. A secretariat
+// asks the members of its own forum.
+func MayRunCampaign(p Principal, forum string) error {
+	if err := authorise(p, actCampaign, nil); err != nil {
+		return err
+	}
+	if p.Role == Secretariat && (p.Forum == "" || !strings.EqualFold(p.Forum, forum)) {
+		return refuse(actCampaign, "auth.role", "a secretariat runs campaigns of its own forum only", "forum "+p.Forum)
+	}
+	return nil
+}
+
+// MayWorkDesk returns the error of a principal that may not do what operators
+// do about challenges: log calls, approve them, close cases, stop questions,
+// take in what other registrars found.
+func MayWorkDesk(p Principal) error { return authorise(p, actDesk, nil) }

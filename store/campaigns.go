@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"math"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
+)
+
+const (
+	campaignByID = `SELECT doc FROM campaign WHERE id = $1`
+	campaignList = `SELECT doc FROM campaign WHERE created < $1 ORDER BY created DESC, id LIMIT $2`
+	hasConsent   = `SELECT COUNT(*) FROM challenge_consent WHERE team_id = $1`
+	dropConsent  = `DELETE FROM challenge_consent WHERE team_id = $1`
+	marksOfTeam  = `SELECT contact, team_id, flag, at, challenge FROM challenge_flag WHERE team_id = $1 OR $1 = '' ORDER BY team_id, contact`
+)
+
+func scanCampaign(rows *sql.Rows) (c challenge.Campaign, err error) {
+	var doc []byte
+	if err = rows.Scan(&doc); err == nil {
+		err = json.Unmarshal(doc, &c)
+	}
+	return c, err
+}
+
+func (v *view) oneCampaign(id challenge.CampaignID) (challenge.Campaign, error) {
+	const op = "read campaign"
+	list, err := collect(v, scanCampaign, campaignByID, string(id))
+	switch {
+	case err != nil:
+		return challenge.Campaign{}, v.db.fail(op, string(id), err)
+	case len(list) == 0:
+		return challenge.Campaign{}, notFound(op, string(id))
+	}
+	return list[0], nil
+}
+
+// Campaign implements [challenge.Store].
+func (db *DB) Campaign(ctx context.Context, id challenge.CampaignID) (c challenge.Campaign, err error) {
+	err = db.view(ctx, "read campaign", func(v *view) error {
+		c, err = v.oneCampaign(id)
+		return err
+	})
+	return c, err
+}
+
+// Campaigns implements [challenge.Store].
+func (db *DB) Campaigns(ctx context.Context, before time.Time, limit int) (list []challenge.Campaign, err error) {
+	const op = "list campaigns"
+	until := int64(math.MaxInt64)
+	if !before.IsZero() {
+		until = micros(before)
+	}
+	err = db.view(ctx, op, func(v *view) error {
+		list, err = collect(v, scanCampaign, campaignList, until, limit)
+		return db.fail(op, "", err)
+	})
+	return list, err
+}
+
+// Marks implements [challenge.Store].
+func (db *DB) Marks(ctx context.Context, team directory.TeamID) (list []challenge.Mark, err error) {
+	const op = "list marks of contacts"
+	err = db.view(ctx, op, func(v *view) error {
+		list, err = collect(v, func(rows *sql.Rows) (m challenge.Mark, err error) {
+			var at int64
+			err = rows.Scan(&m.Contact, &m.Team, &m.Flag, &at, &m.Challenge)
+			m.At = timeOf(at)
+			return m, err
+		}, marksOfTeam, string(team))
+		return db.fail(op, string(team), err)
+	})
+	return list, err
+}
+
+// Stopped implements [challenge.Store].
+func (db *DB) Stopped(ctx context.Context) (stopped bool, err error) {
+	err = db.view(ctx, "read pauses", func(v *view) error {
+		pauses, err := v.Pauses()
+		stopped = stopsChallenges(pauses)
+		return err
+	})
+	return stopped, err
+}
+
+// Consents implements [challenge.Store].
+func (db *DB) Consents(ctx context.Context, team directory.TeamID) (given bool, err error) {
+	const op = "read consent"
+	err = db.view(ctx, op, func(v *view) error {
+		var n int64
+		err := v.tx.QueryRowContext(v.ctx, hasConsent, string(team)).Scan(&n)
+		given = n > 0
+		return db.fail(op, string(team), err)
+	})
+	return given, err
+}
+
+// PutConsent implements [challenge.Tx].
+func (t *tx) PutConsent(team directory.TeamID, given bool, by string, at time.Time) error {
+	const op = "write consent"
+	if !given {
+		return t.db.fail(op, string(team), t.exec(dropConsent, string(team)))
+	}
+	return t.db.fail(op, string(team), t.insertAll(consentTable, consentTable.overwrite(), []any{string(team), micros(at), by}))
+}

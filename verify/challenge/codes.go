@@ -1,0 +1,49 @@
+package challenge
+
+import "github.com/rollcall-csirt/rollcall/directory"
+
+// The codes of problems with policies.
+const (
+	CodePolicySyntax  directory.Code = "policy.syntax"
+	CodePolicyUnknown directory.Code = "policy.unknown"
+	CodePolicyMissing directory.Code = "policy.missing"
+	CodePolicyRange   directory.Code = "policy.range"
+	CodePolicyOrder   directory.Code = "policy.order"
+)
+
+// The codes of problems with questions and campaigns.
+const (
+	CodeCampaignKind   directory.Code = "campaign.kind"
+	CodeCampaignName   directory.Code = "campaign.name"
+	CodeCampaignState  directory.Code = "campaign.state"
+	CodeCampaignWindow directory.Code = "campaign.window"
+	CodeCall           directory.Code = "challenge.call"
+	CodeNoPolicy       directory.Code = "challenge.no-policy"
+	CodeNoWay          directory.Code = "challenge.no-way"
+	CodeOpen           directory.Code = "challenge.open"
+	CodeOver           directory.Code = "challenge.over"
+	CodeResult         directory.Code = "challenge.result"
+	CodeSecondOperator directory.Code = "challenge.second-operator"
+)
+
+// Codes returns the problem codes of this package, sorted.
+func Codes() []directory.CodeInfo {
+	return []directory.CodeInfo{
+		{Code: CodeCampaignKind, Title: "A campaign asks by mail or by telephone", Advice: "Leave the kind out to have each contact asked by what fits it."},
+		{Code: CodeCampaignName, Title: "A campaign has a name", Advice: "Name it as the people who are asked know it."},
+		{Code: CodeCampaignState, Title: "A campaign is started once, halted while it runs, resumed while it stands, and aborted before it is over", Advice: "Look at its state."},
+		{Code: CodeCampaignWindow, Title: "The window of a campaign is in the future, and a year at most", Advice: "Give from and to, with a zone."},
+		{Code: CodeCall, Title: "A call has a number and an operator, and waits for a second one", Advice: "Give the number as it was dialled, and log the call once."},
+		{Code: CodeNoPolicy, Title: "A rule says by which policy a contact is asked", Advice: "Add a rule for it, or name the policy."},
+		{Code: CodeNoWay, Title: "A contact is asked by what it has", Advice: "Ask a mailbox by code, one with a usable key by nonce or signed, and a telephone by phone."},
+		{Code: CodeOpen, Title: "A contact is asked one thing at a time", Advice: "Wait for the answer, or have the open question stopped."},
+		{Code: CodeOver, Title: "A question that is over changes no more", Advice: "Ask anew."},
+		{Code: CodeResult, Title: "What another registrar found has its name, a level from 1 to 4 and a date that has passed", Advice: "Name the registrar as people know it."},
+		{Code: CodeSecondOperator, Title: "Another operator than the one who called approves a call", Advice: "Ask a colleague."},
+		{Code: CodePolicyMissing, Title: "A policy says what it must", Advice: "Name the field."},
+		{Code: CodePolicyOrder, Title: "The times of a policy follow each other", Advice: "Reminders come within the window, the ladder after it, the close last, and the next question after that."},
+		{Code: CodePolicyRange, Title: "The figures of a policy are within what is fair", Advice: "Stay within the bounds that the problem names."},
+		{Code: CodePolicySyntax, Title: "The values of a policy have their form", Advice: "Write delays as 4mo, 10d, 3bd or 12h, quiet hours as 20:00-07:00, days as 2026-12-24."},
+		{Code: CodePolicyUnknown, Title: "A policy uses known fields and words", Advice: "Use one of those that the problem names."},
+	}
+}

@@ -1,0 +1,295 @@
+package challenge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+// crowd adds n teams, each with one mailbox. Every third is a member of the forum tf.
+func (o *office) crowd(n int) {
+	o.t.Helper()
+	for i := range n {
+		p := directory.Profile{Names: directory.Names{Short: "CROWD"}, Contacts: []directory.Contact{{Channel: "email", Value: fmt.Sprintf("csirt@crowd%d.example", i)}}}
+		if i%3 == 0 {
+			p.Memberships = []directory.Membership{{Forum: "tf", Status: "member"}}
+		}
+		must[directory.Team](o.t)(o.dir.Create(context.Background(), deskOperator, directory.NewTeam{Handle: directory.Handle(fmt.Sprintf("crowd-%d", i)), Profile: p}))
+	}
+}
+
+func (o *office) plan(c challenge.Campaign) challenge.Campaign {
+	o.t.Helper()
+	if c.Name == "" {
+		c.Name = "Autumn"
+	}
+	if c.From.IsZero() {
+		c.From, c.To = deskDay.Add(time.Hour), deskDay.AddDate(0, 0, 5)
+	}
+	return must[challenge.Campaign](o.t)(o.PlanCampaign(context.Background(), deskOperator, c))
+}
+
+func (o *office) steer(id challenge.CampaignID, m challenge.Move) challenge.Campaign {
+	o.t.Helper()
+	return must[challenge.Campaign](o.t)(o.Steer(context.Background(), deskOperator, id, m))
+}
+
+func (o *office) progress(id challenge.CampaignID) (challenge.Campaign, challenge.Progress) {
+	o.t.Helper()
+	c, p, err := o.Campaign(context.Background(), deskOperator, id)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return c, p
+}
+
+// days lets time pass in hours, everything due being done in each.
+func (o *office) days(n int) {
+	o.t.Helper()
+	for range n * 24 {
+		o.pass(time.Hour)
+		o.run()
+	}
+}
+
+func (o *office) boxed() map[string]int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	to := map[string]int{}
+	for _, env := range o.box {
+		to[env.To[0]]++
+	}
+	return to
+}
+
+// TestCampaign lets one run from the plan to the report: each contact is asked once, within
+// the window and in working time, and the report adds up.
+func TestCampaign(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(40)
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		if _, p := o.progress(c.ID); c.State != challenge.CampaignPlanned || p.Total != 0 {
+			t.Fatalf("planned: %+v, %+v", c, p)
+		}
+		o.steer(c.ID, challenge.MoveStart)
+		got, p := o.progress(c.ID)
+		if !got.Filled || got.State != challenge.CampaignRunning || p.Total != 42 || p.States[challenge.StateScheduled] != 42 || len(got.Skipped) != 0 {
+			t.Fatalf("started: %+v, %+v; want 42 questions", got, p)
+		}
+		for _, q := range must[[]challenge.Challenge](t)(o.List(ctx, deskOperator, challenge.ListFilter{Campaign: c.ID, Limit: 100})) {
+			if q.Due.Before(c.From) || !q.Due.Before(c.To) || q.Due.Hour() < 9 || q.Due.Hour() >= 17 || !q.Until.After(c.To) {
+				t.Errorf("%s is asked at %s and holds until %s", q.Address, q.Due, q.Until)
+			}
+		}
+		o.days(6)
+		to := o.boxed()
+		if len(to) != 42 {
+			t.Errorf("mails to %d contacts, want 42", len(to))
+		}
+		for address, n := range to {
+			if n != 1 {
+				t.Errorf("%d mails to %s within the first days", n, address)
+			}
+		}
+		o.answerAll(5)
+		o.days(60)
+		must[int](t)(o.Steward(ctx))
+		r := must[challenge.Report](t)(o.Report(ctx, deskOperator, c.ID))
+		total := 0
+		for _, n := range r.Progress.States {
+			total += n
+		}
+		if got, _ = o.progress(c.ID); got.State != challenge.CampaignDone || total != r.Progress.Total || r.Progress.Over != total || r.Progress.States[challenge.StateAnswered] != 5 {
+			t.Errorf("the end: %s, %+v", got.State, r.Progress)
+		}
+		if r.Progress.Outcomes[challenge.OutcomeUnanswered] != total-5 {
+			t.Errorf("outcomes %v of %d", r.Progress.Outcomes, total)
+		}
+		if open := must[int](t)(o.Steward(ctx)); open != 0 {
+			t.Errorf("%d campaigns are open", open)
+		}
+	})
+}
+
+var idInMail = regexp.MustCompile(`(?mi)^Message-ID: (\S+)`)
+
+// twice fails where the relay was given one mail twice.
+func (o *office) twice() {
+	o.t.Helper()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen := map[string]bool{}
+	for _, env := range o.box {
+		id := idInMail.FindString(string(env.Raw))
+		if id == "" || seen[id] {
+			o.t.Errorf("to %s: %q went out twice", env.To[0], id)
+		}
+		seen[id] = true
+	}
+}
+
+// answerAll types the codes of the first n mails in the box that are not encrypted.
+func (o *office) answerAll(n int) {
+	o.t.Helper()
+	o.mu.Lock()
+	box := slices.DeleteFunc(slices.Clone(o.box), func(env mail.Envelope) bool { return strings.Contains(string(env.Raw), "BEGIN PGP MESSAGE") })[:n]
+	o.mu.Unlock()
+	for _, env := range box {
+		text := strings.ReplaceAll(string(env.Raw), "=\r\n", "")
+		_, body, _ := strings.Cut(text, "\r\n\r\n")
+		token, code := linkInMail.FindStringSubmatch(text), strings.TrimSpace(codeInMail.FindString(body))
+		if token == nil || code == "" {
+			o.t.Fatalf("no link or code in\n%s", text)
+		}
+		if _, checked, err := o.Type(context.Background(), token[1], code, challenge.EventCodeRight); err != nil || checked.Result != challenge.Right {
+			o.t.Fatalf("typing %s: %+v, %v", code, checked, err)
+		}
+	}
+}
+
+// TestCampaignHalted: nothing goes out while a campaign stands, not even what was in the
+// outbox; answers count; and everything has its time back.
+func TestCampaignHalted(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(20)
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		o.steer(c.ID, challenge.MoveStart)
+		o.days(1)
+		sent := len(o.boxed())
+		o.pass(24 * time.Hour)
+		must[int](t)(o.Tick(ctx, 100)) // into the outbox, and not handed over
+		o.steer(c.ID, challenge.MoveHalt)
+		o.days(3)
+		if n := len(o.boxed()); n != sent || sent == 0 {
+			t.Errorf("%d mails before the halt, %d after it", sent, n)
+		}
+		if _, err := o.Steer(ctx, deskOperator, c.ID, challenge.MoveHalt); directory.KindOf(err) != directory.Conflict || !strings.Contains(err.Error(), "only a running one") {
+			t.Errorf("halting twice: %v", err)
+		}
+		o.answerAll(1)
+		resumed := o.steer(c.ID, challenge.MoveResume)
+		if got := resumed.To.Sub(c.To); got != 72*time.Hour {
+			t.Errorf("the window is longer by %s, want three days", got)
+		}
+		o.days(6)
+		if n := len(o.boxed()); n != 22 {
+			t.Errorf("%d contacts have mail at the end, want 22", n)
+		}
+		o.twice()
+		o.steer(c.ID, challenge.MoveAbort)
+		if _, p := o.progress(c.ID); p.Outcomes[challenge.OutcomeStopped] != 21 || p.States[challenge.StateAnswered] != 1 || p.Over != 22 {
+			t.Errorf("aborted: %+v", p)
+		}
+	})
+}
+
+// TestCampaignCut cuts the making of questions short at every part, and has two desks carry
+// on at once: each contact has one question all the same.
+func TestCampaignCut(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(30)
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		dead, stop := context.WithCancel(ctx)
+		stop()
+		if _, err := o.Steer(dead, deskOperator, c.ID, challenge.MoveStart); !errors.Is(err, context.Canceled) {
+			t.Errorf("Steer = %v, want it cut short", err)
+		}
+		// The state is what a process leaves behind that ends between its two transactions.
+		err := o.db.Challenges(ctx, func(tx challenge.Tx) error {
+			c.State = challenge.CampaignRunning
+			return tx.PutCampaign(c)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if _, err := o.Steward(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if got, p := o.progress(c.ID); !got.Filled || p.Total != 32 {
+			t.Errorf("%+v with %d questions, want 32", got, p.Total)
+		}
+	})
+}
+
+// TestCampaignScope: who is asked, and why the others are not.
+func TestCampaignScope(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(9)
+		secretariat := directory.Principal{Name: "tf", Role: directory.Secretariat, Forum: "tf", Scopes: []directory.Scope{directory.ScopeAdmin, directory.ScopeRead}}
+		if _, err := o.PlanCampaign(ctx, secretariat, challenge.Campaign{Name: "All", From: deskDay, To: deskDay.AddDate(0, 0, 5)}); directory.KindOf(err) != directory.Forbidden {
+			t.Errorf("a secretariat plans a campaign of everybody: %v", err)
+		}
+		c := must[challenge.Campaign](t)(o.PlanCampaign(ctx, secretariat, challenge.Campaign{Name: "Members", Kind: challenge.KindSigned, Scope: challenge.Scope{Forum: "tf"}, From: deskDay, To: deskDay.AddDate(0, 0, 5)}))
+		must[challenge.Campaign](t)(o.Steer(ctx, secretariat, c.ID, challenge.MoveStart))
+		if got, p := o.progress(c.ID); p.Total != 0 || got.Skipped[challenge.SkipWay] != 3 {
+			t.Errorf("signed, of teams without a key: %+v, %d questions", got.Skipped, p.Total)
+		}
+		o.ask(0, challenge.KindCode)
+		weekend := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly, From: deskDay.AddDate(0, 0, 5), To: deskDay.AddDate(0, 0, 6)})
+		o.steer(weekend.ID, challenge.MoveStart)
+		if got, p := o.progress(weekend.ID); p.Total != 0 || got.Skipped[challenge.SkipHours] != 11 {
+			t.Errorf("a Saturday: %+v, %d questions", got.Skipped, p.Total)
+		}
+		all := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		o.steer(all.ID, challenge.MoveStart)
+		if got, p := o.progress(all.ID); p.Total != 10 || got.Skipped[challenge.SkipOpen] != 1 {
+			t.Errorf("one is being asked already: %+v, %d questions", got.Skipped, p.Total)
+		}
+		bad := challenge.Campaign{From: deskDay.AddDate(0, 0, -2), To: deskDay.AddDate(0, 0, -3), Kind: challenge.KindWebhook, Policy: "none"}
+		_, err := o.PlanCampaign(ctx, deskOperator, bad)
+		var e *directory.Error
+		if !errors.As(err, &e) || len(e.Problems) != 5 {
+			t.Errorf("a bad campaign: %v", err)
+		}
+	})
+}
+
+// TestRehearse makes every mail of a campaign, and neither sends nor stores one.
+func TestRehearse(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(5)
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetReactionTest})
+		seen := map[string]mail.Mail{}
+		r, err := o.sender.Rehearse(ctx, deskOperator, c.ID, func(q *challenge.Challenge, m mail.Mail, err error) error {
+			seen[q.Address] = m
+			return err
+		})
+		if err != nil || r.Mails != 7 || r.Kinds[challenge.KindBoth] != 2 || r.Kinds[challenge.KindCode] != 5 || len(seen) != 7 {
+			t.Fatalf("Rehearse = %+v, %v", r, err)
+		}
+		if m := seen["csirt@alpha.example"]; !m.Encrypted || len(m.Raw) == 0 {
+			t.Errorf("the mail to the team with a key: encrypted %t, %d octets", m.Encrypted, len(m.Raw))
+		}
+		token := linkInMail.FindStringSubmatch(seen["csirt@crowd0.example"].Text)
+		if token == nil {
+			t.Fatalf("no link in %q", seen["csirt@crowd0.example"].Text)
+		}
+		if _, checked, err := o.Look(ctx, token[1]); err != nil || checked.Result != challenge.Unknown {
+			t.Errorf("the link of a rehearsal: %+v, %v", checked, err)
+		}
+		if _, p := o.progress(c.ID); p.Total != 0 || len(o.boxed()) != 0 {
+			t.Errorf("%d questions and %d mails after a rehearsal", p.Total, len(o.boxed()))
+		}
+	})
+}

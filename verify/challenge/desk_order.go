@@ -1,0 +1,259 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// Order asks a contact on behalf of somebody: of its team, of a secretariat, or of
+// an operator. What limits say about when mails may go out holds all the same.
+func (d *Desk) Order(ctx context.Context, p directory.Principal, a Ask) (Challenge, error) {
+	team, ok := d.cfg.Index().Team(a.Team)
+	if !ok {
+		return Challenge{}, &directory.Error{Kind: directory.NotFound, Op: "ask contact", Subject: string(a.Team)}
+	}
+	if err := directory.MayAsk(p, team); err != nil {
+		return Challenge{}, err
+	}
+	c, policy, err := d.plan(a)
+	if err != nil {
+		return c, asError(err)
+	}
+	if err := d.older(ctx, &c); err != nil {
+		return c, err
+	}
+	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		if err := d.put(tx, &c, policy); err != nil {
+			return err
+		}
+		return tx.Note(d.entry(p, "ask contact", &c, string(c.Kind)+" by "+c.Policy))
+	})
+	return c, asError(err)
+}
+
+func (d *Desk) entry(p directory.Principal, action string, c *Challenge, detail string) directory.AuditEntry {
+	return directory.AuditEntry{At: d.now(), Actor: p.Name, Action: action, Subject: "challenge:" + string(c.ID), Fields: []string{"state"}, Detail: detail}
+}
+
+// asError makes what a desk refuses one of the directory's errors, for whoever asked.
+func asError(err error) error {
+	for _, known := range []struct {
+		err  error
+		kind directory.Kind
+		code directory.Code
+		want string
+	}{
+		{ErrNoPolicy, directory.Invalid, CodeNoPolicy, "a policy by name, or a rule for the contact"},
+		{ErrNotAsked, directory.Invalid, CodeNoWay, "a kind that the contact can answer"},
+		{ErrAskedNow, directory.Conflict, CodeOpen, "wait for the answer, or stop the open question"},
+	} {
+		if errors.Is(err, known.err) {
+			return &directory.Error{Kind: known.kind, Op: "ask contact", Err: err,
+				Problems: []directory.Problem{{Code: known.code, Reason: strings.TrimPrefix(err.Error(), "challenge: "), Want: known.want}}}
+		}
+	}
+	return err
+}
+
+// work applies an event on behalf of an operator. The check sees the question as
+// it is in the transaction.
+func (d *Desk) work(ctx context.Context, p directory.Principal, id ID, action, detail string, e Event, check func(*Challenge) *directory.Problem) (c Challenge, err error) {
+	if err := directory.MayWorkDesk(p); err != nil {
+		return c, err
+	}
+	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		if c, err = tx.Challenge(id); err != nil {
+			return err
+		}
+		if problem := check(&c); problem != nil {
+			return &directory.Error{Kind: directory.Conflict, Op: action, Subject: string(id), Problems: []directory.Problem{*problem}}
+		}
+		if c, err = d.step(tx, c, e); err != nil {
+			return err
+		}
+		return tx.Note(d.entry(p, action, &c, detail))
+	})
+	return c, err
+}
+
+func stillOpen(c *Challenge) *directory.Problem {
+	if c.Open() {
+		return nil
+	}
+	return &directory.Problem{Code: CodeOver, Value: string(c.State), Reason: "the question is over", Want: "a question that is open"}
+}
+
+// Stop closes a question without an answer.
+func (d *Desk) Stop(ctx context.Context, p directory.Principal, id ID, why string) (Challenge, error) {
+	return d.work(ctx, p, id, "stop question", why, Event{ID: "stop/" + p.Name, Kind: EventStopped, Operator: p.Name}, stillOpen)
+}
+
+// Pause stops the timers of a question and holds its mails back; an answer still counts.
+func (d *Desk) Pause(ctx context.Context, p directory.Principal, id ID, why string) (Challenge, error) {
+	return d.work(ctx, p, id, "pause question", why, Event{Kind: EventPaused, Operator: p.Name}, stillOpen)
+}
+
+// Unpause lets a question go on, with the time back for which it stood still.
+func (d *Desk) Unpause(ctx context.Context, p directory.Principal, id ID, why string) (Challenge, error) {
+	return d.work(ctx, p, id, "resume question", why, Event{Kind: EventResumed, Operator: p.Name}, stillOpen)
+}
+
+// Log notes a telephone call about a question. It proves nothing before another
+// operator has approved it.
+func (d *Desk) Log(ctx context.Context, p directory.Principal, id ID, call Call) (Challenge, error) {
+	call.Operator, call.Number = p.Name, strings.TrimSpace(call.Number)
+	if _, err := directory.ParsePhone(call.Number, ""); err != nil {
+		return Challenge{}, &directory.Error{Kind: directory.Invalid, Op: "log call", Problems: []directory.Problem{{
+			Code: CodeCall, Field: "/number", Value: clip(call.Number), Reason: "not a telephone number", Want: "the number as it was dialled, in the form +4315056416"}}}
+	}
+	if call.At.After(d.now()) {
+		return Challenge{}, &directory.Error{Kind: directory.Invalid, Op: "log call", Problems: []directory.Problem{{
+			Code: CodeCall, Field: "/at", Value: call.At.Format(time.RFC3339), Reason: "the call is yet to come", Want: "when the call was made"}}}
+	}
+	if call.At.IsZero() {
+		call.At = d.now()
+	}
+	detail := fmt.Sprintf("%s, reached %t, unannounced %t", call.Number, call.Reached, call.Unannounced)
+	return d.work(ctx, p, id, "log call", detail, Event{ID: "call/" + call.At.Format(time.RFC3339Nano), Kind: EventCall, At: call.At, Call: &call}, func(c *Challenge) *directory.Problem {
+		if c.Open() && c.State != StateScheduled {
+			return nil
+		}
+		return &directory.Problem{Code: CodeOver, Value: string(c.State), Reason: "the question is over, or was not asked yet", Want: "a question that waits for its answer"}
+	})
+}
+
+// Judge approves or rejects a call that another operator has logged.
+func (d *Desk) Judge(ctx context.Context, p directory.Principal, id ID, good bool) (Challenge, error) {
+	action, kind := "reject call", EventCallRejected
+	if good {
+		action, kind = "approve call", EventCallApproved
+	}
+	c, err := d.work(ctx, p, id, action, "", Event{ID: string(kind) + "/" + p.Name, Kind: kind, Operator: p.Name}, func(c *Challenge) *directory.Problem {
+		switch {
+		case c.Call == nil || !c.Open() || good && !c.Call.Reached:
+			return &directory.Problem{Code: CodeCall, Value: string(c.State), Reason: "no call of this question waits for approval", Want: "a call that was logged, and reached somebody"}
+		case c.Call.Operator == p.Name:
+			return &directory.Problem{Code: CodeSecondOperator, Value: p.Name, Reason: "whoever called can't approve the call", Want: "another operator"}
+		}
+		return nil
+	})
+	if err != nil {
+		return c, err
+	}
+	return c, d.shut(ctx, p, id, CaseApprove, action)
+}
+
+// Close closes a case of a question. Of an opt-out, allowed says whether the
+// contact may be mailed again; otherwise it stays as it is.
+func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind CaseKind, note string, allowed bool) error {
+	if err := directory.MayWorkDesk(p); err != nil {
+		return err
+	}
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		c, err := tx.Challenge(id)
+		if err != nil {
+			return err
+		}
+		found, err := tx.CloseCase(id, kind, p.Name, d.now())
+		if err != nil {
+			return err
+		}
+		if !found {
+			return &directory.Error{Kind: directory.NotFound, Op: "close case", Subject: string(id) + "/" + string(kind)}
+		}
+		if kind == CaseOptOut && allowed {
+			if err := d.letGo(tx, &c, p); err != nil {
+				return err
+			}
+		}
+		return tx.Note(d.entry(p, "close case", &c, string(kind)+": "+note))
+	})
+}
+
+// letGo takes the mark of an opt-out off a contact, and lets its question go on.
+func (d *Desk) letGo(tx Tx, c *Challenge, p directory.Principal) error {
+	if err := tx.MarkContact(c, FlagNone, d.now()); err != nil {
+		return err
+	}
+	if !c.Open() || c.Paused.IsZero() {
+		return nil
+	}
+	_, err := d.step(tx, *c, Event{ID: "opt-in", Kind: EventResumed, Operator: p.Name})
+	return err
+}
+
+// shut closes a case if it is open.
+func (d *Desk) shut(ctx context.Context, p directory.Principal, id ID, kind CaseKind, _ string) error {
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		_, err := tx.CloseCase(id, kind, p.Name, d.now())
+		return err
+	})
+}
+
+// Found is what another registrar found out about a contact.
+type Found struct {
+	Team    directory.TeamID
+	Contact directory.ContactID
+	Level   directory.Level // 1 to 4
+	Source  string          // the registrar, as people know it: 1 to 100 characters
+	At      time.Time       // when they found it: at most two years ago
+}
+
+// TakeIn takes in what another registrar found, as evidence under its name. No
+// contact is asked.
+func (d *Desk) TakeIn(ctx context.Context, p directory.Principal, f Found) (Challenge, error) {
+	if err := directory.MayWorkDesk(p); err != nil {
+		return Challenge{}, err
+	}
+	now := d.now()
+	var x policyChecker
+	f.Source = strings.TrimSpace(f.Source)
+	x.add(f.Source == "" || len([]rune(f.Source)) > 100, CodeResult, "/source", f.Source, "the registrar has a name", "1 to 100 characters")
+	x.add(f.Level < directory.Deliverable || f.Level > directory.Drilled, CodeResult, "/level", int(f.Level), "no level that anybody can prove", "1 to 4")
+	x.add(f.At.IsZero() || f.At.After(now) || now.Sub(f.At) > mostInterval, CodeResult, "/at", f.At.Format(time.RFC3339), "a result has a date that has passed, and two years ago at most", "when it was found")
+	if len(x.found) > 0 {
+		return Challenge{}, &directory.Error{Kind: directory.Invalid, Op: "take in result", Problems: x.found}
+	}
+	c, policy, err := d.plan(Ask{Team: f.Team, Contact: f.Contact, Kind: KindImported, Due: f.At, found: true})
+	if err != nil {
+		return c, asError(err)
+	}
+	fresh := c
+	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		if c, err = d.takeIn(tx, fresh, policy, &f, p); err != nil {
+			return err
+		}
+		return tx.Note(d.entry(p, "take in result", &c, fmt.Sprintf("level %d of %s", f.Level, f.Source)))
+	})
+	return c, asError(err)
+}
+
+// takeIn notes a result with the open question to the contact, or with one of its
+// own, which is over at once.
+func (d *Desk) takeIn(tx Tx, c Challenge, policy Policy, f *Found, p directory.Principal) (Challenge, error) {
+	e := Event{ID: "imported/" + f.Source + "/" + f.At.Format(time.RFC3339), Kind: EventImported, At: f.At, Level: f.Level, Source: f.Source}
+	open, found, err := tx.OpenChallenge(c.Contact)
+	if err != nil {
+		return c, err
+	}
+	if found && open.Revision == c.Revision {
+		return d.step(tx, open, e)
+	}
+	if err := d.put(tx, &c, policy); err != nil {
+		return c, err
+	}
+	for _, e := range []Event{{ID: "due", Kind: EventDue}, e} {
+		if c, err = d.step(tx, c, e); err != nil {
+			return c, err
+		}
+	}
+	if !c.Open() { // it proves less than a question would ask for
+		return c, nil
+	}
+	return d.step(tx, c, Event{ID: "done", Kind: EventStopped, Operator: p.Name})
+}

@@ -1,0 +1,258 @@
+package challenge
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+)
+
+// List returns questions, newest first. They are private to their team, to the
+// secretariats of its forums and to operators; those of a campaign, to whoever may run it.
+func (d *Desk) List(ctx context.Context, p directory.Principal, f ListFilter) ([]Challenge, error) {
+	if err := d.mayRead(ctx, p, f.Team, f.Campaign); err != nil {
+		return nil, err
+	}
+	return d.cfg.Store.ListChallenges(ctx, f)
+}
+
+func (d *Desk) mayRead(ctx context.Context, p directory.Principal, team directory.TeamID, in CampaignID) error {
+	if team != "" {
+		t, ok := d.cfg.Index().Team(team)
+		if !ok {
+			t = nil // nobody's but the operators'
+		}
+		return directory.MayReadChallenges(p, t)
+	}
+	if in != "" {
+		c, err := d.cfg.Store.Campaign(ctx, in)
+		if err != nil {
+			return err
+		}
+		return directory.MayRunCampaign(p, c.forumOf())
+	}
+	return directory.MayReadChallenges(p, nil)
+}
+
+// See returns one question and what happened to it, oldest first.
+func (d *Desk) See(ctx context.Context, p directory.Principal, id ID) (Challenge, []Logged, error) {
+	c, err := d.cfg.Store.Challenge(ctx, id)
+	if err != nil {
+		return c, nil, err
+	}
+	if err := d.mayRead(ctx, p, c.Team, ""); err != nil {
+		return Challenge{}, nil, err
+	}
+	log, err := d.cfg.Store.ChallengeLog(ctx, id)
+	return c, log, err
+}
+
+// Cases returns what operators are asked to look at, oldest first.
+func (d *Desk) Cases(ctx context.Context, p directory.Principal, closed bool, limit int) ([]OpenCase, error) {
+	if err := directory.MayWorkDesk(p); err != nil {
+		return nil, err
+	}
+	return d.cfg.Store.Cases(ctx, closed, limit)
+}
+
+// Outlook is how a contact stands with its questions.
+type Outlook struct {
+	Contact directory.Contact
+	Policy  string // "" where no rule holds: it is never asked
+	Rule    Rule   // by which Policy holds
+	Kind    Kind   // how it would be asked; "" where nothing here reaches it
+	Next    NextDue
+	Open    *Challenge // what it is being asked
+	Last    *Challenge // what it was asked last and is over
+	Mark    FlagKind
+}
+
+// Outlook returns how each contact of a team stands, in the order of the team.
+func (d *Desk) Outlook(ctx context.Context, p directory.Principal, team *directory.Team) ([]Outlook, error) {
+	if err := directory.MayReadChallenges(p, team); err != nil {
+		return nil, err
+	}
+	marks, err := d.cfg.Store.Marks(ctx, team.ID)
+	if err != nil {
+		return nil, err
+	}
+	asked, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Team: team.ID, Limit: mostOfTeam})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Outlook, len(team.Contacts))
+	for i := range team.Contacts {
+		out[i] = d.outlook(team, &team.Contacts[i])
+		for n := range asked {
+			out[i].take(&asked[n])
+		}
+		for _, m := range marks {
+			if m.Contact == team.Contacts[i].ID {
+				out[i].Mark = m.Flag
+			}
+		}
+	}
+	return out, nil
+}
+
+// mostOfTeam bounds how many questions of one team are looked through.
+const mostOfTeam = 1000
+
+// take puts a question in its place; they come newest first.
+func (o *Outlook) take(c *Challenge) {
+	switch {
+	case c.Contact != o.Contact.ID:
+	case c.Open() && o.Open == nil:
+		o.Open = c
+	case !c.Open() && o.Last == nil:
+		o.Last = c
+	}
+}
+
+func (d *Desk) outlook(team *directory.Team, contact *directory.Contact) Outlook {
+	o := Outlook{Contact: *contact}
+	r, ok := Resolve(d.cfg.Rules, d.Policies(), team, contact)
+	if !ok {
+		return o
+	}
+	now := d.now()
+	o.Policy, o.Rule, o.Next = r.Policy.Name, r.Rule, Due(contact, team.Evidence, r.Policy, now)
+	o.Kind, _ = Choose(r.Policy, contact, CalendarOf(team, contact, r.Policy.Holidays), keyFor(team, contact, now) != "")
+	return o
+}
+
+// Figures returns how quickly contacts answered questions that were made in a
+// stretch of time, all together and by forum, sector and country. A secretariat
+// has those of its forum's members; the empty forum stands for everybody.
+func (d *Desk) Figures(ctx context.Context, p directory.Principal, forum string, since, until time.Time) (Report, error) {
+	if err := directory.MayRunCampaign(p, forum); err != nil {
+		return Report{}, err
+	}
+	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Since: since, Before: until, Limit: mostOfCampaign})
+	if err != nil {
+		return Report{}, err
+	}
+	scope := Scope{Forum: forum}
+	x := d.cfg.Index()
+	list = slices.DeleteFunc(list, func(c Challenge) bool {
+		team, ok := x.Team(c.Team)
+		return !ok || !scope.includes(team)
+	})
+	title := "Answers of all contacts"
+	if forum != "" {
+		title = "Answers of the members of " + strings.ToUpper(forum)
+	}
+	r := NewReport(Campaign{Name: title, From: since, To: until}, list, x.Team, d.now())
+	return r, nil
+}
+
+// TeamFigures returns how quickly one team answered. They are private to those who
+// may read its questions, unless the team consents to their being shown.
+func (d *Desk) TeamFigures(ctx context.Context, p directory.Principal, team *directory.Team) (g Group, consent bool, err error) {
+	if consent, err = d.cfg.Store.Consents(ctx, team.ID); err != nil {
+		return g, false, err
+	}
+	if err := directory.MayReadChallenges(p, team); err != nil && !consent {
+		return g, false, err
+	}
+	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Team: team.ID, Limit: mostOfTeam})
+	if err != nil {
+		return g, consent, err
+	}
+	var samples []Sample
+	for i := range list {
+		if s, ok := SampleOf(&list[i], team, d.now()); ok {
+			samples = append(samples, s)
+		}
+	}
+	return figures(ByAll, string(team.Handle), samples), consent, nil
+}
+
+// Consent notes that a team lets others see how quickly it answers, or no more.
+func (d *Desk) Consent(ctx context.Context, p directory.Principal, team *directory.Team, given bool) error {
+	if err := directory.MayAsk(p, team); err != nil {
+		return err
+	}
+	if p.Role == directory.Secretariat {
+		return &directory.Error{Kind: directory.Forbidden, Op: "give consent", Problems: []directory.Problem{{
+			Code: "auth.role", Reason: "only the team itself or an operator on its behalf gives consent", Want: "a token of the team's editors"}}}
+	}
+	now := d.now()
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		if err := tx.PutConsent(team.ID, given, p.Name, now); err != nil {
+			return err
+		}
+		action := "withdraw consent"
+		if given {
+			action = "give consent"
+		}
+		return tx.Note(directory.AuditEntry{At: now, Actor: p.Name, Action: action, Subject: "consent:" + string(team.ID), Fields: []string{"response times"}})
+	})
+}
+
+// Plan asks contacts that are due by their policies, at most n, those first that
+// have been due the longest, and returns how many. Telephones are left to people.
+func (d *Desk) Plan(ctx context.Context, n int) (asked int, err error) {
+	due, err := d.due(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, q := range due {
+		if asked >= n {
+			break
+		}
+		_, err := d.Ask(ctx, q.ask)
+		switch {
+		case err == nil:
+			asked++
+		case errors.Is(err, ErrNoPolicy) || errors.Is(err, ErrNotAsked) || errors.Is(err, ErrAskedNow):
+			d.cfg.Log.Debug("a contact that is due is not asked", "team", q.ask.Team, "contact", q.ask.Contact, "err", err)
+		default:
+			return asked, err
+		}
+	}
+	return asked, nil
+}
+
+// waitingContact is a contact that is due, since when.
+type waitingContact struct {
+	ask Ask
+	at  time.Time
+}
+
+// due returns the contacts that are due and not being asked, the longest first.
+func (d *Desk) due(ctx context.Context) ([]waitingContact, error) {
+	open, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Open: true, Limit: mostOfCampaign})
+	if err != nil {
+		return nil, err
+	}
+	busy := make(map[directory.ContactID]bool, len(open))
+	for i := range open {
+		busy[open[i].Contact] = true
+	}
+	now := d.now()
+	var list []waitingContact
+	for team := range d.cfg.Index().Teams() {
+		for i := range team.Contacts {
+			contact := &team.Contacts[i]
+			if contact.Channel != "email" || busy[contact.ID] {
+				continue
+			}
+			o := d.outlook(team, contact)
+			if o.Policy == "" || o.Kind == "" || o.Next.At.IsZero() || o.Next.At.After(now) {
+				continue
+			}
+			list = append(list, waitingContact{Ask{Team: team.ID, Contact: contact.ID, Policy: o.Policy}, o.Next.At})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b waitingContact) int {
+		if c := a.at.Compare(b.at); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.ask.Contact), string(b.ask.Contact))
+	})
+	return list, ctx.Err()
+}

@@ -72,11 +72,62 @@ var rights = map[string]struct {
 		[9]int{401, 403, 403, 202, 403, 403, 403, 202, 403}},
 	"withdraw-control": {func(s *scene) request { return request{method: "DELETE", path: s.proof()} },
 		[9]int{401, 403, 403, 204, 403, 403, 403, 204, 403}},
-	"get-digest":    {func(*scene) request { return get("/v1/teams/alpha/digest") }, all(200)},
-	"get-badge":     {func(*scene) request { return get("/v1/teams/alpha/badge.svg") }, all(200)},
-	"list-checks":   {func(*scene) request { return get("/v1/checks") }, all(200)},
-	"list-problems": {func(*scene) request { return get("/v1/problems?prefix=mx.") }, all(200)},
-	"get-problem":   {func(*scene) request { return get("/v1/problems/mx.implicit") }, all(200)},
+	"list-policies":       {func(*scene) request { return get("/v1/policies") }, all(200)},
+	"list-challenges":     {func(s *scene) request { s.question(); return get("/v1/challenges?team=alpha") }, mayRead(200)},
+	"get-challenge":       {func(s *scene) request { return get(s.question()) }, mayRead(200)},
+	"team-challenges":     {func(*scene) request { return get("/v1/teams/alpha/challenges") }, mayRead(200)},
+	"team-response-times": {func(s *scene) request {
+		if err := s.desk(s.t).Consent(context.Background(), operator(), &s.alpha, false); err != nil {
+			s.t.Fatal(err)
+		}
+		return get("/v1/teams/alpha/response-times")
+	}, mayRead(200)},
+	"ask-contact": {func(s *scene) request {
+		return request{method: "POST", path: "/v1/challenges", body: `{"team":"alpha","contact":"` + s.unasked() + `"}`}
+	}, editors(201)},
+	"give-consent": {func(*scene) request { return request{method: "PUT", path: "/v1/teams/alpha/response-times/consent"} },
+		[9]int{401, 403, 403, 200, 403, 403, 403, 200, 403}},
+	"withdraw-consent": {func(*scene) request { return request{method: "DELETE", path: "/v1/teams/alpha/response-times/consent"} },
+		[9]int{401, 403, 403, 200, 403, 403, 403, 200, 403}},
+	"stop-challenge":   {func(s *scene) request { return request{method: "POST", path: s.question() + "/stop", body: `{}`} }, onlyOperator(200, 403)},
+	"pause-challenge":  {func(s *scene) request { return request{method: "POST", path: s.question() + "/pause", body: `{}`} }, onlyOperator(200, 403)},
+	"resume-challenge": {func(s *scene) request { return request{method: "POST", path: s.question() + "/resume", body: `{}`} }, onlyOperator(200, 403)},
+	"log-call": {func(s *scene) request {
+		return request{method: "POST", path: s.asked() + "/calls", body: `{"number":"+4315056416","reached":true}`}
+	}, onlyOperator(200, 403)},
+	"judge-call": {func(s *scene) request {
+		return request{method: "POST", path: s.called() + "/calls/judge", body: `{"approve":false}`}
+	}, onlyOperator(200, 403)},
+	"list-cases": {func(*scene) request { return get("/v1/cases") }, onlyOperator(200, 200)},
+	"close-case": {func(s *scene) request {
+		return request{method: "POST", path: s.optedOut() + "/cases/opt-out/close", body: `{"note":"spoke with them"}`}
+	}, onlyOperator(204, 403)},
+	"take-in-result": {func(s *scene) request {
+		return request{method: "POST", path: "/v1/challenges/results", body: `{"team":"alpha","contact":"` + s.unasked() + `","level":2,"source":"Other","at":"2026-11-01T00:00:00Z"}`}
+	}, onlyOperator(201, 403)},
+	"stop-challenges": {func(*scene) request { return request{method: "POST", path: "/v1/challenges/stop", body: `{}`} }, onlyOperator(200, 403)},
+	"resume-challenges": {func(s *scene) request {
+		if err := s.dir.PauseChecks(context.Background(), operator(), directory.PauseOfChallenges, true, ""); err != nil {
+			s.t.Fatal(err)
+		}
+		return request{method: "POST", path: "/v1/challenges/resume"}
+	}, onlyOperator(200, 403)},
+	"list-campaigns": {func(*scene) request { return get("/v1/campaigns") }, [9]int{401, 403, 403, 403, 403, 200, 200, 200, 200}},
+	"plan-campaign": {func(*scene) request {
+		return request{method: "POST", path: "/v1/campaigns", body: `{"name":"A","scope":{"forum":"first"},"from":"2026-11-23T00:00:00Z","to":"2026-11-28T00:00:00Z"}`}
+	}, [9]int{401, 403, 403, 403, 403, 201, 403, 201, 403}},
+	"get-campaign":        {func(s *scene) request { return get(s.campaign()) }, ofFirst(200, 200)},
+	"get-campaign-report": {func(s *scene) request { return get(s.campaign() + "/report") }, ofFirst(200, 200)},
+	"move-campaign": {func(s *scene) request {
+		return request{method: "POST", path: s.campaign() + "/move", body: `{"move":"abort"}`}
+	},
+		ofFirst(200, 403)},
+	"get-response-times": {func(*scene) request { return get("/v1/response-times?forum=first") }, ofFirst(200, 200)},
+	"get-digest":         {func(*scene) request { return get("/v1/teams/alpha/digest") }, all(200)},
+	"get-badge":          {func(*scene) request { return get("/v1/teams/alpha/badge.svg") }, all(200)},
+	"list-checks":        {func(*scene) request { return get("/v1/checks") }, all(200)},
+	"list-problems":      {func(*scene) request { return get("/v1/problems?prefix=mx.") }, all(200)},
+	"get-problem":        {func(*scene) request { return get("/v1/problems/mx.implicit") }, all(200)},
 
 	// A secretariat that names no forum of its own creates nothing.
 	"create-team": {func(*scene) request {
@@ -214,6 +265,16 @@ func all(status int) [9]int {
 // editors may do this: those of the team, the secretariat of its forum, and
 // operators.
 func editors(status int) [9]int { return [9]int{401, 403, 403, status, 403, status, 403, status, 403} }
+
+// mayRead is for what is private to a team, to its forums and to operators.
+func mayRead(status int) [9]int {
+	return [9]int{401, 403, 403, status, 403, status, 403, status, status}
+}
+
+// ofFirst is for what operators and the secretariat of the forum first may do.
+func ofFirst(status, reader int) [9]int {
+	return [9]int{401, 403, 403, 403, 403, status, 403, status, reader}
+}
 
 func onlyOperator(status, reader int) [9]int {
 	list := all(403)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
 // Config is what a [Server] needs.
@@ -41,6 +42,7 @@ type Config struct {
 	// each is for requests with a token.
 	MaxWaiters, MaxSnapshots int
 	Verify                   verify.Results   // what checks found; nil: operations about it are unavailable
+	Challenges               *challenge.Desk  // asks contacts; nil: operations about it are unavailable
 	ControlLabel             string           // where domains publish proof of control; "" is [directory.ControlLabel]
 	Ready                    []Check          // what else must work before requests are sent here
 	Policy                   directory.Policy // how long proof lasts
@@ -151,6 +153,10 @@ func (s *Server) register() {
 	s.registerMatches()
 	s.registerVerification()
 	s.registerChecks()
+	s.registerChallenges()
+	s.registerDesk()
+	s.registerCampaigns()
+	s.registerResponseTimes()
 	s.registerTokens()
 	s.registerAudit()
 	s.registerReference()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/directory/format"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
 // ProblemCode explains one code.
@@ -39,6 +40,10 @@ func Codes() []directory.CodeInfo {
 		{Code: "body.timeout", Title: "A body comes in time", Spec: "RFC 9110 section 15.5.9", Advice: "Send it again over a better connection."},
 		{Code: "body.too-large", Title: "A body has at most 1 MiB, that of a batch 128 MiB unless the operator says otherwise", Spec: "RFC 9110 section 15.5.14", Advice: "Send less at once."},
 		{Code: "body.unreadable", Title: "A body is complete", Advice: "Send the request again."},
+		{Code: "campaign.unknown", Title: "A campaign of this id exists, and the viewer may run it", Advice: "Look at the list of campaigns."},
+		{Code: "case.unknown", Title: "A case of this kind is open for the question", Advice: "Look at the list of cases."},
+		{Code: "challenge.off", Title: "This server asks contacts", Advice: "Set up mail and challenges: see the operator's guide."},
+		{Code: "challenge.unknown", Title: "A question of this id exists", Advice: "Look at the list of questions."},
 		{Code: "changes.busy", Title: "A limited number of requests wait for changes at once", Spec: "RFC 9110 section 15.6.4", Advice: "Ask again later, or without wait."},
 		{Code: "changes.epoch", Title: "The numbers of changes belong to this database and to what the viewer may see", Spec: "RFC 9110 section 15.5.10", Advice: "Forget the copy; take a new snapshot and follow from its number."},
 		{Code: "checks.evidence", Title: "What a check saw is kept as long as something refers to it, and a time longer", Advice: "Take the evidence of a result as it is now."},
@@ -90,7 +95,7 @@ func Codes() []directory.CodeInfo {
 // AllCodes returns every code that a problem of this product can have, sorted,
 // each once.
 func AllCodes() []directory.CodeInfo {
-	all := slices.Concat(Codes(), directory.Codes(), format.Codes())
+	all := slices.Concat(Codes(), directory.Codes(), format.Codes(), challenge.Codes())
 	slices.SortStableFunc(all, func(a, b directory.CodeInfo) int { return cmp.Compare(a.Code, b.Code) })
 	return slices.CompactFunc(all, func(a, b directory.CodeInfo) bool { return a.Code == b.Code })
 }

@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/store/storetest"
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
 // scene is a whole server on one engine, with three teams and a token of each
@@ -100,13 +102,29 @@ func newScene(t testing.TB, db *store.DB) *scene {
 	return s
 }
 
+// desk is what asks contacts, on the store of the scene.
+func (s *scene) desk(t testing.TB) *challenge.Desk {
+	t.Helper()
+	key, err := challenge.NewKey(bytes.Repeat([]byte{7}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, _ := challenge.Preset(challenge.PresetHalfYearly)
+	desk, err := challenge.NewDesk(challenge.DeskConfig{Store: s.db, Index: s.follow.Index, Key: key, Policies: []challenge.Policy{policy},
+		Rules: []challenge.Rule{{Policy: policy.Name}}, Random: rand.Reader, Now: s.clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return desk
+}
+
 // serve starts the server of a scene.
 func (s *scene) serve(t testing.TB, change func(*api.Config)) {
 	t.Helper()
 	cfg := api.Config{
 		Directory: s.dir, Index: s.follow.Index, IndexAge: s.follow.Age, Moved: s.follow.Moved, Sync: s.follow.Sync, Now: s.clock.Now, Version: "test",
-		Verify: s.db,
-		Log:    slog.New(slog.NewTextHandler(s.log, nil)), MaxBatchBody: sceneBatchBody, MaxBatch: sceneBatch,
+		Verify: s.db, Challenges: s.desk(t),
+		Log: slog.New(slog.NewTextHandler(s.log, nil)), MaxBatchBody: sceneBatchBody, MaxBatch: sceneBatch,
 	}
 	if change != nil {
 		change(&cfg)

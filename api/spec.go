@@ -39,6 +39,7 @@ func document() huma.Config {
 				{Name: "teams", Description: "The teams and what was proven about their contacts"},
 				{Name: "parts", Description: "What a team lists, item by item. The ETag and If-Match of an item are those of its team"},
 				{Name: "verification", Description: "What machines find about what teams say"},
+				{Name: "challenges", Description: "Whether contacts answer: what they are asked, and what came of it"},
 				{Name: "reference", Description: "Facts about the Internet that no team enters, and the words that fields can hold"},
 				{Name: "sync", Description: "Copies of the directory that follow it"},
 				{Name: "access", Description: "Tokens, and what was done with them"},

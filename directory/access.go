@@ -34,6 +34,8 @@ const (
 	actAnswers  action = "read challenges"
 	actCampaign action = "run campaign"
 	actDesk     action = "work at the desk of challenges"
+	actSurvey   action = "read campaigns"
+	actCases    action = "read cases"
 
 	actControl      action = "change proof of control"
 	actControlToken action = "read token of control"
@@ -74,6 +76,8 @@ var rules = map[action]rule{
 	actAnswers:  {ScopeRead, []Role{Operator}, []Role{Editor, Secretariat}},
 	actCampaign: {ScopeAdmin, []Role{Operator, Secretariat}, nil}, // a secretariat: of its own forum, see MayRunCampaign
 	actDesk:     {ScopeAdmin, []Role{Operator}, nil},
+	actSurvey:   {ScopeRead, []Role{Operator, Secretariat}, nil}, // as for actCampaign
+	actCases:    {ScopeRead, []Role{Operator}, nil},
 
 	actControl:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
 	actControlToken: {ScopeRead, []Role{Operator}, []Role{Editor}},

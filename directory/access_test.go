@@ -106,6 +106,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 			{"read all challenges", "unnnyy", func(p directory.Principal) error { return directory.MayReadChallenges(p, nil) }},
 			{"run a campaign of everybody", "unnnny", func(p directory.Principal) error { return directory.MayRunCampaign(p, "") }},
 			{"run a campaign of a forum", "unnnny", func(p directory.Principal) error { return directory.MayRunCampaign(p, "other forum") }},
+			{"read campaigns of everybody", "unnnyy", func(p directory.Principal) error { return directory.MayReadCampaign(p, "") }},
+			{"read cases", "unnnyy", func(p directory.Principal) error { return directory.MayReadCases(p) }},
 			{"work at the desk", "unnnny", func(p directory.Principal) error { return directory.MayWorkDesk(p) }},
 			{"apply rules", "unnnny", func(p directory.Principal) error {
 				_, err := d.ApplyRules(ctx, p, directory.RuleOptions{})

@@ -14,15 +14,25 @@ func MayReadChallenges(p Principal, t *Team) error { return authorise(p, actAnsw
 // MayRunCampaign returns the error of a principal that may not ask the members
 // of a forum all together; the empty forum stands for everybody. A secretariat
 // asks the members of its own forum.
-func MayRunCampaign(p Principal, forum string) error {
-	if err := authorise(p, actCampaign, nil); err != nil {
+func MayRunCampaign(p Principal, forum string) error { return ofForum(p, actCampaign, forum) }
+
+// MayReadCampaign returns the error of a principal that may not see how the
+// members of a forum answered: that is for whoever may run a campaign of them.
+func MayReadCampaign(p Principal, forum string) error { return ofForum(p, actSurvey, forum) }
+
+func ofForum(p Principal, a action, forum string) error {
+	if err := authorise(p, a, nil); err != nil {
 		return err
 	}
 	if p.Role == Secretariat && (p.Forum == "" || !strings.EqualFold(p.Forum, forum)) {
-		return refuse(actCampaign, "auth.role", "a secretariat runs campaigns of its own forum only", "forum "+p.Forum)
+		return refuse(a, "auth.role", "a secretariat has to do with its own forum only", "the forum "+p.Forum)
 	}
 	return nil
 }
+
+// MayReadCases returns the error of a principal that may not see what operators
+// are asked to look at.
+func MayReadCases(p Principal) error { return authorise(p, actCases, nil) }
 
 // MayWorkDesk returns the error of a principal that may not do what operators
 // do about challenges: log calls, approve them, close cases, stop questions,

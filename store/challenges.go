@@ -21,7 +21,8 @@ const (
 	challengeOpen      = `SELECT doc FROM challenge WHERE contact = $1 AND is_open = 1`
 	challengesDue      = `SELECT id FROM challenge WHERE next_at <> 0 AND next_at <= $1 ORDER BY next_at, id LIMIT $2`
 	challengeLog       = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
-	caseList           = `SELECT challenge, kind, opened, closed, closed_by, note FROM challenge_case WHERE (closed = 0) = ($1 = 0) ORDER BY opened, challenge, kind LIMIT $2`
+	caseList           = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
+		WHERE (k.closed = 0) = ($1 = 0) ORDER BY k.opened, k.challenge, k.kind LIMIT $2`
 	nextMail           = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
 	// Who claims moves due_at to the end of the lease; attempt is the fence.
 	claimMails = `UPDATE outbox SET due_at = $1, owner = $2, attempt = attempt + 1
@@ -100,7 +101,8 @@ func (db *DB) ListChallenges(ctx context.Context, f challenge.ListFilter) (list 
 		put("created >= $%d", micros(f.Since))
 	}
 	if !f.Before.IsZero() {
-		put("created < $%d", micros(f.Before))
+		args = append(args, micros(f.Before), string(f.BeforeID))
+		where = append(where, fmt.Sprintf("(created < $%[1]d OR created = $%[1]d AND id > $%[2]d AND $%[2]d <> '')", len(args)-1, len(args)))
 	}
 	query := "SELECT doc FROM challenge"
 	if len(where) > 0 {
@@ -152,7 +154,7 @@ func (db *DB) Cases(ctx context.Context, closed bool, limit int) (list []challen
 	err = db.view(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (c challenge.OpenCase, err error) {
 			var opened, ended int64
-			err = rows.Scan(&c.Challenge, &c.Kind, &opened, &ended, &c.ClosedBy, &c.Note)
+			err = rows.Scan(&c.Challenge, &c.Team, &c.Kind, &opened, &ended, &c.ClosedBy, &c.Note)
 			c.Opened, c.Closed = timeOf(opened), timeOf(ended)
 			return c, err
 		}, caseList, flag(closed), limit)

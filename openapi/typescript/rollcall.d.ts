@@ -104,6 +104,334 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/campaigns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List campaigns
+         * @description Newest first. For operators, and for secretariats those of their forum.
+         */
+        get: operations["list-campaigns"];
+        put?: never;
+        /**
+         * Plan a campaign
+         * @description Nobody is asked before it is started. Each contact's moment is drawn over the working time of its team within the window. For operators, and for secretariats of their forum.
+         */
+        post: operations["plan-campaign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a campaign and how far it has come
+         * @description For operators, and for secretariats of their forum.
+         */
+        get: operations["get-campaign"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start, halt, resume or abort a campaign
+         * @description Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+         */
+        post: operations["move-campaign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/campaigns/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a campaign came to
+         * @description How many answered, how they were proven, and how quickly, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts.
+         */
+        get: operations["get-campaign-report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what operators are asked to look at
+         * @description For operators.
+         */
+        get: operations["list-cases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List questions to contacts
+         * @description Newest first. Those of a team are for its editors, for the secretariats of its forums and for operators; those of a campaign, for whoever may run it.
+         */
+        get: operations["list-challenges"];
+        put?: never;
+        /**
+         * Have a contact asked whether it answers
+         * @description The mail goes out as soon as limits allow: quiet hours, holidays, caps, and 14 days or more since the last question. A contact is asked one thing at a time (409). For the team's editors, for the secretariats of its forums and for operators.
+         */
+        post: operations["ask-contact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take in what another registrar found
+         * @description It becomes evidence under its name, and nobody is asked. For operators.
+         */
+        post: operations["take-in-result"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lift the kill switch
+         * @description For operators.
+         */
+        post: operations["resume-challenges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop all questions: the kill switch
+         * @description Nothing is sent to anybody, on all nodes, until it is lifted; answers still count. For operators.
+         */
+        post: operations["stop-challenges"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a question and what happened to it
+         * @description For the team's editors, for the secretariats of its forums and for operators.
+         */
+        get: operations["get-challenge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/{id}/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log a telephone call about a question
+         * @description It proves nothing before another operator has approved it. For operators.
+         */
+        post: operations["log-call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/{id}/calls/judge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve or reject a call that another operator has logged
+         * @description Whoever called can't. For operators.
+         */
+        post: operations["judge-call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/{id}/cases/{kind}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a case
+         * @description For operators.
+         */
+        post: operations["close-case"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a question stand still
+         * @description Its timers stop and its mails are held back; an answer still counts. For operators.
+         */
+        post: operations["pause-challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a question go on
+         * @description With the time back for which it stood still. For operators.
+         */
+        post: operations["resume-challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/challenges/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a question without an answer
+         * @description It counts for nothing. For operators.
+         */
+        post: operations["stop-challenge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/changes": {
         parameters: {
             query?: never;
@@ -336,6 +664,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List by which policies contacts are asked
+         * @description Also for whom each holds, and whether the kill switch is on.
+         */
+        get: operations["list-policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/problems": {
         parameters: {
             query?: never;
@@ -419,6 +767,26 @@ export interface paths {
          * @description For operators with the scope import.
          */
         delete: operations["delete-reference"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/response-times": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how quickly contacts answer
+         * @description Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+         */
+        get: operations["get-response-times"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -532,6 +900,26 @@ export interface paths {
          * @description A picture for the team's page: how strongly the contact was proven that anybody is given, when, and whether checks found faults. It shows what everybody may see, whoever asks. A team that was merged has the badge of the team that it became part of; one that was deleted says so.
          */
         get: operations["get-badge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how a team's contacts stand with their questions
+         * @description By which policy each is asked, when next and why, and what it is and was asked. For the team's editors, for the secretariats of its forums and for operators.
+         */
+        get: operations["team-challenges"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1028,6 +1416,50 @@ export interface paths {
         patch: operations["patch-resource"];
         trace?: never;
     };
+    "/v1/teams/{id}/response-times": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how quickly a team answers
+         * @description For the team's editors, for the secretariats of its forums and for operators; for every signed-in viewer where the team consents.
+         */
+        get: operations["team-response-times"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/response-times/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Let others see how quickly a team answers
+         * @description For the team's editors, and for operators on its behalf.
+         */
+        put: operations["give-consent"];
+        post?: never;
+        /**
+         * Let others see no more how quickly a team answers
+         * @description For the team's editors, and for operators on its behalf.
+         */
+        delete: operations["withdraw-consent"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/teams/{id}/rfc2350": {
         parameters: {
             query?: never;
@@ -1455,6 +1887,115 @@ export interface components {
             /** @description What it came to, behind the answers */
             summary: components["schemas"]["BatchSummary"];
         };
+        AskingPolicy: {
+            /**
+             * @description What it is for
+             * @example address registries
+             */
+            about?: string;
+            /**
+             * @description The least time between two questions to one contact: 14 days or more
+             * @example 14d
+             */
+            again: string;
+            /**
+             * @description Most mails within an hour or a day: address_day, domain_hour, domain_day, overall_hour
+             * @example {
+             *       "domain_hour": 10
+             *     }
+             */
+            caps?: {
+                [key: string]: number;
+            };
+            /**
+             * @description After which no answer counts
+             * @example 60d
+             */
+            close: string;
+            /**
+             * @description Still right, in one click, counts as freshness of level 0
+             * @example false
+             */
+            confirm: boolean;
+            /**
+             * @description Questions wait for a weekly digest
+             * @example false
+             */
+            digest: boolean;
+            /**
+             * @description Of promised hours, in which a drill must be answered; absent is 2h
+             * @example 2h
+             */
+            drill?: string;
+            /**
+             * @description Days on which nothing is sent
+             * @example [
+             *       "2026-12-24"
+             *     ]
+             */
+            holidays?: string[];
+            /**
+             * @description From one proof to the next question
+             * @example 6mo
+             */
+            interval: string;
+            /**
+             * @description How it asks; a contact without a key is asked by code
+             * @example code
+             */
+            kind: string;
+            /** @description What follows silence */
+            ladder?: components["schemas"]["PolicyRung"][];
+            /**
+             * @description How long proof of each level counts: deliverable, answered, proven, drilled
+             * @example {
+             *       "answered": "6mo"
+             *     }
+             */
+            lasts: {
+                [key: string]: string;
+            };
+            /**
+             * Format: int64
+             * @description Mails to one contact for one question, at most
+             * @example 4
+             */
+            max_mails: number;
+            /**
+             * Format: int64
+             * @description The level that a contact must prove
+             * @example 2
+             */
+            minimum: number;
+            /**
+             * @description Its name
+             * @example half-yearly
+             */
+            name: string;
+            /**
+             * @description Hours of the team's day in which nothing is sent
+             * @example 20:00-07:00
+             */
+            quiet?: string;
+            /**
+             * @description When to remind
+             * @example [
+             *       "7d",
+             *       "12d"
+             *     ]
+             */
+            reminders?: string[];
+            /**
+             * @description Without a bounce for this long, a mail was delivered; absent is 48h
+             * @example 48h
+             */
+            settle?: string;
+            /**
+             * @description In which the answer is due, from when the mail relay took the question
+             * @example 15d
+             */
+            window: string;
+        };
         AuditEntry: {
             /**
              * @description What was done
@@ -1629,6 +2170,131 @@ export interface components {
              */
             unavailable: number;
         };
+        Campaign: {
+            /**
+             * @description By whom
+             * @example token:rct_4f2a9c1b
+             */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When it was planned
+             */
+            created: string;
+            /**
+             * @description Every contact has its question, or is among the skipped
+             * @example true
+             */
+            filled: boolean;
+            /**
+             * Format: date-time
+             * @description When its window begins
+             */
+            from: string;
+            /**
+             * Format: date-time
+             * @description Since when it stands still
+             */
+            halted?: string;
+            /**
+             * Format: uuid
+             * @description Its id
+             * @example 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
+             */
+            id: string;
+            /**
+             * @description How contacts are asked; absent: by what fits each
+             * @example code
+             */
+            kind?: string;
+            /**
+             * @description As the people who are asked know it
+             * @example Autumn 2026
+             */
+            name: string;
+            /**
+             * @description By which policy; absent: by the one that holds for each contact
+             * @example half-yearly
+             */
+            policy?: string;
+            /** @description How far it has come; not in lists */
+            progress?: components["schemas"]["Progress"];
+            /** @description Who is asked */
+            scope: components["schemas"]["CampaignScope"];
+            /**
+             * @description Once it is over: from which each contact's moment was drawn, in hex, so that anybody can check that nobody was favoured
+             * @example 6f1d…
+             */
+            secret?: string;
+            /**
+             * @description Contacts that are not asked, by why: no-policy, no-way, asked-already, no-working-time, opted-out, removed
+             * @example {
+             *       "no-way": 2
+             *     }
+             */
+            skipped?: {
+                [key: string]: number;
+            };
+            /**
+             * @description Where it stands
+             * @example running
+             * @enum {string}
+             */
+            state: "planned" | "running" | "halted" | "done" | "aborted";
+            /**
+             * Format: date-time
+             * @description When its window ends; later by as long as it stood still
+             */
+            to: string;
+        };
+        CampaignMove: {
+            /**
+             * @description halt: nothing more is sent, answers still count; resume: and everything has that much more time; abort: for good
+             * @example start
+             * @enum {string}
+             */
+            move: "start" | "halt" | "resume" | "abort";
+        };
+        CampaignPage: {
+            /** @description Newest first */
+            campaigns: components["schemas"]["Campaign"][];
+        };
+        CampaignScope: {
+            /**
+             * @description Teams of this country
+             * @example AT
+             */
+            country?: string;
+            /**
+             * @description Present members of this forum
+             * @example tf-csirt
+             */
+            forum?: string;
+            /**
+             * @description Teams that serve this sector
+             * @example energy
+             */
+            sector?: string;
+            /**
+             * @description These teams alone, by handle or id
+             * @example [
+             *       "example-csirt"
+             *     ]
+             */
+            teams?: string[];
+            /**
+             * @description Whose membership is of this type or status
+             * @example accredited
+             */
+            tier?: string;
+            /**
+             * @description Contacts that serve one of these uses
+             * @example [
+             *       "abuse"
+             *     ]
+             */
+            uses?: string[];
+        };
         Candidate: {
             /** @description What checks found about what this answer leans on: the contact, the domain that it is reached by, the team's keys, and the domain that matched; absent where nothing was checked. A bad verdict hides nothing; all verdicts are in the team */
             checks?: components["schemas"]["AnswerChecks"];
@@ -1676,6 +2342,18 @@ export interface components {
             why: string;
             /** @description A better contact exists that the viewer may not see */
             withheld?: boolean;
+        };
+        CaseClosing: {
+            /**
+             * @description Of an opt-out: the contact agrees to be mailed again. Otherwise it is left alone
+             * @example true
+             */
+            allowed?: boolean;
+            /**
+             * @description What was done
+             * @example spoke with them by telephone
+             */
+            note?: string;
         };
         Change: {
             /**
@@ -2165,6 +2843,60 @@ export interface components {
             /** @description There are more, which you may not see */
             withheld?: boolean;
         };
+        ContactOutlook: {
+            /**
+             * @description Its value; absent where the viewer does not see it
+             * @example csirt@example.org
+             */
+            address?: string;
+            /**
+             * Format: uuid
+             * @description The contact
+             * @example 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+             */
+            contact: string;
+            /**
+             * Format: date-time
+             * @description When it is to be asked next; may have passed; absent is never
+             */
+            due?: string;
+            /**
+             * @description How it would be asked; absent where nothing here reaches it
+             * @example code
+             */
+            kind?: string;
+            /** @description What it was asked last, and is over */
+            last?: components["schemas"]["Question"];
+            /**
+             * @description What it is marked with
+             * @example unanswered
+             * @enum {string}
+             */
+            mark?: "unanswered" | "temporarily-unanswered" | "unreachable" | "undeliverable" | "opt-out-asked";
+            /** @description What it is being asked */
+            open?: components["schemas"]["Question"];
+            /**
+             * @description By which policy it is asked; absent: it is never asked
+             * @example half-yearly
+             */
+            policy?: string;
+            /**
+             * Format: date-time
+             * @description The proof that this counts from
+             */
+            proof?: string;
+            /**
+             * @description For whom that policy holds
+             * @example everybody
+             */
+            rule?: string;
+            /**
+             * @description Why then
+             * @example interval
+             * @enum {string}
+             */
+            why?: "never-proven" | "interval" | "runs-out" | "failed" | "below-level" | "disputed";
+        };
         ContactPatch: {
             /** @description How the contact is reached */
             channel?: ("email" | "phone" | "url" | "chat") | null;
@@ -2301,6 +3033,46 @@ export interface components {
             since?: string | null;
             /** @description Last day; absent: still in force */
             until?: string | null;
+        };
+        DeskCase: {
+            /**
+             * Format: date-time
+             * @description When it was closed
+             */
+            closed?: string;
+            /**
+             * @description By whom
+             * @example token:rct_4f2a9c1b
+             */
+            closed_by?: string;
+            /**
+             * @description Why
+             * @example please-call
+             * @enum {string}
+             */
+            kind: "call" | "please-call" | "approve-call" | "wrong-address" | "opt-out" | "other-key" | "locked" | "unsendable" | "unreachable";
+            /**
+             * @description What is known
+             * @example 5.7.1
+             */
+            note?: string;
+            /**
+             * Format: date-time
+             * @description Since when
+             */
+            opened: string;
+            /**
+             * Format: uuid
+             * @description The question that it is about
+             * @example 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11
+             */
+            question: string;
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+        };
+        DeskCaseList: {
+            /** @description Oldest first */
+            cases: components["schemas"]["DeskCase"][];
         };
         Difference: {
             /** @description Value in the newer revision; absent: it is not there, or you don't see it */
@@ -2589,6 +3361,34 @@ export interface components {
          * @enum {string}
          */
         FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "control.bogus" | "control.expired" | "control.expires-soon" | "control.inconsistent" | "control.lost" | "control.malformed" | "control.missing" | "control.not-begun" | "control.not-published" | "control.too-many-aliases" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "sources.contacts-differ" | "sources.keys-differ" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
+        ForeignResult: {
+            /**
+             * Format: date-time
+             * @description When they found it
+             */
+            at: string;
+            /**
+             * @description Id of the contact
+             * @example 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+             */
+            contact: string;
+            /**
+             * Format: int64
+             * @description The level that they proved
+             * @example 2
+             */
+            level: number;
+            /**
+             * @description The registrar
+             * @example Example Forum
+             */
+            source: string;
+            /**
+             * @description Handle or id of the team
+             * @example example-csirt
+             */
+            team: string;
+        };
         Health: {
             /**
              * @description Always ok: a process that is not well does not answer
@@ -2787,6 +3587,13 @@ export interface components {
              * @example dotgov
              */
             subject?: string;
+        };
+        Judgement: {
+            /**
+             * @description The call counts; false rejects it
+             * @example true
+             */
+            approve: boolean | null;
         };
         Key: {
             /**
@@ -3318,6 +4125,58 @@ export interface components {
              */
             short?: string;
         };
+        NewCall: {
+            /**
+             * Format: date-time
+             * @description When; absent is now
+             */
+            at?: string;
+            /**
+             * @description As it was dialled
+             * @example +4315056416
+             */
+            number: string;
+            /**
+             * @description A person of the team answered and read back the code
+             * @example true
+             */
+            reached: boolean;
+            /**
+             * @description Within promised hours and without notice
+             * @example false
+             */
+            unannounced?: boolean;
+        };
+        NewCampaign: {
+            /**
+             * Format: date-time
+             * @description When the window begins
+             */
+            from: string;
+            /**
+             * @description How to ask; absent: by what fits each contact
+             * @example code
+             * @enum {string}
+             */
+            kind?: "code" | "nonce" | "signed" | "both" | "drill" | "phone";
+            /**
+             * @description As the people who are asked know it
+             * @example Autumn 2026
+             */
+            name: string;
+            /**
+             * @description By which policy; absent: by the one that holds for each contact
+             * @example half-yearly
+             */
+            policy?: string;
+            /** @description Who is asked; absent: everybody. A secretariat names its forum */
+            scope?: components["schemas"]["CampaignScope"];
+            /**
+             * Format: date-time
+             * @description When it ends, at most 366 days later
+             */
+            to: string;
+        };
         NewEvidence: {
             /**
              * Format: date-time
@@ -3360,6 +4219,34 @@ export interface components {
              * @example 2027-05-20T20:00:00Z
              */
             valid_until?: string;
+        };
+        NewQuestion: {
+            /**
+             * @description Id of the contact
+             * @example 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+             */
+            contact: string;
+            /**
+             * Format: date-time
+             * @description When to ask; absent is as soon as limits allow
+             */
+            due?: string;
+            /**
+             * @description How to ask; absent is what fits the contact
+             * @example code
+             * @enum {string}
+             */
+            kind?: "code" | "nonce" | "signed" | "both" | "drill" | "phone";
+            /**
+             * @description By which policy; absent is the one that holds for the contact
+             * @example half-yearly
+             */
+            policy?: string;
+            /**
+             * @description Handle or id of the team
+             * @example example-csirt
+             */
+            team: string;
         };
         NewTeam: {
             /**
@@ -3513,6 +4400,75 @@ export interface components {
              */
             why?: string;
         };
+        PhoneCall: {
+            /**
+             * Format: date-time
+             * @description When
+             */
+            at: string;
+            /**
+             * @description As it was dialled
+             * @example +4315056416
+             */
+            number: string;
+            /**
+             * @description Who called
+             * @example token:rct_4f2a9c1b
+             */
+            operator: string;
+            /**
+             * @description A person of the team answered and read back the code
+             * @example true
+             */
+            reached: boolean;
+            /**
+             * @description Within promised hours and without notice
+             * @example false
+             */
+            unannounced?: boolean;
+        };
+        PolicyList: {
+            /** @description The operator's own, and the presets that they do not replace */
+            policies: components["schemas"]["AskingPolicy"][];
+            /** @description Who is asked by which; the one that says most holds */
+            rules: components["schemas"]["PolicyRule"][];
+            /**
+             * @description The kill switch is on: nobody is asked anything
+             * @example false
+             */
+            stopped: boolean;
+        };
+        PolicyRule: {
+            /**
+             * @description For whom
+             * @example forum tf-csirt
+             */
+            holds: string;
+            /**
+             * @description Its name
+             * @example half-yearly
+             */
+            policy: string;
+        };
+        PolicyRung: {
+            /**
+             * @description After the mail relay took the question
+             * @example 15d
+             */
+            at: string;
+            /**
+             * @description What the contact is marked with
+             * @example temporarily-unanswered
+             * @enum {string}
+             */
+            flag?: "unanswered" | "temporarily-unanswered" | "unreachable";
+            /**
+             * @description Who hears of it
+             * @example representative
+             * @enum {string}
+             */
+            to?: "next-contact" | "representative" | "sponsor" | "operator" | "secretariat";
+        };
         Problem: {
             /**
              * @description Stable code: that of the errors where they share one, else one for the kind of problem
@@ -3609,6 +4565,108 @@ export interface components {
              */
             want?: string;
         };
+        Progress: {
+            /**
+             * Format: int64
+             * @description Mails that the relay took
+             * @example 188
+             */
+            accepted: number;
+            /**
+             * Format: int64
+             * @description Those that went out
+             * @example 180
+             */
+            asked: number;
+            /**
+             * Format: int64
+             * @description Contacts that sent an automatic reply
+             * @example 11
+             */
+            automatic: number;
+            /**
+             * Format: int64
+             * @description Contacts of which a mail came back
+             * @example 7
+             */
+            bounced: number;
+            /**
+             * @description Questions that went out, by the highest level that was proven
+             * @example {
+             *       "2": 100,
+             *       "3": 15
+             *     }
+             */
+            levels: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Mails that were asked for, reminders included
+             * @example 190
+             */
+            mails: number;
+            /**
+             * Format: date-time
+             * @description When the next one goes out
+             */
+            next?: string;
+            /**
+             * @description Closed questions by why
+             * @example {
+             *       "undeliverable": 7
+             *     }
+             */
+            outcomes: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Those that are answered or closed
+             * @example 122
+             */
+            over: number;
+            /**
+             * Format: int64
+             * @description Questions that stand still
+             * @example 0
+             */
+            paused: number;
+            /**
+             * @description Questions by state
+             * @example {
+             *       "answered": 115,
+             *       "scheduled": 97
+             *     }
+             */
+            states: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Questions
+             * @example 212
+             */
+            total: number;
+        };
+        Proven: {
+            /**
+             * Format: date-time
+             * @description When
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description The level
+             * @example 2
+             */
+            level: number;
+            /**
+             * @description How
+             * @example challenge.code
+             */
+            method: string;
+        };
         ProvenContact: {
             /**
              * @description How the contact is reached
@@ -3651,6 +4709,174 @@ export interface components {
              * @enum {string}
              */
             use?: "general" | "abuse" | "vulnerability" | "emergency" | "representative";
+        };
+        Question: {
+            /**
+             * Format: date-time
+             * @description When the mail relay took it: the clock of the answer started
+             */
+            accepted?: string;
+            /**
+             * @description What was asked; absent where the viewer does not see the contact
+             * @example csirt@example.org
+             */
+            address?: string;
+            /**
+             * Format: date-time
+             * @description When what was asked for was proven
+             */
+            answered?: string;
+            /**
+             * Format: int64
+             * @description How many of its mails came back
+             * @example 0
+             */
+            bounced?: number;
+            /** @description A call that waits for a second operator; for operators only */
+            call?: components["schemas"]["PhoneCall"];
+            /**
+             * Format: uuid
+             * @description The campaign that it is part of
+             * @example 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
+             */
+            campaign?: string;
+            /**
+             * Format: date-time
+             * @description When it was closed without proof
+             */
+            closed?: string;
+            /**
+             * Format: uuid
+             * @description The contact
+             * @example 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+             */
+            contact: string;
+            /**
+             * Format: date-time
+             * @description When it is or was to go out
+             */
+            due: string;
+            /**
+             * Format: date-time
+             * @description The first act of a person
+             */
+            human?: string;
+            /**
+             * Format: uuid
+             * @description Its id
+             * @example 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11
+             */
+            id: string;
+            /**
+             * @description How it is asked
+             * @example code
+             * @enum {string}
+             */
+            kind: "code" | "nonce" | "signed" | "both" | "drill" | "webhook" | "phone" | "imported";
+            /**
+             * @description Why it was closed without proof
+             * @example unanswered
+             * @enum {string}
+             */
+            outcome?: "unanswered" | "undeliverable" | "not-sent" | "wrong-address" | "superseded" | "withdrawn" | "stopped";
+            /**
+             * Format: uuid
+             * @description The question whose silence led to this one
+             * @example 1c9a7e02-64bb-4a0a-9a6b-0f7f5d3e2a10
+             */
+            parent?: string;
+            /**
+             * Format: date-time
+             * @description Since when it stands still
+             */
+            paused?: string;
+            /**
+             * @description By which policy
+             * @example half-yearly
+             */
+            policy: string;
+            /** @description What was proven, each method once */
+            proofs?: components["schemas"]["Proven"][];
+            /**
+             * Format: int64
+             * @description The highest level that was proven
+             * @example 2
+             */
+            reached: number;
+            /**
+             * Format: int64
+             * @description Of the contact: an answer proves nothing about another
+             * @example 1
+             */
+            revision: number;
+            /**
+             * @description Where it stands
+             * @example answered
+             * @enum {string}
+             */
+            state: "scheduled" | "sent" | "delivered" | "bounced" | "reminded" | "expired" | "escalated" | "answered" | "closed";
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+        };
+        QuestionEvent: {
+            /**
+             * Format: date-time
+             * @description When it was taken in
+             */
+            at: string;
+            /**
+             * @description The operator or registrar
+             * @example token:rct_4f2a9c1b
+             */
+            by?: string;
+            /**
+             * @description What came of it
+             * @example [
+             *       "record answered challenge.code"
+             *     ]
+             */
+            effects?: string[];
+            /**
+             * @description What happened
+             * @example code-right
+             */
+            event: string;
+            /**
+             * @description SHA-256 of the mail that was kept as evidence
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            evidence?: string;
+            /**
+             * Format: int64
+             * @description Its number
+             * @example 1
+             */
+            n: number;
+            /**
+             * @description The enhanced status code (RFC 3463) of a refusal or bounce
+             * @example 5.1.1
+             */
+            status?: string;
+            /**
+             * @description To which of its mails
+             * @example first
+             */
+            step?: string;
+        };
+        QuestionPage: {
+            /**
+             * @description What to send as after for the next page; absent on the last
+             * @example MTc2NzIyNTYwMDAwMDAwMA
+             */
+            next?: string;
+            /** @description Newest first */
+            questions: components["schemas"]["Question"][];
+        };
+        QuestionStory: {
+            /** @description What happened, oldest first. It has no secret: neither codes nor tokens */
+            events: components["schemas"]["QuestionEvent"][];
+            /** @description The question */
+            question: components["schemas"]["Question"];
         };
         RFC2350Document: {
             /**
@@ -3782,6 +5008,13 @@ export interface components {
              * @enum {string}
              */
             status: "ready";
+        };
+        Reason: {
+            /**
+             * @description Why, for those who come after
+             * @example the team asked for it
+             */
+            why?: string;
         };
         ReferenceList: {
             /** @description By kind and source */
@@ -4475,6 +5708,12 @@ export interface components {
              */
             to: number;
         };
+        TeamOutlook: {
+            /** @description In the order of the team */
+            contacts: components["schemas"]["ContactOutlook"][];
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
+        };
         TeamPage: {
             /**
              * @description What to send as after for the next page; absent on the last
@@ -4633,6 +5872,31 @@ export interface components {
              * @example EXAMPLE-CSIRT
              */
             name: string;
+        };
+        TeamResponseTimes: {
+            /**
+             * Format: int64
+             * @description Those that were answered
+             * @example 5
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Questions whose clock began, at most the last 1,000
+             * @example 6
+             */
+            asked: number;
+            /**
+             * @description The team lets every signed-in viewer see this
+             * @example false
+             */
+            consent: boolean;
+            /** @description Until the first act of a person */
+            human: components["schemas"]["Waits"];
+            /** @description Until the first proof by key */
+            proof: components["schemas"]["Waits"];
+            /** @description The team */
+            team: components["schemas"]["TeamRef"];
         };
         TeamRevision: {
             /**
@@ -4870,6 +6134,26 @@ export interface components {
         VocabularyList: {
             /** @description Each once */
             vocabularies: components["schemas"]["Vocabulary"][];
+        };
+        Waits: {
+            /**
+             * Format: int64
+             * @description For how many questions it happened
+             * @example 5
+             */
+            count: number;
+            /**
+             * Format: int64
+             * @description By when half had answered; absent where so many have not that nobody can say
+             * @example 7260
+             */
+            median_seconds?: number | null;
+            /**
+             * Format: int64
+             * @description By when nine in ten had; absent likewise
+             * @example 86400
+             */
+            p90_seconds?: number | null;
         };
         Word: {
             /**
@@ -5245,6 +6529,2828 @@ export interface operations {
             };
             /** @description Not Acceptable */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-campaigns": {
+        parameters: {
+            query?: {
+                /** @description Those planned before a moment */
+                before?: string;
+                /** @description How many */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "campaigns": [
+                     *         {
+                     *           "id": "9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
+                     *           "name": "Autumn 2026",
+                     *           "state": "running",
+                     *           "policy": "half-yearly",
+                     *           "scope": {
+                     *             "forum": "tf-csirt"
+                     *           },
+                     *           "from": "2026-11-21T20:00:00Z",
+                     *           "to": "2026-12-05T20:00:00Z",
+                     *           "created": "2026-11-14T20:00:00Z",
+                     *           "by": "token:rct_4f2a9c1b",
+                     *           "filled": true
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CampaignPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "plan-campaign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Autumn 2026",
+                 *       "policy": "half-yearly",
+                 *       "scope": {
+                 *         "forum": "tf-csirt"
+                 *       },
+                 *       "from": "2026-11-21T20:00:00Z",
+                 *       "to": "2026-12-05T20:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewCampaign"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
+                     *       "name": "Autumn 2026",
+                     *       "state": "planned",
+                     *       "policy": "half-yearly",
+                     *       "scope": {
+                     *         "forum": "tf-csirt"
+                     *       },
+                     *       "from": "2026-11-21T20:00:00Z",
+                     *       "to": "2026-12-05T20:00:00Z",
+                     *       "created": "2026-11-14T20:00:00Z",
+                     *       "by": "token:rct_4f2a9c1b",
+                     *       "filled": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-campaign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the campaign */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
+                     *       "name": "Autumn 2026",
+                     *       "state": "running",
+                     *       "policy": "half-yearly",
+                     *       "scope": {
+                     *         "forum": "tf-csirt"
+                     *       },
+                     *       "from": "2026-11-21T20:00:00Z",
+                     *       "to": "2026-12-05T20:00:00Z",
+                     *       "created": "2026-11-14T20:00:00Z",
+                     *       "by": "token:rct_4f2a9c1b",
+                     *       "filled": true,
+                     *       "progress": {
+                     *         "total": 1,
+                     *         "asked": 1,
+                     *         "over": 1,
+                     *         "mails": 1,
+                     *         "accepted": 1,
+                     *         "bounced": 0,
+                     *         "automatic": 0,
+                     *         "paused": 0,
+                     *         "states": {
+                     *           "answered": 1
+                     *         },
+                     *         "outcomes": {},
+                     *         "levels": {
+                     *           "2": 1
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "move-campaign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the campaign */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "move": "start"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CampaignMove"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
+                     *       "name": "Autumn 2026",
+                     *       "state": "running",
+                     *       "policy": "half-yearly",
+                     *       "scope": {
+                     *         "forum": "tf-csirt"
+                     *       },
+                     *       "from": "2026-11-21T20:00:00Z",
+                     *       "to": "2026-12-05T20:00:00Z",
+                     *       "created": "2026-11-14T20:00:00Z",
+                     *       "by": "token:rct_4f2a9c1b",
+                     *       "filled": true,
+                     *       "progress": {
+                     *         "total": 1,
+                     *         "asked": 1,
+                     *         "over": 1,
+                     *         "mails": 1,
+                     *         "accepted": 1,
+                     *         "bounced": 0,
+                     *         "automatic": 0,
+                     *         "paused": 0,
+                     *         "states": {
+                     *           "answered": 1
+                     *         },
+                     *         "outcomes": {},
+                     *         "levels": {
+                     *           "2": 1
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Campaign"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-campaign-report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the campaign */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Vary?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "groups": [
+                     *         {
+                     *           "answered": 35,
+                     *           "asked": 42,
+                     *           "by": "all",
+                     *           "human": {
+                     *             "count": 35,
+                     *             "median_seconds": 7260
+                     *           },
+                     *           "teams": 40
+                     *         }
+                     *       ],
+                     *       "made": "2026-11-21T20:00:00Z",
+                     *       "policy": "half-yearly",
+                     *       "progress": {
+                     *         "over": 42,
+                     *         "total": 42
+                     *       },
+                     *       "title": "Autumn 2026"
+                     *     }
+                     */
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    /**
+                     * @example by,name,suppressed,teams,asked,answered
+                     *     all,,false,40,42,35
+                     */
+                    "text/csv": string;
+                    /** @example <h1>Autumn 2026</h1> */
+                    "text/html": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-cases": {
+        parameters: {
+            query?: {
+                /** @description Those that are closed, in place of those that are open */
+                closed?: boolean;
+                /** @description How many */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cases": [
+                     *         {
+                     *           "question": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *           "team": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT"
+                     *           },
+                     *           "kind": "please-call",
+                     *           "opened": "2026-11-21T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeskCaseList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-challenges": {
+        parameters: {
+            query?: {
+                /** @description Handle or id of a team; without it and campaign, all, for operators */
+                team?: string;
+                /** @description Id of a campaign */
+                campaign?: string;
+                /** @description Only those that wait */
+                open?: boolean;
+                /** @description The next of the page before */
+                after?: string;
+                /** @description Questions on a page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "questions": [
+                     *         {
+                     *           "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *           "team": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT"
+                     *           },
+                     *           "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *           "revision": 1,
+                     *           "address": "csirt@example.org",
+                     *           "kind": "code",
+                     *           "policy": "half-yearly",
+                     *           "state": "answered",
+                     *           "reached": 2,
+                     *           "due": "2026-11-21T20:00:00Z",
+                     *           "accepted": "2026-11-21T20:01:00Z",
+                     *           "human": "2026-11-21T22:00:00Z",
+                     *           "answered": "2026-11-21T22:00:00Z",
+                     *           "proofs": [
+                     *             {
+                     *               "method": "challenge.code",
+                     *               "level": 2,
+                     *               "at": "2026-11-21T22:00:00Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QuestionPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "ask-contact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "team": "example-csirt",
+                 *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                 *       "kind": "code"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewQuestion"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "address": "csirt@example.org",
+                     *       "kind": "code",
+                     *       "policy": "half-yearly",
+                     *       "state": "scheduled",
+                     *       "reached": 0,
+                     *       "due": "2026-11-21T20:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Question"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "take-in-result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "team": "example-csirt",
+                 *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                 *       "level": 2,
+                 *       "source": "Example Forum",
+                 *       "at": "2026-11-21T20:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ForeignResult"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "address": "csirt@example.org",
+                     *       "kind": "code",
+                     *       "policy": "half-yearly",
+                     *       "state": "answered",
+                     *       "reached": 2,
+                     *       "due": "2026-11-21T20:00:00Z",
+                     *       "accepted": "2026-11-21T20:01:00Z",
+                     *       "human": "2026-11-21T22:00:00Z",
+                     *       "answered": "2026-11-21T22:00:00Z",
+                     *       "proofs": [
+                     *         {
+                     *           "method": "challenge.code",
+                     *           "level": 2,
+                     *           "at": "2026-11-21T22:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Question"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "policies": [],
+                     *       "rules": [],
+                     *       "stopped": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PolicyList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stop-challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "why": "our relay is on a block list"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "policies": [],
+                     *       "rules": [],
+                     *       "stopped": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PolicyList"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the question */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "question": {
+                     *         "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *         "team": {
+                     *           "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *           "handle": "example-csirt",
+                     *           "name": "EXAMPLE-CSIRT"
+                     *         },
+                     *         "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *         "revision": 1,
+                     *         "address": "csirt@example.org",
+                     *         "kind": "code",
+                     *         "policy": "half-yearly",
+                     *         "state": "answered",
+                     *         "reached": 2,
+                     *         "due": "2026-11-21T20:00:00Z",
+                     *         "accepted": "2026-11-21T20:01:00Z",
+                     *         "human": "2026-11-21T22:00:00Z",
+                     *         "answered": "2026-11-21T22:00:00Z",
+                     *         "proofs": [
+                     *           {
+                     *             "method": "challenge.code",
+                     *             "level": 2,
+                     *             "at": "2026-11-21T22:00:00Z"
+                     *           }
+                     *         ]
+                     *       },
+                     *       "events": [
+                     *         {
+                     *           "n": 1,
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "event": "code-right",
+                     *           "step": "first",
+                     *           "effects": [
+                     *             "record answered challenge.code"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QuestionStory"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "log-call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the question */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "number": "+4315056416",
+                 *       "reached": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewCall"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "address": "csirt@example.org",
+                     *       "kind": "code",
+                     *       "policy": "half-yearly",
+                     *       "state": "answered",
+                     *       "reached": 2,
+                     *       "due": "2026-11-21T20:00:00Z",
+                     *       "accepted": "2026-11-21T20:01:00Z",
+                     *       "human": "2026-11-21T22:00:00Z",
+                     *       "answered": "2026-11-21T22:00:00Z",
+                     *       "proofs": [
+                     *         {
+                     *           "method": "challenge.code",
+                     *           "level": 2,
+                     *           "at": "2026-11-21T22:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Question"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "judge-call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the question */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "approve": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["Judgement"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "address": "csirt@example.org",
+                     *       "kind": "code",
+                     *       "policy": "half-yearly",
+                     *       "state": "answered",
+                     *       "reached": 2,
+                     *       "due": "2026-11-21T20:00:00Z",
+                     *       "accepted": "2026-11-21T20:01:00Z",
+                     *       "human": "2026-11-21T22:00:00Z",
+                     *       "answered": "2026-11-21T22:00:00Z",
+                     *       "proofs": [
+                     *         {
+                     *           "method": "challenge.code",
+                     *           "level": 2,
+                     *           "at": "2026-11-21T22:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Question"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "close-case": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the question */
+                id: string;
+                /** @description Kind of the case */
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "spoke with them by telephone"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CaseClosing"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "pause-challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the question */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "why": "the team asked for it"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "address": "csirt@example.org",
+                     *       "kind": "code",
+                     *       "policy": "half-yearly",
+                     *       "state": "answered",
+                     *       "reached": 2,
+                     *       "due": "2026-11-21T20:00:00Z",
+                     *       "accepted": "2026-11-21T20:01:00Z",
+                     *       "human": "2026-11-21T22:00:00Z",
+                     *       "answered": "2026-11-21T22:00:00Z",
+                     *       "proofs": [
+                     *         {
+                     *           "method": "challenge.code",
+                     *           "level": 2,
+                     *           "at": "2026-11-21T22:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Question"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "resume-challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the question */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "why": "the team asked for it"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "address": "csirt@example.org",
+                     *       "kind": "code",
+                     *       "policy": "half-yearly",
+                     *       "state": "answered",
+                     *       "reached": 2,
+                     *       "due": "2026-11-21T20:00:00Z",
+                     *       "accepted": "2026-11-21T20:01:00Z",
+                     *       "human": "2026-11-21T22:00:00Z",
+                     *       "answered": "2026-11-21T22:00:00Z",
+                     *       "proofs": [
+                     *         {
+                     *           "method": "challenge.code",
+                     *           "level": 2,
+                     *           "at": "2026-11-21T22:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Question"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "stop-challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the question */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "why": "the team asked for it"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "revision": 1,
+                     *       "address": "csirt@example.org",
+                     *       "kind": "code",
+                     *       "policy": "half-yearly",
+                     *       "state": "answered",
+                     *       "reached": 2,
+                     *       "due": "2026-11-21T20:00:00Z",
+                     *       "accepted": "2026-11-21T20:01:00Z",
+                     *       "human": "2026-11-21T22:00:00Z",
+                     *       "answered": "2026-11-21T22:00:00Z",
+                     *       "proofs": [
+                     *         {
+                     *           "method": "challenge.code",
+                     *           "level": 2,
+                     *           "at": "2026-11-21T22:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Question"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7706,6 +11812,145 @@ export interface operations {
             };
         };
     };
+    "list-policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "policies": [
+                     *         {
+                     *           "name": "half-yearly",
+                     *           "about": "twice a year; fifteen days, then another fifteen",
+                     *           "interval": "6mo",
+                     *           "again": "30d",
+                     *           "window": "15d",
+                     *           "reminders": [
+                     *             "7d",
+                     *             "12d"
+                     *           ],
+                     *           "ladder": [
+                     *             {
+                     *               "at": "15d",
+                     *               "to": "representative",
+                     *               "flag": "temporarily-unanswered"
+                     *             },
+                     *             {
+                     *               "at": "30d",
+                     *               "to": "secretariat",
+                     *               "flag": "unanswered"
+                     *             }
+                     *           ],
+                     *           "close": "45d",
+                     *           "minimum": 2,
+                     *           "kind": "code",
+                     *           "quiet": "20:00-07:00",
+                     *           "max_mails": 4,
+                     *           "caps": {
+                     *             "address_day": 2,
+                     *             "domain_day": 100,
+                     *             "domain_hour": 20,
+                     *             "overall_hour": 2000
+                     *           },
+                     *           "lasts": {
+                     *             "answered": "7mo",
+                     *             "deliverable": "6mo",
+                     *             "drilled": "12mo",
+                     *             "proven": "12mo"
+                     *           },
+                     *           "digest": false,
+                     *           "confirm": false
+                     *         }
+                     *       ],
+                     *       "rules": [
+                     *         {
+                     *           "policy": "half-yearly",
+                     *           "holds": "everybody"
+                     *         }
+                     *       ],
+                     *       "stopped": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PolicyList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-problems": {
         parameters: {
             query?: {
@@ -8322,6 +12567,130 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-response-times": {
+        parameters: {
+            query?: {
+                /** @description Members of this forum; without it everybody, for operators */
+                forum?: string;
+                /** @description Questions made at or after this; absent: all */
+                since?: string;
+                /** @description Questions made before this; absent: all */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Vary?: string;
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "groups": [
+                     *         {
+                     *           "answered": 35,
+                     *           "asked": 42,
+                     *           "by": "all",
+                     *           "human": {
+                     *             "count": 35,
+                     *             "median_seconds": 7260
+                     *           },
+                     *           "teams": 40
+                     *         }
+                     *       ],
+                     *       "made": "2026-11-21T20:00:00Z",
+                     *       "policy": "half-yearly",
+                     *       "progress": {
+                     *         "over": 42,
+                     *         "total": 42
+                     *       },
+                     *       "title": "Autumn 2026"
+                     *     }
+                     */
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                    /**
+                     * @example by,name,suppressed,teams,asked,answered
+                     *     all,,false,40,42,35
+                     */
+                    "text/csv": string;
+                    /** @example <h1>Autumn 2026</h1> */
+                    "text/html": string;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10000,6 +14369,132 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "team-challenges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "contacts": [
+                     *         {
+                     *           "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *           "address": "csirt@example.org",
+                     *           "policy": "half-yearly",
+                     *           "rule": "everybody",
+                     *           "kind": "code",
+                     *           "due": "2027-05-21T20:00:00Z",
+                     *           "why": "interval",
+                     *           "proof": "2026-11-21T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TeamOutlook"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16670,6 +21165,381 @@ export interface operations {
             };
             /** @description Precondition Required */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "team-response-times": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "consent": false,
+                     *       "asked": 6,
+                     *       "answered": 5,
+                     *       "human": {
+                     *         "count": 5,
+                     *         "median_seconds": 7260,
+                     *         "p90_seconds": 86400
+                     *       },
+                     *       "proof": {
+                     *         "count": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TeamResponseTimes"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "give-consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "consent": true,
+                     *       "asked": 6,
+                     *       "answered": 5,
+                     *       "human": {
+                     *         "count": 5,
+                     *         "median_seconds": 7260,
+                     *         "p90_seconds": 86400
+                     *       },
+                     *       "proof": {
+                     *         "count": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TeamResponseTimes"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "withdraw-consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "consent": false,
+                     *       "asked": 6,
+                     *       "answered": 5,
+                     *       "human": {
+                     *         "count": 5,
+                     *         "median_seconds": 7260,
+                     *         "p90_seconds": 86400
+                     *       },
+                     *       "proof": {
+                     *         "count": 0
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TeamResponseTimes"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,6 +4,7 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -214,4 +215,13 @@ func count(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// Published returns the secret in hex once c is over, so that anybody may check the
+// draw; "" before that.
+func (c Campaign) Published() string {
+	if c.State != CampaignDone && c.State != CampaignAborted {
+		return ""
+	}
+	return hex.EncodeToString(c.Secret)
 }

@@ -106,23 +106,23 @@ func (d *Desk) campaign(ctx context.Context, p directory.Principal, id CampaignI
 	if err != nil {
 		return c, nil, err
 	}
-	if err := directory.MayRunCampaign(p, c.forumOf()); err != nil {
+	if err := directory.MayReadCampaign(p, c.forumOf()); err != nil {
 		return Campaign{}, nil, err
 	}
 	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Campaign: id, Limit: mostOfCampaign})
 	return c, list, err
 }
 
-// Campaigns returns those made before a moment that p may run, newest first; the
+// Campaigns returns those made before a moment that p may see, newest first; the
 // zero time is now.
 func (d *Desk) Campaigns(ctx context.Context, p directory.Principal, before time.Time, limit int) ([]Campaign, error) {
-	if err := directory.MayRunCampaign(p, p.Forum); err != nil {
+	if err := directory.MayReadCampaign(p, p.Forum); err != nil {
 		return nil, err
 	}
 	list, err := d.cfg.Store.Campaigns(ctx, before, limit)
 	out := list[:0]
 	for i := range list {
-		if directory.MayRunCampaign(p, list[i].forumOf()) == nil {
+		if directory.MayReadCampaign(p, list[i].forumOf()) == nil {
 			out = append(out, list[i])
 		}
 	}

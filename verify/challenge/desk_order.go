@@ -204,20 +204,24 @@ type Found struct {
 	At      time.Time       // when they found it: at most two years ago
 }
 
+// Check returns what is wrong with a result, apart from whom it is about.
+func (f Found) Check(now time.Time) []directory.Problem {
+	var x policyChecker
+	x.add(f.Source == "" || len([]rune(f.Source)) > 100, CodeResult, "/source", f.Source, "the registrar has a name", "1 to 100 characters")
+	x.add(f.Level < directory.Deliverable || f.Level > directory.Drilled, CodeResult, "/level", int(f.Level), "no level that anybody can prove", "1 to 4")
+	x.add(f.At.IsZero() || f.At.After(now) || now.Sub(f.At) > mostInterval, CodeResult, "/at", f.At.Format(time.RFC3339), "a result has a date that has passed, and two years ago at most", "when it was found")
+	return x.found
+}
+
 // TakeIn takes in what another registrar found, as evidence under its name. No
 // contact is asked.
 func (d *Desk) TakeIn(ctx context.Context, p directory.Principal, f Found) (Challenge, error) {
 	if err := directory.MayWorkDesk(p); err != nil {
 		return Challenge{}, err
 	}
-	now := d.now()
-	var x policyChecker
 	f.Source = strings.TrimSpace(f.Source)
-	x.add(f.Source == "" || len([]rune(f.Source)) > 100, CodeResult, "/source", f.Source, "the registrar has a name", "1 to 100 characters")
-	x.add(f.Level < directory.Deliverable || f.Level > directory.Drilled, CodeResult, "/level", int(f.Level), "no level that anybody can prove", "1 to 4")
-	x.add(f.At.IsZero() || f.At.After(now) || now.Sub(f.At) > mostInterval, CodeResult, "/at", f.At.Format(time.RFC3339), "a result has a date that has passed, and two years ago at most", "when it was found")
-	if len(x.found) > 0 {
-		return Challenge{}, &directory.Error{Kind: directory.Invalid, Op: "take in result", Problems: x.found}
+	if found := f.Check(d.now()); len(found) > 0 {
+		return Challenge{}, &directory.Error{Kind: directory.Invalid, Op: "take in result", Problems: found}
 	}
 	c, policy, err := d.plan(Ask{Team: f.Team, Contact: f.Contact, Kind: KindImported, Due: f.At, found: true})
 	if err != nil {

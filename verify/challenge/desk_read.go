@@ -32,7 +32,7 @@ func (d *Desk) mayRead(ctx context.Context, p directory.Principal, team director
 		if err != nil {
 			return err
 		}
-		return directory.MayRunCampaign(p, c.forumOf())
+		return directory.MayReadCampaign(p, c.forumOf())
 	}
 	return directory.MayReadChallenges(p, nil)
 }
@@ -52,7 +52,7 @@ func (d *Desk) See(ctx context.Context, p directory.Principal, id ID) (Challenge
 
 // Cases returns what operators are asked to look at, oldest first.
 func (d *Desk) Cases(ctx context.Context, p directory.Principal, closed bool, limit int) ([]OpenCase, error) {
-	if err := directory.MayWorkDesk(p); err != nil {
+	if err := directory.MayReadCases(p); err != nil {
 		return nil, err
 	}
 	return d.cfg.Store.Cases(ctx, closed, limit)
@@ -128,7 +128,7 @@ func (d *Desk) outlook(team *directory.Team, contact *directory.Contact) Outlook
 // stretch of time, all together and by forum, sector and country. A secretariat
 // has those of its forum's members; the empty forum stands for everybody.
 func (d *Desk) Figures(ctx context.Context, p directory.Principal, forum string, since, until time.Time) (Report, error) {
-	if err := directory.MayRunCampaign(p, forum); err != nil {
+	if err := directory.MayReadCampaign(p, forum); err != nil {
 		return Report{}, err
 	}
 	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Since: since, Before: until, Limit: mostOfCampaign})
@@ -256,3 +256,6 @@ func (d *Desk) due(ctx context.Context) ([]waitingContact, error) {
 	})
 	return list, ctx.Err()
 }
+
+// Stopped reports whether the kill switch is on.
+func (d *Desk) Stopped(ctx context.Context) (bool, error) { return d.cfg.Store.Stopped(ctx) }

@@ -94,6 +94,7 @@ type ListFilter struct {
 	Open     bool                // only those that wait
 	Since    time.Time           // created at or after; zero is all
 	Before   time.Time           // created before; zero is all
+	BeforeID ID                  // with Before: of those created at that moment, the ones after this id
 	Limit    int
 }
 
@@ -107,12 +108,13 @@ type Logged struct {
 
 // OpenCase is what an operator is asked to look at.
 type OpenCase struct {
-	Challenge ID        `json:"challenge"`
-	Kind      CaseKind  `json:"kind"`
-	Opened    time.Time `json:"opened"`
-	Closed    time.Time `json:"closed,omitzero"`
-	ClosedBy  string    `json:"closed_by,omitempty"`
-	Note      string    `json:"note,omitempty"`
+	Challenge ID               `json:"challenge"`
+	Team      directory.TeamID `json:"team"`
+	Kind      CaseKind         `json:"kind"`
+	Opened    time.Time        `json:"opened"`
+	Closed    time.Time        `json:"closed,omitzero"`
+	ClosedBy  string           `json:"closed_by,omitempty"`
+	Note      string           `json:"note,omitempty"`
 }
 
 // Mark is what a contact is marked with by challenges.

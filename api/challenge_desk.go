@@ -1,0 +1,202 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
+)
+
+type (
+	casesInput struct {
+		Closed bool `query:"closed" doc:"Those that are closed, in place of those that are open" example:"false"`
+		Limit  int  `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"How many" example:"200"`
+	}
+	casesOutput struct{ Body DeskCaseList }
+	caseInput   struct {
+		ID   string `path:"id" maxLength:"64" doc:"Id of the question" example:"4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11"`
+		Kind string `path:"kind" maxLength:"40" doc:"Kind of the case" example:"please-call"`
+	}
+)
+
+func (s *Server) registerDesk() {
+	const tag, one = "challenges", "/v1/challenges/{id}"
+	paused, yes := exampleQuestion(), true
+	for _, act := range []struct{ id, word, summary, more string }{
+		{"stop-challenge", "stop", "Close a question without an answer", "It counts for nothing. For operators."},
+		{"pause-challenge", "pause", "Let a question stand still", "Its timers stop and its mails are held back; an answer still counts. For operators."},
+		{"resume-challenge", "resume", "Let a question go on", "With the time back for which it stood still. For operators."},
+	} {
+		word := act.word
+		register(s, spec{id: act.id, method: http.MethodPost, path: one + "/" + word, tag: tag, access: token, summary: act.summary, more: act.more,
+			errors: []int{notFound, conflict}, body: Reason{Why: "the team asked for it"}, answer: paused}, func(ctx context.Context, in *questionInput) (*questionOutput, error) {
+			return s.steerQuestion(ctx, in, word)
+		})
+	}
+	register(s, spec{id: "log-call", method: http.MethodPost, path: one + "/calls", tag: tag, access: token,
+		summary: "Log a telephone call about a question", more: "It proves nothing before another operator has approved it. For operators.",
+		errors: []int{notFound, conflict}, body: NewCall{Number: "+4315056416", Reached: true}, answer: exampleQuestion()}, s.logCall)
+	register(s, spec{id: "judge-call", method: http.MethodPost, path: one + "/calls/judge", tag: tag, access: token,
+		summary: "Approve or reject a call that another operator has logged", more: "Whoever called can't. For operators.",
+		errors: []int{notFound, conflict}, body: Judgement{Approve: &yes}, answer: exampleQuestion()}, s.judgeCall)
+	register(s, spec{id: "list-cases", method: http.MethodGet, path: "/v1/cases", tag: tag, access: token,
+		summary: "List what operators are asked to look at", more: "For operators.",
+		answer: DeskCaseList{Cases: []DeskCase{{Question: exampleQuestion().ID, Team: exampleRef(), Kind: "please-call", Opened: exampleDay()}}}}, s.listCases)
+	register(s, spec{id: "close-case", method: http.MethodPost, path: one + "/cases/{kind}/close", tag: tag, access: token, status: http.StatusNoContent,
+		summary: "Close a case", more: "For operators.", errors: []int{notFound}, body: CaseClosing{Note: "spoke with them by telephone"}}, s.closeCase)
+	register(s, spec{id: "take-in-result", method: http.MethodPost, path: "/v1/challenges/results", tag: tag, access: token, status: http.StatusCreated,
+		summary: "Take in what another registrar found", more: "It becomes evidence under its name, and nobody is asked. For operators.",
+		body: ForeignResult{Team: "example-csirt", Contact: exampleQuestion().Contact, Level: 2, Source: "Example Forum", At: exampleDay()}, answer: exampleQuestion()}, s.takeInResult)
+	policies := PolicyList{Policies: []AskingPolicy{}, Rules: []PolicyRule{}, Stopped: true}
+	register(s, spec{id: "stop-challenges", method: http.MethodPost, path: "/v1/challenges/stop", tag: tag, access: token,
+		summary: "Stop all questions: the kill switch", more: "Nothing is sent to anybody, on all nodes, until it is lifted; answers still count. For operators.",
+		body: Reason{Why: "our relay is on a block list"}, answer: policies}, s.stopChallenges)
+	policies.Stopped = false
+	register(s, spec{id: "resume-challenges", method: http.MethodPost, path: "/v1/challenges/resume", tag: tag, access: token,
+		summary: "Lift the kill switch", more: "For operators.", errors: []int{conflict}, answer: policies}, s.resumeChallenges)
+}
+
+func (s *Server) steerQuestion(ctx context.Context, in *questionInput, word string) (*questionOutput, error) {
+	c := callFrom(ctx)
+	var body Reason
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	desk, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	act := map[string]func(context.Context, directory.Principal, challenge.ID, string) (challenge.Challenge, error){"stop": desk.Stop, "pause": desk.Pause, "resume": desk.Unpause}[word]
+	return s.oneQuestion(ctx, in.ID)(act(ctx, c.viewer, challenge.ID(in.ID), body.Why))
+}
+
+// oneQuestion answers with the question that an operator's work gave.
+func (s *Server) oneQuestion(ctx context.Context, id string) func(challenge.Challenge, error) (*questionOutput, error) {
+	return func(q challenge.Challenge, err error) (*questionOutput, error) {
+		if err != nil {
+			return nil, unknownQuestion(err, id)
+		}
+		return &questionOutput{s.asked(&q, callFrom(ctx).viewer)}, nil
+	}
+}
+
+func (s *Server) logCall(ctx context.Context, in *questionInput) (*questionOutput, error) {
+	c := callFrom(ctx)
+	var body NewCall
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	desk, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	return s.oneQuestion(ctx, in.ID)(desk.Log(ctx, c.viewer, challenge.ID(in.ID), challenge.Call{Number: body.Number, At: body.At, Reached: body.Reached, Unannounced: body.Unannounced}))
+}
+
+func (s *Server) judgeCall(ctx context.Context, in *questionInput) (*questionOutput, error) {
+	c := callFrom(ctx)
+	var body Judgement
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	if body.Approve == nil {
+		return nil, invalid("read body", []directory.Problem{{Code: challenge.CodeCall, Field: "/approve", Reason: "nothing says whether the call counts", Want: "true or false"}})
+	}
+	desk, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	return s.oneQuestion(ctx, in.ID)(desk.Judge(ctx, c.viewer, challenge.ID(in.ID), *body.Approve))
+}
+
+func (s *Server) listCases(ctx context.Context, in *casesInput) (*casesOutput, error) {
+	desk, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	list, err := desk.Cases(ctx, callFrom(ctx).viewer, in.Closed, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &casesOutput{DeskCaseList{Cases: []DeskCase{}}}
+	x := s.cfg.Index()
+	for _, c := range list {
+		one := DeskCase{Question: string(c.Challenge), Team: TeamRef{ID: string(c.Team)}, Kind: string(c.Kind), Opened: utc(c.Opened), Closed: utc(c.Closed), ClosedBy: c.ClosedBy, Note: c.Note}
+		if x != nil {
+			if t, ok := x.Team(c.Team); ok {
+				one.Team = refOf(t)
+			}
+		}
+		out.Body.Cases = append(out.Body.Cases, one)
+	}
+	return out, nil
+}
+
+func (s *Server) closeCase(ctx context.Context, in *caseInput) (*struct{}, error) {
+	c := callFrom(ctx)
+	var body CaseClosing
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	desk, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	err = desk.Close(ctx, c.viewer, challenge.ID(in.ID), challenge.CaseKind(in.Kind), body.Note, body.Allowed)
+	return nil, unknownOf(err, "kind", "case.unknown", in.Kind, "no case of this kind is open for the question", "one of the list of cases")
+}
+
+func (s *Server) takeInResult(ctx context.Context, _ *struct{}) (*newQuestion, error) {
+	c := callFrom(ctx)
+	var in ForeignResult
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	desk, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	if err := directory.MayWorkDesk(c.viewer); err != nil {
+		return nil, err
+	}
+	found := challenge.Found{Contact: directory.ContactID(in.Contact), Level: directory.Level(in.Level), Source: in.Source, At: in.At}
+	if err := invalid("read body", found.Check(s.cfg.Now())); err != nil {
+		return nil, err
+	}
+	team, err := s.teamOf(ctx, c.viewer, in.Team, in.Contact)
+	if err != nil {
+		return nil, err
+	}
+	found.Team = team.ID
+	q, err := desk.TakeIn(ctx, c.viewer, found)
+	if err != nil {
+		return nil, err
+	}
+	return &newQuestion{Location: "/v1/challenges/" + string(q.ID), Body: s.asked(&q, c.viewer)}, nil
+}
+
+func (s *Server) stopChallenges(ctx context.Context, _ *struct{}) (*policiesOutput, error) {
+	c := callFrom(ctx)
+	var in Reason
+	if err := c.decode(&in); err != nil {
+		return nil, err
+	}
+	if _, err := s.desk(); err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Directory.PauseChecks(ctx, c.viewer, directory.PauseOfChallenges, true, in.Why); err != nil {
+		return nil, err
+	}
+	return s.listPolicies(ctx, nil)
+}
+
+func (s *Server) resumeChallenges(ctx context.Context, _ *struct{}) (*policiesOutput, error) {
+	if _, err := s.desk(); err != nil {
+		return nil, err
+	}
+	if _, err := s.cfg.Directory.ResumeChecks(ctx, callFrom(ctx).viewer, directory.PauseOfChallenges, directory.HeldNone); err != nil {
+		return nil, err
+	}
+	return s.listPolicies(ctx, nil)
+}

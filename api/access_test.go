@@ -72,10 +72,10 @@ var rights = map[string]struct {
 		[9]int{401, 403, 403, 202, 403, 403, 403, 202, 403}},
 	"withdraw-control": {func(s *scene) request { return request{method: "DELETE", path: s.proof()} },
 		[9]int{401, 403, 403, 204, 403, 403, 403, 204, 403}},
-	"list-policies":       {func(*scene) request { return get("/v1/policies") }, all(200)},
-	"list-challenges":     {func(s *scene) request { s.question(); return get("/v1/challenges?team=alpha") }, mayRead(200)},
-	"get-challenge":       {func(s *scene) request { return get(s.question()) }, mayRead(200)},
-	"team-challenges":     {func(*scene) request { return get("/v1/teams/alpha/challenges") }, mayRead(200)},
+	"list-policies":   {func(*scene) request { return get("/v1/policies") }, all(200)},
+	"list-challenges": {func(s *scene) request { s.question(); return get("/v1/challenges?team=alpha") }, mayRead(200)},
+	"get-challenge":   {func(s *scene) request { return get(s.question()) }, mayRead(200)},
+	"team-challenges": {func(*scene) request { return get("/v1/teams/alpha/challenges") }, mayRead(200)},
 	"team-response-times": {func(s *scene) request {
 		if err := s.desk(s.t).Consent(context.Background(), operator(), &s.alpha, false); err != nil {
 			s.t.Fatal(err)

@@ -26,13 +26,16 @@ func network(a netip.Addr) netip.Addr {
 // connection, or what trusted proxies say. Each proxy adds the address that it
 // was asked from at the end, so that the list is read from there, for as long
 // as those who wrote it are trusted; what stands before is the client's word.
-func (l *limiter) client(r *http.Request) netip.Addr {
+func (l *limiter) client(r *http.Request) netip.Addr { return l.cfg.Client(r) }
+
+// Client returns the address that a request comes from, as trusted proxies say it.
+func (l *Limits) Client(r *http.Request) netip.Addr {
 	peer := peerOf(r)
-	if len(l.cfg.Proxies) == 0 || !holds(l.cfg.Proxies, peer) {
+	if len(l.Proxies) == 0 || !holds(l.Proxies, peer) {
 		return peer
 	}
 	hops := forwardedFor(r.Header.Values("X-Forwarded-For"))
-	if strings.EqualFold(l.cfg.ProxyHeader, "Forwarded") {
+	if strings.EqualFold(l.ProxyHeader, "Forwarded") {
 		hops = forwarded(r.Header.Values("Forwarded"))
 	}
 	for _, hop := range slices.Backward(hops) {
@@ -41,7 +44,7 @@ func (l *limiter) client(r *http.Request) netip.Addr {
 			break // "unknown", a hidden name, or nonsense: the last who is known answers for it
 		}
 		peer = a
-		if !holds(l.cfg.Proxies, a) {
+		if !holds(l.Proxies, a) {
 			break
 		}
 	}

@@ -14,6 +14,9 @@ import (
 const (
 	campaignByID = `SELECT doc FROM campaign WHERE id = $1`
 	campaignList = `SELECT doc FROM campaign WHERE created < $1 ORDER BY created DESC, id LIMIT $2`
+	openNow      = `SELECT COUNT(*) FROM challenge WHERE is_open = 1`
+	mailsNow     = `SELECT COUNT(*) FROM outbox WHERE due_at <> 0`
+	casesNow     = `SELECT COUNT(*) FROM challenge_case WHERE closed = 0`
 	hasConsent   = `SELECT COUNT(*) FROM challenge_consent WHERE team_id = $1`
 	dropConsent  = `DELETE FROM challenge_consent WHERE team_id = $1`
 	marksOfTeam  = `SELECT contact, team_id, flag, at, challenge FROM challenge_flag WHERE team_id = $1 OR $1 = '' ORDER BY team_id, contact`
@@ -106,4 +109,18 @@ func (t *tx) PutConsent(team directory.TeamID, given bool, by string, at time.Ti
 		return t.db.fail(op, string(team), t.exec(dropConsent, string(team)))
 	}
 	return t.db.fail(op, string(team), t.insertAll(consentTable, consentTable.overwrite(), []any{string(team), micros(at), by}))
+}
+
+// DeskFigures implements [challenge.Store].
+func (db *DB) DeskFigures(ctx context.Context) (f challenge.DeskFigures, err error) {
+	const op = "count questions"
+	err = db.view(ctx, op, func(v *view) error {
+		for query, to := range map[string]*int{openNow: &f.Open, mailsNow: &f.Mails, casesNow: &f.Cases} {
+			if err := v.tx.QueryRowContext(v.ctx, query).Scan(to); err != nil {
+				return db.fail(op, "", err)
+			}
+		}
+		return nil
+	})
+	return f, err
 }

@@ -37,6 +37,7 @@ type config struct {
 	ImportKeep      time.Duration
 	ControlLabel    string // of proofs of control
 	Verify          verifyConfig
+	Challenge       challengeConfig
 
 	file   string             // that was read; "" for none
 	values map[string]setting // by key

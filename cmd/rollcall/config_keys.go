@@ -43,7 +43,7 @@ func keys() []key {
 		{name: "import_keep", preset: "30d", arg: "TIME", usage: "TIME for which the result of an import job is kept", set: span(time.Minute, func(c *config) *time.Duration { return &c.ImportKeep })},
 		{name: "shutdown_timeout", preset: "10s", arg: "TIME", usage: "TIME that requests under way get to finish on a stop", set: span(time.Millisecond, func(c *config) *time.Duration { return &c.ShutdownTimeout })},
 		{name: "batch_body", preset: "128MiB", arg: "SIZE", usage: "largest SIZE of the body of a batch lookup", set: (*config).setBatchBody},
-	}, verifyKeys()...)
+	}, append(verifyKeys(), challengeKeys()...)...)
 }
 
 // bad is the error of a wrong value.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -18,8 +19,10 @@ import (
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/directory/format"
+	"github.com/rollcall-csirt/rollcall/serve/web"
 	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
 const serveLong = `Serve answers over HTTP: the REST API under /v1, its description at
@@ -38,6 +41,11 @@ It checks what teams claim, too: it asks name servers and fetches pages of the
 domains in the directory. --verify off leaves that to "rollcall worker", or to
 nobody; "rollcall verify" shows and steers it.
 
+With --challenge on it asks contacts whether they answer, by mail, and takes what
+they answer: on the page of the link in each mail, and by mail at mail_smtp,
+mail_lmtp or mail_maildir. "rollcall mail init" makes the keys for it, "rollcall
+mail selftest" says whether others will believe our mails.
+
 SIGINT and SIGTERM stop it: no new requests and checks, shutdown_timeout for
 those under way, then the index, then the database. A second signal ends it at
 once.`
@@ -50,7 +58,7 @@ func serveCommand(w world) *cobra.Command {
   ROLLCALL_DB=teams.db ROLLCALL_LISTEN=:8443 rollcall serve --tls-cert cert.pem --tls-key key.pem`,
 		Args: exactArgs(), RunE: w.action((*call).serve),
 	}
-	keyFlags(cmd.Flags(), append(verifyKeyNames(), "verify", "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout",
+	keyFlags(cmd.Flags(), append(append(verifyKeyNames(), challengeKeyNames()...), "verify", "db", "listen", "tls_cert", "tls_key", "last_resort", "match_rules", "policy_lasts", "policy_grace", "shutdown_timeout",
 		"rate_anonymous", "rate_anonymous_burst", "rate_token", "rate_token_burst", "rate_failed", "rate_limit_exempt",
 		"trusted_proxies", "proxy_header", "cors_origins", "import_max_mib", "import_keep", "batch_body")...)
 	cmd.Flags().Bool("no-verify", false, "the same as --verify off")
@@ -84,6 +92,7 @@ type server struct {
 	door       *directory.Directory
 	imports    *directory.ImportRunner
 	checks     *verify.Runner // nil: not here
+	office     *officeRun     // nil: nobody is asked from here
 	db         *store.DB
 }
 
@@ -138,17 +147,25 @@ func (c *call) wire(s *server) error {
 	if err := c.wireChecks(s); err != nil {
 		return err
 	}
+	desk, err := c.wireOffice(s)
+	if err != nil {
+		return err
+	}
 	handler, err := api.New(api.Config{
 		Directory: s.door, Index: s.follower.Index, IndexAge: s.follower.Age, Moved: s.follower.Moved, Sync: s.follower.Sync,
 		Policy: c.cfg.Policy, Now: c.now, Log: c.log, Version: version(), Ready: readiness(s.db), MaxBatchBody: c.cfg.BatchBody,
 		Limits: c.cfg.Limits, CORSOrigins: c.cfg.CORSOrigins, ImportMax: int64(c.cfg.ImportMax) << 20,
-		Figures: []prometheus.Collector{newCheckFigures(s.db, c.now)}, Verify: s.db, ControlLabel: c.cfg.ControlLabel,
+		Figures: s.figures(c.now), Verify: s.db, ControlLabel: c.cfg.ControlLabel, Challenges: desk,
 	})
 	if err != nil {
 		return err
 	}
+	pages, err := c.pages(s, handler)
+	if err != nil {
+		return err
+	}
 	s.http = &http.Server{
-		Handler: handler, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelWarn),
+		Handler: pages, ErrorLog: slog.NewLogLogger(c.log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 	}
@@ -169,6 +186,46 @@ func (c *call) wireChecks(s *server) error {
 	}
 	s.checks, err = c.newRunner(verify.RunnerConfig{Store: s.db, Directory: s.door, Follower: s.follower, Network: network, Checks: c.checks()})
 	return err
+}
+
+// wireOffice makes what asks contacts, where the configuration wants it. The
+// desk is there for the API wherever there is a key for it.
+func (c *call) wireOffice(s *server) (*challenge.Desk, error) {
+	parts := officeParts{store: s.db, index: s.follower.Index, ready: c.ready}
+	if !c.cfg.Challenge.On {
+		return nil, nil
+	}
+	o, err := c.newOffice(parts)
+	if err != nil {
+		return nil, err
+	}
+	s.office, err = c.newOfficeRun(o, s.db)
+	return o.Desk, err
+}
+
+// figures are what is shown at /metrics beside the API's own.
+func (s *server) figures(now func() time.Time) []prometheus.Collector {
+	list := []prometheus.Collector{newCheckFigures(s.db, now)}
+	if s.office != nil {
+		list = append(list, s.office.tally)
+	}
+	return list
+}
+
+// pages puts the pages for people beside the API.
+func (c *call) pages(s *server, rest http.Handler) (http.Handler, error) {
+	if s.office == nil {
+		return rest, nil
+	}
+	page, err := web.New(web.Config{Answers: web.NewDesk(s.office.Desk, s.follower.Index, c.log), Operator: cmp.Or(c.cfg.Challenge.Operator, c.cfg.Challenge.Name),
+		Client: c.cfg.Limits.Client, Now: c.now, Log: c.log})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	page.Register(mux)
+	mux.Handle("/", rest)
+	return mux, nil
 }
 
 // readiness is what must work beside the index before requests are sent here.
@@ -217,6 +274,9 @@ func (s *server) run(ctx context.Context) error {
 	var parts, imports sync.WaitGroup
 	if s.checks != nil {
 		imports.Go(func() { _ = s.checks.Run(checking) }) // it has no error but its end
+	}
+	if s.office != nil {
+		imports.Go(func() { s.office.run(checking) })
 	}
 	imports.Go(func() { _ = s.imports.Run(importing) }) // it has no error but its end
 	parts.Go(func() { followed <- s.follower.Run(following) })
@@ -270,6 +330,9 @@ func (s *server) close() error {
 	var err error
 	if s.listener != nil {
 		err = s.listener.Close()
+	}
+	if s.office != nil {
+		err = errors.Join(err, s.office.close())
 	}
 	return errors.Join(err, s.db.Close())
 }

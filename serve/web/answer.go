@@ -27,7 +27,7 @@ var (
 const maxForm = 4 << 10
 
 // Page is the answer page of challenges. It serves GET, HEAD and POST of
-// /answer/{token}.
+// /answer/{token}, and of /stop/{token}, on which a reader wants no more mails.
 //
 // There is no protection against forged requests from other sites (CSRF), and
 // none is needed: such an attack rides on something that the browser sends along
@@ -87,6 +87,8 @@ func peer(r *http.Request) netip.Addr {
 func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /answer/{token}", p.show)
 	mux.HandleFunc("POST /answer/{token}", p.answer)
+	mux.HandleFunc("GET /stop/{token}", p.showStop)
+	mux.HandleFunc("POST /stop/{token}", p.stop)
 }
 
 // show is GET and HEAD: nothing changes, however often a scanner comes.

@@ -56,6 +56,10 @@ type texts struct {
 	Failed     string `json:"failed"`
 	Nothing    string `json:"nothing_else"`
 	Languages  string `json:"languages"`
+	StopTitle  string `json:"stop_title"`
+	StopText   string `json:"stop_text"`
+	StopDo     string `json:"stop_do"`
+	DoneStop   string `json:"done_stop"`
 }
 
 // readTexts reads the words of all languages. A language that lacks one is a
@@ -95,6 +99,7 @@ type screen struct {
 	NoChoice bool
 	Busy     bool
 	Failed   bool
+	Stop     bool // the page on which mails are stopped
 }
 
 // data is a screen in a language, as the template sees it.
@@ -180,6 +185,9 @@ func (p *Page) data(lang string, s screen) data {
 	}
 	d := data{screen: s, T: t, Lang: lang, Dir: "ltr", Style: template.CSS(answerCSS), // our own file
 		Heading: name(t.Title), Intro: name(t.Intro), ForTeam: name(t.ForTeam), NotTheirs: name(t.Wrong), Form: s.form(), CodeBad: s.Wrong || s.NoCode}
+	if s.Stop {
+		d.Heading, d.Intro = name(t.StopTitle), name(t.StopText)
+	}
 	if lang == "ar" {
 		d.Dir = "rtl"
 	}
@@ -206,7 +214,12 @@ func fill(text, hole, value string) phrase {
 }
 
 // form reports whether there is something to fill in.
-func (s screen) form() bool { return s.View.Status == Open && s.Done == "" && !s.Busy && !s.Failed }
+func (s screen) form() bool {
+	if s.Stop {
+		return s.View.Status != Unknown && s.Done == "" && !s.Busy && !s.Failed
+	}
+	return s.View.Status == Open && s.Done == "" && !s.Busy && !s.Failed
+}
 
 // message returns what to say above the form, or instead of it.
 func (s screen) message(t texts) (text string, mistake bool) {
@@ -217,6 +230,8 @@ func (s screen) message(t texts) (text string, mistake bool) {
 		return t.Failed, true
 	case s.Done != "":
 		return s.thanks(t), false
+	case s.Stop && s.form():
+		return "", false
 	case s.Wrong:
 		return strings.ReplaceAll(t.WrongCode, "{left}", strconv.Itoa(s.Left)), true
 	case s.form() && s.NoChoice:
@@ -231,5 +246,5 @@ func (s screen) thanks(t texts) string {
 	if s.More {
 		return t.DoneMore
 	}
-	return map[Choice]string{ForTeam: t.DoneTeam, WrongAddress: t.DoneWrong, PleaseCall: t.DoneCall, NewCode: t.DoneCode, Confirm: t.DoneOK}[s.Done]
+	return map[Choice]string{ForTeam: t.DoneTeam, WrongAddress: t.DoneWrong, PleaseCall: t.DoneCall, NewCode: t.DoneCode, Confirm: t.DoneOK, Stop: t.DoneStop}[s.Done]
 }

@@ -66,6 +66,7 @@ const (
 	PleaseCall   Choice = "please-call"   // "call us instead"
 	Confirm      Choice = "confirm"       // "still right", freshness alone
 	NewCode      Choice = "new-code"      // "send me another code", to the same address as ever
+	Stop         Choice = "stop"          // "no more mails", from the page of its own
 )
 
 func (c Choice) needsCode() bool { return c == ForTeam || c == WrongAddress || c == PleaseCall }

@@ -24,9 +24,12 @@ type DeskConfig struct {
 	Key      Key                     // required
 	Rules    []Rule                  // who is asked by which policy
 	Policies []Policy
-	Random   io.Reader        // required
-	Now      func() time.Time // nil: the system's clock
-	Log      *slog.Logger     // nil: silence
+	// Ready says before a campaign is started whether our mails will be believed
+	// ([mail.Selftest]); nil: nobody looks.
+	Ready  func(context.Context) error
+	Random io.Reader        // required
+	Now    func() time.Time // nil: the system's clock
+	Log    *slog.Logger     // nil: silence
 }
 
 // Desk drives challenges: it reads one, takes a [Step], and writes what came of
@@ -402,11 +405,31 @@ func (d *Desk) Tick(ctx context.Context, n int) (int, error) {
 		return 0, err
 	}
 	for i, id := range ids {
-		if err := d.tick(ctx, id); err != nil {
+		err := d.tick(ctx, id)
+		if ctx.Err() != nil {
+			return i, ctx.Err()
+		}
+		if err == nil {
+			continue
+		}
+		// One question in trouble, such as one whose policy is not there any more, must not hold up the others.
+		d.cfg.Log.Error("a question can't go on", "challenge", id, "err", err, "again", waitAgain)
+		if err := d.postpone(ctx, id); err != nil {
 			return i, fmt.Errorf("challenge %s: %w", id, err)
 		}
 	}
 	return len(ids), nil
+}
+
+// postpone has the timer of a question fire later.
+func (d *Desk) postpone(ctx context.Context, id ID) error {
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		c, err := tx.Challenge(id)
+		if err != nil {
+			return err
+		}
+		return tx.PutChallenge(c, d.now().Add(waitAgain))
+	})
 }
 
 func (d *Desk) tick(ctx context.Context, id ID) error {

@@ -72,3 +72,32 @@ func (d *Desk) NewCode(ctx context.Context, token string) (Checked, error) {
 	_, err = d.Apply(ctx, c.ID, Event{ID: "new-code/" + checked.Step, Kind: EventCodeAsked, Step: checked.Step})
 	return checked, err
 }
+
+// Confirms reports whether "still right" in one click counts for a question.
+func (d *Desk) Confirms(c *Challenge) bool {
+	p, err := d.policy(c.Policy)
+	return err == nil && p.Confirm && c.Open()
+}
+
+// Confirm takes in "still right" by one click: freshness of level 0, where the
+// policy has that, and nothing elsewhere.
+func (d *Desk) Confirm(ctx context.Context, token string) (Challenge, Checked, error) {
+	return d.click(ctx, token, EventConfirmed, func(c *Challenge, r Result) bool { return d.Confirms(c) && (r == Right || r == Locked) })
+}
+
+// OptOut stops mails to the address of a link, until an operator has decided. It
+// holds for links that no longer work for answers, too.
+func (d *Desk) OptOut(ctx context.Context, token string) (Challenge, Checked, error) {
+	return d.click(ctx, token, EventOptOut, func(*Challenge, Result) bool { return true })
+}
+
+// click takes an event that needs the link alone. The result is Right where it was taken.
+func (d *Desk) click(ctx context.Context, token string, kind EventKind, counts func(*Challenge, Result) bool) (Challenge, Checked, error) {
+	c, checked, err := d.Look(ctx, token)
+	if err != nil || checked.Result == Unknown || !counts(&c, checked.Result) {
+		return c, checked, err
+	}
+	checked.Result = Right
+	c, err = d.Apply(ctx, c.ID, Event{ID: string(kind), Kind: kind, Step: checked.Step})
+	return c, checked, err
+}

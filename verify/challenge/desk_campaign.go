@@ -162,6 +162,12 @@ func (d *Desk) Steer(ctx context.Context, p directory.Principal, id CampaignID, 
 	if err := directory.MayRunCampaign(p, c.forumOf()); err != nil {
 		return Campaign{}, err
 	}
+	if move == MoveStart && d.cfg.Ready != nil {
+		if err := d.cfg.Ready(ctx); err != nil {
+			return c, &directory.Error{Kind: directory.Conflict, Op: "start campaign", Subject: string(id), Err: err, Problems: []directory.Problem{{
+				Code: CodeSelftest, Reason: "our own mails would not be believed: " + err.Error(), Want: "a self-test that passes: rollcall mail selftest"}}}
+		}
+	}
 	if err := d.tellAll(ctx, id); err != nil {
 		return c, err
 	}

@@ -17,6 +17,7 @@ type SenderConfig struct {
 	Composer *mail.Composer                               // required
 	Submit   func(context.Context, mail.Mail) mail.Result // required: [mail.Submitter.Submit], or what keeps mails of a dry run
 	Pages    string                                       // where the answer page is: "https://rollcall.example.org/answer/"
+	Stop     string                                       // where mails are stopped: "https://rollcall.example.org/stop/"; "": by mail only
 	Name     string                                       // of this process, for people
 	Lease    time.Duration                                // for one try; 0 is 5 minutes
 	Tries    int                                          // before a mail is given up; 0 is 20
@@ -64,12 +65,17 @@ func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	var errs []error
 	for i := range list {
-		if err := s.one(ctx, &list[i]); err != nil {
-			return i, fmt.Errorf("mail %s: %w", list[i].Key, err)
+		err := s.one(ctx, &list[i])
+		if ctx.Err() != nil {
+			return i, errors.Join(append(errs, ctx.Err())...)
+		}
+		if err != nil { // it is tried again when its lease ends; the others go on
+			errs = append(errs, fmt.Errorf("mail %s: %w", list[i].Key, err))
 		}
 	}
-	return len(list), nil
+	return len(list), errors.Join(errs...)
 }
 
 // one hands over one mail.
@@ -159,6 +165,9 @@ func (s *Sender) letter(c *Challenge, m *OutMail) (mail.Letter, error) {
 		Link: s.cfg.Pages + secrets.Token, Deadline: p.Issue.Expires, Date: m.Created}
 	if mailbox, err := directory.ParseEmail(c.Address); err == nil {
 		l.Domain = string(mailbox.Domain())
+	}
+	if s.cfg.Stop != "" {
+		l.Stop = s.cfg.Stop + secrets.Token
 	}
 	l.Of = l.Kind
 	if c.Kind == KindDrill {

@@ -40,6 +40,8 @@ type Store interface {
 	Marks(context.Context, directory.TeamID) ([]Mark, error)
 	// Consents reports whether a team lets others see how quickly it answers.
 	Consents(context.Context, directory.TeamID) (bool, error)
+	// DeskFigures counts what waits now.
+	DeskFigures(context.Context) (DeskFigures, error)
 	// Stopped reports whether the kill switch is on: nothing is sent to anybody.
 	Stopped(context.Context) (bool, error)
 	// ClaimMails leases mails that are to go out, the longest due first.
@@ -115,6 +117,13 @@ type OpenCase struct {
 	Closed    time.Time        `json:"closed,omitzero"`
 	ClosedBy  string           `json:"closed_by,omitempty"`
 	Note      string           `json:"note,omitempty"`
+}
+
+// DeskFigures is how much waits.
+type DeskFigures struct {
+	Open  int // questions
+	Mails int // to be handed over
+	Cases int // for operators
 }
 
 // Mark is what a contact is marked with by challenges.

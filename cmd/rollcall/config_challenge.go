@@ -1,0 +1,193 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+// challengeConfig is what concerns questions to contacts, and the mail that they travel by.
+type challengeConfig struct {
+	On       bool   // serve asks contacts
+	Pages    string // "https://rollcall.example.org/", below which the answer page is
+	Operator string // who asks, as readers know it
+	Policies string // file of policies and rules
+	Plan     int    // contacts asked an hour because they are due; 0: none by itself
+
+	Dir        string // of the identity
+	Name       string
+	Address    string
+	Domain     string
+	Contact    string
+	Host       string
+	Plain      bool
+	Templates  string
+	Relay      string
+	RelayTLS   mail.TLSPolicy
+	RelayUser  string
+	RelayPass  string // file with the password
+	RelayFrom  []netip.Addr
+	RelayCA    string
+	SMTP, LMTP string // addresses to listen on; "": not
+	Maildir    string
+	Aside      string // folder for mail that belongs to nothing
+}
+
+// challengeKeys lists what can be configured about questions to contacts.
+func challengeKeys() []key {
+	return []key{
+		{name: "challenge", preset: "off", arg: "SWITCH", usage: "whether serve asks contacts if they answer: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Challenge.On })},
+		{name: "challenge_pages", arg: "URL", usage: "https URL at which this server is reached from outside, for the links in mails", set: (*config).setPages},
+		{name: "challenge_operator", arg: "NAME", usage: "NAME of who asks, as contacts know it", set: (*config).setOperatorName},
+		{name: "challenge_policies", arg: "FILE", usage: "JSON FILE with policies and with rules for whom they hold; without one, everybody is asked half-yearly", set: text(func(c *config) *string { return &c.Challenge.Policies })},
+		{name: "challenge_plan", preset: "0", arg: "N", usage: "N contacts an hour that are asked because they are due; 0: only who is ordered or in a campaign", set: number(func(c *config) *int { return &c.Challenge.Plan })},
+		{name: "mail_dir", arg: "FOLDER", usage: "FOLDER with the keys of the mail identity, made by rollcall mail init", set: text(func(c *config) *string { return &c.Challenge.Dir })},
+		{name: "mail_address", arg: "ADDRESS", usage: "ADDRESS that mails come from", set: (*config).setMailAddress},
+		{name: "mail_name", preset: "Rollcall", arg: "NAME", usage: "NAME beside it", set: text(func(c *config) *string { return &c.Challenge.Name })},
+		{name: "mail_domain", arg: "DOMAIN", usage: "DOMAIN of return paths and reply addresses, whose MX leads here; that of mail_address unless given", set: (*config).setMailDomain},
+		{name: "mail_contact", arg: "URL", usage: "https URL where people learn what these mails are", set: (*config).setMailContact},
+		{name: "mail_host", arg: "HOST", usage: "HOST name that we say to the relay; mail_domain unless given", set: text(func(c *config) *string { return &c.Challenge.Host })},
+		{name: "mail_plain", preset: "off", arg: "SWITCH", usage: "whether mails that are not encrypted go without an OpenPGP signature: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Challenge.Plain })},
+		{name: "mail_templates", arg: "FOLDER", usage: "FOLDER with texts of your own, one file a language such as fr.tmpl", set: text(func(c *config) *string { return &c.Challenge.Templates })},
+		{name: "mail_relay", arg: "ADDRESS", usage: "ADDRESS of the relay that mails are handed to, as host:port", set: hostPort(func(c *config) *string { return &c.Challenge.Relay })},
+		{name: "mail_relay_tls", preset: "required", arg: "POLICY", usage: "POLICY of TLS to the relay: required, implicit, opportunistic, or none on this machine", set: (*config).setRelayTLS},
+		{name: "mail_relay_user", arg: "USER", usage: "USER to sign in as at the relay", set: text(func(c *config) *string { return &c.Challenge.RelayUser })},
+		{name: "mail_relay_password_file", arg: "FILE", usage: "FILE with the password for it, readable by its owner only", set: text(func(c *config) *string { return &c.Challenge.RelayPass })},
+		{name: "mail_relay_ca", arg: "FILE", usage: "FILE with authorities in PEM that the relay's certificate may be of, beside the system's", set: text(func(c *config) *string { return &c.Challenge.RelayCA })},
+		{name: "mail_relay_from", arg: "ADDRESSES", list: true, usage: "ADDRESSES from which the relay sends to the world, for the self-test", set: (*config).setRelayFrom},
+		{name: "mail_smtp", arg: "ADDRESS", usage: "ADDRESS to take mail at by SMTP, behind the site's mail server", set: hostPort(func(c *config) *string { return &c.Challenge.SMTP })},
+		{name: "mail_lmtp", arg: "ADDRESS", usage: "ADDRESS to take mail at by LMTP, behind the site's mail server", set: hostPort(func(c *config) *string { return &c.Challenge.LMTP })},
+		{name: "mail_maildir", arg: "FOLDER", usage: "FOLDER into which the site's mail server delivers, in the form of Maildir", set: text(func(c *config) *string { return &c.Challenge.Maildir })},
+		{name: "mail_aside", arg: "FOLDER", usage: "FOLDER for mail that belongs to no question; aside in mail_dir unless given", set: text(func(c *config) *string { return &c.Challenge.Aside })},
+	}
+}
+
+// challengeKeyNames are the flags of what sends mails and takes them.
+func challengeKeyNames() []string {
+	var names []string
+	for _, k := range challengeKeys() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// mailKeyNames are the flags of commands about the identity alone.
+func mailKeyNames() []string {
+	return []string{"mail_dir", "mail_address", "mail_name", "mail_domain", "mail_contact", "mail_host"}
+}
+
+func (c *config) setPages(s string) error {
+	u, err := directory.ParseURL(s)
+	if err != nil || !strings.HasPrefix(u, "https://") || strings.ContainsAny(u, "?#") {
+		return bad(s, "not an https URL without query", "where this server is reached from outside, such as https://rollcall.example.org/")
+	}
+	c.Challenge.Pages = strings.TrimSuffix(u, "/") + "/"
+	return nil
+}
+
+func (c *config) setOperatorName(s string) error {
+	if n := len([]rune(s)); n > 100 || strings.ContainsAny(s, "{}<>\n") {
+		return bad(s, "no name", "up to 100 characters, without brackets")
+	}
+	c.Challenge.Operator = s
+	return nil
+}
+
+func (c *config) setMailAddress(s string) error {
+	if _, err := directory.ParseEmail(s); err != nil {
+		return bad(s, "not an e-mail address", "one address such as rollcall@example.org")
+	}
+	c.Challenge.Address = s
+	return nil
+}
+
+func (c *config) setMailDomain(s string) error {
+	if _, err := directory.ParseDomain(s); err != nil {
+		return bad(s, "not a domain", "one such as rollcall.example.org")
+	}
+	c.Challenge.Domain = s
+	return nil
+}
+
+func (c *config) setMailContact(s string) error {
+	if u, err := directory.ParseURL(s); err != nil || !strings.HasPrefix(u, "https://") {
+		return bad(s, "not an https URL", "one such as https://rollcall.example.org/about")
+	}
+	c.Challenge.Contact = s
+	return nil
+}
+
+func (c *config) setRelayTLS(s string) error {
+	switch p := mail.TLSPolicy(s); p {
+	case mail.TLSRequired, mail.TLSImplicit, mail.TLSOpportunistic, mail.TLSNone:
+		c.Challenge.RelayTLS = p
+		return nil
+	}
+	return bad(s, "not a policy", "required, implicit, opportunistic or none")
+}
+
+func (c *config) setRelayFrom(s string) error {
+	for _, item := range items(s) {
+		a, err := netip.ParseAddr(item)
+		if err != nil || a.Zone() != "" {
+			return bad(item, "not an address", "addresses such as 192.0.2.25, 2001:db8::25")
+		}
+		c.Challenge.RelayFrom = append(c.Challenge.RelayFrom, a)
+	}
+	return nil
+}
+
+// hostPort sets an address with a port.
+func hostPort(to func(*config) *string) func(*config, string) error {
+	return func(c *config, s string) error {
+		const want = "host:port such as 127.0.0.1:25"
+		host, port, err := net.SplitHostPort(s)
+		if err != nil || host == "" {
+			return bad(s, "not an address with a port", want)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return bad(s, "without a port from 0 to 65535", want)
+		}
+		*to(c) = s
+		return nil
+	}
+}
+
+// errNoMail is the reason for which nothing can be sent or taken.
+var errNoMail = errors.New("mail is not set up")
+
+// lacking returns what asking contacts needs and is not configured.
+func (m *challengeConfig) lacking() error {
+	for _, need := range []struct{ key, value, what string }{
+		{"mail_dir", m.Dir, "the folder that rollcall mail init makes"},
+		{"mail_address", m.Address, "the address that mails come from"},
+		{"mail_contact", m.Contact, "an https URL where people learn what these mails are"},
+		{"mail_relay", m.Relay, "the relay that mails are handed to, as host:port"},
+		{"challenge_pages", m.Pages, "the https URL at which this server is reached from outside"},
+	} {
+		if need.value == "" {
+			return &exitError{exitUsage, fmt.Errorf("%s: missing; want %s: %w", need.key, need.what, errNoMail)}
+		}
+	}
+	return nil
+}
+
+// aside is the folder for mail that belongs to nothing.
+func (m *challengeConfig) aside() string {
+	if m.Aside != "" {
+		return m.Aside
+	}
+	return filepath.Join(m.Dir, "aside")
+}
+
+// identity is where the mail identity is kept, and what its files do not say.
+func (m *challengeConfig) identity() mail.IdentityConfig {
+	return mail.IdentityConfig{Dir: m.Dir, Name: m.Name, Address: m.Address, Domain: m.Domain, Contact: m.Contact, Host: m.Host}
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
+)
+
+// officeFigures counts what an office does, and shows what waits on the whole
+// database when the figures are asked for.
+type officeFigures struct {
+	store challenge.Store
+
+	mails, timers    prometheus.Counter
+	replies          *prometheus.CounterVec
+	open, due, cases *prometheus.Desc
+}
+
+func newOfficeFigures(s challenge.Store) *officeFigures {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "rollcall_challenge_" + name, Help: help})
+	}
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc("rollcall_challenge_"+name, help, nil, nil)
+	}
+	return &officeFigures{store: s,
+		mails:  counter("mails_tried_total", "Mails that this process tried to hand to the relay."),
+		timers: counter("timers_total", "Timers of questions that this process fired."),
+		replies: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_replies_total",
+			Help: "Mails that this process took in, by what they were taken for; aside is what belongs to no question."}, []string{"event"}),
+		open:  desc("open", "Questions that wait for something."),
+		due:   desc("mails_waiting", "Mails that are to be handed to the relay."),
+		cases: desc("cases_open", "Cases that wait for an operator."),
+	}
+}
+
+func (f *officeFigures) sent(n int)   { f.mails.Add(float64(n)) }
+func (f *officeFigures) ticked(n int) { f.timers.Add(float64(n)) }
+
+func (f *officeFigures) taken(got *challenge.Received) {
+	f.replies.WithLabelValues(cmp.Or(string(got.Event), "aside")).Inc()
+}
+
+// Describe implements [prometheus.Collector].
+func (f *officeFigures) Describe(to chan<- *prometheus.Desc) {
+	f.mails.Describe(to)
+	f.timers.Describe(to)
+	f.replies.Describe(to)
+	for _, d := range []*prometheus.Desc{f.open, f.due, f.cases} {
+		to <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (f *officeFigures) Collect(to chan<- prometheus.Metric) {
+	f.mails.Collect(to)
+	f.timers.Collect(to)
+	f.replies.Collect(to)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	now, err := f.store.DeskFigures(ctx)
+	if err != nil {
+		return // zero would be a lie
+	}
+	for d, n := range map[*prometheus.Desc]int{f.open: now.Open, f.due: now.Mails, f.cases: now.Cases} {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n))
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+// How often an office looks for work that nobody told it of, and how much of it it
+// takes at once.
+const (
+	lookEvery    = time.Second
+	stewardEvery = 30 * time.Second
+	planEvery    = 10 * time.Minute
+	scanEvery    = 5 * time.Second
+	ticksAtOnce  = 200
+	mailsAtOnce  = 25
+	senders      = 4
+)
+
+func processName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + "/" + strconv.Itoa(os.Getpid())
+}
+
+// officeRun is an office at work.
+type officeRun struct {
+	*office
+	log     *slog.Logger
+	plan    int // contacts an hour that are asked because they are due
+	maildir string
+	doors   []door
+	tally   *officeFigures
+}
+
+// door is an address at which mail is taken.
+type door struct {
+	listener net.Listener
+	server   *mail.Server
+}
+
+// newOfficeRun takes the addresses at which mail comes in.
+func (c *call) newOfficeRun(o *office, s challenge.Store) (*officeRun, error) {
+	m := &c.cfg.Challenge
+	r := &officeRun{office: o, log: c.log, plan: m.Plan, maildir: m.Maildir, tally: newOfficeFigures(s)}
+	for _, at := range []struct {
+		key, address string
+		lmtp         bool
+	}{{"mail_smtp", m.SMTP, false}, {"mail_lmtp", m.LMTP, true}} {
+		if at.address == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", at.address)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", at.key, err), r.close())
+		}
+		server := mail.NewServer(mail.ServerConfig{LMTP: at.lmtp, Host: o.identity.Host, Accepts: o.identity.Accepts, Handle: r.take, Now: c.now, Log: c.log})
+		r.doors = append(r.doors, door{l, server})
+		c.log.Info("taking mail", "address", l.Addr().String(), "lmtp", at.lmtp)
+	}
+	return r, nil
+}
+
+func (r *officeRun) close() error {
+	var errs []error
+	for _, d := range r.doors {
+		errs = append(errs, d.listener.Close())
+	}
+	return errors.Join(append(errs, r.submitter.Close())...)
+}
+
+// take takes one mail in, and counts what it was.
+func (r *officeRun) take(ctx context.Context, env mail.Envelope) error {
+	got, err := r.receiver.Look(ctx, env)
+	if err != nil {
+		r.log.Error("a mail can't be taken in", "err", err)
+		return err
+	}
+	r.tally.taken(&got)
+	r.log.Info("mail", "challenge", got.Challenge, "class", got.Class.Sort, "event", got.Event, "by", got.By, "refused", got.Refused)
+	return nil
+}
+
+// run works until ctx ends. Each part goes on whatever happens to the others.
+func (r *officeRun) run(ctx context.Context) {
+	var parts sync.WaitGroup
+	for _, d := range r.doors {
+		parts.Go(func() {
+			if err := d.server.Serve(ctx, d.listener); err != nil && ctx.Err() == nil {
+				r.log.Error("no mail is taken any more", "address", d.listener.Addr().String(), "err", err)
+			}
+		})
+	}
+	for range senders {
+		parts.Go(func() { r.every(ctx, lookEvery, "sending", r.send) })
+	}
+	parts.Go(func() { r.every(ctx, lookEvery, "timers", r.tick) })
+	parts.Go(func() { r.every(ctx, stewardEvery, "campaigns", r.steward) })
+	if r.plan > 0 {
+		parts.Go(func() { r.every(ctx, planEvery, "planning", r.ask) })
+	}
+	if r.maildir != "" {
+		box := mail.Maildir{Dir: r.maildir, Accepts: r.identity.Accepts, Handle: r.take}
+		parts.Go(func() {
+			r.every(ctx, scanEvery, "maildir", func(ctx context.Context) (bool, error) {
+				n, err := box.Scan(ctx)
+				return n > 0 && err == nil, err
+			})
+		})
+	}
+	parts.Wait()
+	_ = r.submitter.Close() // the relay has been told all that there is
+}
+
+// every does something again and again: at once while there is more of it, else
+// after a pause. Trouble is logged once for each time that it begins.
+func (r *officeRun) every(ctx context.Context, pause time.Duration, what string, do func(context.Context) (more bool, err error)) {
+	failing := false
+	for {
+		more, err := do(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !failing {
+			r.log.Error("asking contacts", "part", what, "err", err)
+		}
+		if failing = err != nil; more && !failing {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (r *officeRun) send(ctx context.Context) (bool, error) {
+	n, err := r.sender.Send(ctx, mailsAtOnce)
+	r.tally.sent(n)
+	return n == mailsAtOnce, err
+}
+
+func (r *officeRun) tick(ctx context.Context) (bool, error) {
+	n, err := r.Tick(ctx, ticksAtOnce)
+	r.tally.ticked(n)
+	return n == ticksAtOnce, err
+}
+
+func (r *officeRun) steward(ctx context.Context) (bool, error) {
+	_, err := r.Steward(ctx)
+	return false, err
+}
+
+// ask asks contacts that are due: a part of an hour's worth each time.
+func (r *officeRun) ask(ctx context.Context) (bool, error) {
+	n, err := r.Plan(ctx, max(1, r.plan*int(planEvery/time.Minute)/60))
+	if n > 0 {
+		r.log.Info("contacts that are due are asked", "n", n)
+	}
+	return false, err
+}

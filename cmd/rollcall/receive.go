@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/rollcall-csirt/rollcall/store"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
+)
+
+func receiveCommand(w world) *cobra.Command {
+	var from string
+	cmd := &cobra.Command{
+		Use: "receive [RECIPIENT...]", Short: "Take in one mail from standard input, for a mail server's pipe",
+		Long: `Receive takes in one mail on standard input, as a mail server pipes it, finds the
+question that it belongs to, and writes down what it proves. What belongs to none
+is kept aside, and nobody is answered.
+
+Its exit status is for the mail server (sysexits): 0 taken, 65 too large or no
+mail, 67 not for this instance, 75 try again later: also for trouble of our own, such
+as a database that is away.`,
+		Example: "  rollcall receive --db teams.db --from \"$SENDER\" bounce+x@rollcall.example.org < mail\n" +
+			"  # Postfix, master.cf: rollcall unix - n n - - pipe user=rollcall argv=/usr/bin/rollcall receive --from=${sender} ${recipient}",
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := w.action(func(c *call) error { return c.receive(from) })(cmd, args)
+			if e, ok := errors.AsType[*exitError](err); err != nil && (!ok || !slices.Contains([]int{mail.ExitData, mail.ExitNoUser, mail.ExitTemporary}, e.code)) {
+				return &exitError{mail.ExitTemporary, err} // trouble of our own: no mail is lost because of it
+			}
+			return err
+		},
+	}
+	keyFlags(cmd.Flags(), append([]string{"db"}, challengeKeyNames()...)...)
+	cmd.Flags().StringVar(&from, "from", "", "return path of the mail as the `ADDRESS` that the mail server passes; empty for bounces")
+	return cmd
+}
+
+// receive takes in the mail on standard input.
+func (c *call) receive(from string) error {
+	var path *string
+	if c.cmd.Flags().Changed("from") {
+		path = &from
+	}
+	m := &c.cfg.Challenge
+	id, err := c.openIdentity()
+	if err != nil {
+		return err
+	}
+	status := 0
+	handled := func(do func(mail.Handler) (int, error)) error {
+		// What the database says is temporary: the mail server keeps the mail.
+		return c.withStore(func(db *store.DB) error {
+			follower, err := c.newFollower(db)
+			if err != nil {
+				return err
+			}
+			desk, err := c.newDesk(officeParts{store: db, index: follower.Index}, nil)
+			if err != nil {
+				return err
+			}
+			aside := &asideFolder{dir: m.aside(), now: c.now}
+			receiver, err := challenge.NewReceiver(challenge.ReceiverConfig{Desk: desk, Identity: id, Own: id.Key, Aside: aside.keep})
+			if err != nil {
+				return err
+			}
+			status, err = do(receiver.Receive)
+			return err
+		}, store.MustExist)
+	}
+	err = handled(func(take mail.Handler) (int, error) {
+		return mail.Pipe{In: c.stdin, From: path, To: c.args, Accepts: id.Accepts, Handle: take, Now: c.now}.Receive(c.ctx)
+	})
+	if err == nil && status == mail.ExitOK {
+		return nil
+	}
+	if status == mail.ExitOK {
+		status = mail.ExitTemporary
+	}
+	if err == nil {
+		err = fmt.Errorf("not taken")
+	}
+	return &exitError{status, err}
+}

@@ -32,9 +32,9 @@ whether others will believe our mails, and shows their texts.`,
 func mailInitCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "init", Short: "Make the keys that are missing, and print what to publish",
-		Long: `Init makes what is missing in mail_dir: an OpenPGP key, two keys for DKIM, the key of
-return paths, and the key with which tokens and codes are made. What is there is
-never replaced. Keep a copy of the folder, apart from that of the database.`,
+		Long: `Init makes what is missing in mail_dir: an OpenPGP key, two keys for DKIM, the key
+of return paths, and the key with which tokens and codes are made. What is there
+is never replaced. Keep a copy of the folder, apart from that of the database.`,
 		Example: "  rollcall mail init --mail-dir mail --mail-address rollcall@example.org --mail-contact https://rollcall.example.org/about",
 		Args:    exactArgs(), RunE: w.action((*call).mailInit),
 	}

@@ -38,9 +38,8 @@ type office struct {
 type officeParts struct {
 	store challenge.Store
 	index func() *directory.Index
-	ready func(context.Context, *office) error                     // before a campaign; nil: nobody looks
-	send  func(context.Context, mail.Mail) mail.Result             // nil: to the relay
-	look  func(context.Context, challenge.Received, mail.Envelope) // of every mail that was taken; nil: nobody
+	ready func(context.Context, *office) error         // before a campaign; nil: nobody looks
+	send  func(context.Context, mail.Mail) mail.Result // nil: to the relay
 }
 
 // newDesk makes a desk, which asks nobody by itself.

@@ -21,11 +21,13 @@ question that it belongs to, and writes down what it proves. What belongs to non
 is kept aside, and nobody is answered.
 
 Its exit status is for the mail server (sysexits): 0 taken, 65 too large or no
-mail, 67 not for this instance, 75 try again later: also for trouble of our own, such
-as a database that is away.`,
-		Example: "  rollcall receive --db teams.db --from \"$SENDER\" bounce+x@rollcall.example.org < mail\n" +
-			"  # Postfix, master.cf: rollcall unix - n n - - pipe user=rollcall argv=/usr/bin/rollcall receive --from=${sender} ${recipient}",
-		Args: cobra.ArbitraryArgs,
+mail, 67 not for this instance, 75 try again later. That is also the answer to
+trouble of our own, such as a database that is away. In Postfix's master.cf:
+
+  rollcall unix - n n - - pipe
+    user=rollcall argv=/usr/bin/rollcall receive --from=${sender} ${recipient}`,
+		Example: "  rollcall receive --db teams.db --from csirt@example.org rollcall@example.org",
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			err := w.action(func(c *call) error { return c.receive(from) })(cmd, args)
 			if e, ok := errors.AsType[*exitError](err); err != nil && (!ok || !slices.Contains([]int{mail.ExitData, mail.ExitNoUser, mail.ExitTemporary}, e.code)) {

@@ -190,7 +190,7 @@ func (d *Desk) holds(name string, team *directory.Team, contact *directory.Conta
 	if name != "" {
 		return d.policy(name)
 	}
-	r, ok := Resolve(d.cfg.Rules, d.cfg.Policies, team, contact)
+	r, ok := Resolve(d.cfg.Rules, d.Policies(), team, contact)
 	if !ok {
 		return Policy{}, fmt.Errorf("%w: %s of %s", ErrNoPolicy, contact.Value, team.Handle)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
@@ -35,6 +36,7 @@ type challengeConfig struct {
 	RelayPass  string // file with the password
 	RelayFrom  []netip.Addr
 	RelayCA    string
+	Lease      time.Duration
 	SMTP, LMTP string // addresses to listen on; "": not
 	Maildir    string
 	Aside      string // folder for mail that belongs to nothing
@@ -62,6 +64,7 @@ func challengeKeys() []key {
 		{name: "mail_relay_password_file", arg: "FILE", usage: "FILE with the password for it, readable by its owner only", set: text(func(c *config) *string { return &c.Challenge.RelayPass })},
 		{name: "mail_relay_ca", arg: "FILE", usage: "FILE with authorities in PEM that the relay's certificate may be of, beside the system's", set: text(func(c *config) *string { return &c.Challenge.RelayCA })},
 		{name: "mail_relay_from", arg: "ADDRESSES", list: true, usage: "ADDRESSES from which the relay sends to the world, for the self-test", set: (*config).setRelayFrom},
+		{name: "mail_lease", preset: "5m", arg: "TIME", usage: "TIME after which another process hands over a mail that one began with: more than the relay takes for 25", set: span(time.Second, func(c *config) *time.Duration { return &c.Challenge.Lease })},
 		{name: "mail_smtp", arg: "ADDRESS", usage: "ADDRESS to take mail at by SMTP, behind the site's mail server", set: hostPort(func(c *config) *string { return &c.Challenge.SMTP })},
 		{name: "mail_lmtp", arg: "ADDRESS", usage: "ADDRESS to take mail at by LMTP, behind the site's mail server", set: hostPort(func(c *config) *string { return &c.Challenge.LMTP })},
 		{name: "mail_maildir", arg: "FOLDER", usage: "FOLDER into which the site's mail server delivers, in the form of Maildir", set: text(func(c *config) *string { return &c.Challenge.Maildir })},

@@ -87,7 +87,7 @@ func (c *call) newOffice(p officeParts) (*office, error) {
 	if send == nil {
 		send = o.submitter.Submit
 	}
-	o.sender, err = challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: o.composer, Submit: send, Pages: m.Pages + "answer/", Stop: m.Pages + "stop/", Name: processName()})
+	o.sender, err = challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: o.composer, Submit: send, Pages: m.Pages + "answer/", Stop: m.Pages + "stop/", Name: processName(), Lease: m.Lease})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const (
 	challengeLog       = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
 	caseList           = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
 		WHERE (k.closed = 0) = ($1 = 0) ORDER BY k.opened, k.challenge, k.kind LIMIT $2`
-	nextMail           = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
+	nextMail = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
 	// Who claims moves due_at to the end of the lease; attempt is the fence.
 	claimMails = `UPDATE outbox SET due_at = $1, owner = $2, attempt = attempt + 1
 		WHERE key IN (SELECT key FROM outbox WHERE due_at <> 0 AND due_at <= $3 ORDER BY due_at, key LIMIT $4%s)

@@ -150,23 +150,21 @@ func scanFound(rows *sql.Rows) (row verify.Row, announced time.Time, v verify.Ve
 // Extend implements [verify.Queue].
 func (db *DB) Extend(ctx context.Context, leases []verify.Lease, until time.Time) (lost []verify.Lease, err error) {
 	const op = "extend leases"
-	if len(leases) == 0 {
-		return nil, nil
-	}
-	err = db.beside(ctx, op, func(t *tx) error {
-		lost = nil
-		for _, l := range leases {
+	for _, l := range leases {
+		// One row each: a transaction that holds many can be in the way of one that
+		// writes results of the same rows in another order, and both would wait.
+		err = db.beside(ctx, op, func(t *tx) error {
 			n, err := t.affect(extendLease, append(append([]any{micros(until)}, rowArgs(l.Row)...), l.Fence)...)
-			if err != nil {
-				return db.fail(op, string(l.Team), err)
-			}
-			if n == 0 {
+			if err == nil && n == 0 {
 				lost = append(lost, l)
 			}
+			return db.fail(op, string(l.Team), err)
+		})
+		if err != nil {
+			return lost, err
 		}
-		return nil
-	})
-	return lost, err
+	}
+	return lost, nil
 }
 
 // Release implements [verify.Queue].

@@ -17,6 +17,7 @@ import (
 // challengeConfig is what concerns questions to contacts, and the mail that they travel by.
 type challengeConfig struct {
 	On       bool   // serve asks contacts
+	Untested bool   // campaigns start without a self-test: the demo's mails go nowhere
 	Pages    string // "https://rollcall.example.org/", below which the answer page is
 	Operator string // who asks, as readers know it
 	Policies string // file of policies and rules

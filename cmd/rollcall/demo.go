@@ -45,10 +45,15 @@ func (c *call) demo(keep, hold bool) (err error) {
 	if !keep {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
+	post, asking, err := c.newDemoPost(dir)
+	if err != nil {
+		return err
+	}
+	defer post.close()
 	demo := *c
 	demo.cfg = &config{
 		DB: filepath.Join(dir, "demo.db"), Listen: "127.0.0.1:0", ShutdownTimeout: c.cfg.ShutdownTimeout,
-		Policy: c.cfg.Policy, MaxChange: c.cfg.MaxChange,
+		Policy: c.cfg.Policy, MaxChange: c.cfg.MaxChange, Challenge: asking,
 	}
 	demo.stderr = io.Discard // that the database is new is no news here
 	demo.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -151,10 +156,12 @@ func (c *call) showPlaces(s *server, db string) error {
   %[1]s/openapi.yaml      the description of the API
   %[1]s/metrics           counters for Prometheus
   %[1]s/readyz            whether it can answer
+  %[1]s/v1/policies       by which policies contacts are asked whether they answer
+  %[3]s  the mails to those who are asked (POST /v1/challenges)
   rollcall team list --db %[2]s
   rollcall export --db %[2]s rfc2350 --team harbour
 
-`, s.url(), db)
+`, s.url(), db, filepath.Join(filepath.Dir(db), "mails"))
 	return c.ctx.Err()
 }
 

@@ -137,7 +137,14 @@ func (c *call) newSubmitter() (*mail.Submitter, error) {
 		r.TLS = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
 	if m.RelayPass != "" {
-		text, err := os.ReadFile(m.RelayPass)
+		info, err := os.Stat(m.RelayPass)
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = fmt.Errorf("%s may be read by others (mode %04o): chmod 600", m.RelayPass, info.Mode().Perm())
+		}
+		var text []byte
+		if err == nil {
+			text, err = os.ReadFile(m.RelayPass)
+		}
 		if err != nil {
 			return nil, &exitError{exitUsage, fmt.Errorf("mail_relay_password_file: %w", err)}
 		}

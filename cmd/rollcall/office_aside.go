@@ -27,12 +27,12 @@ type asideFolder struct {
 	now func() time.Time
 }
 
-// keep writes a mail down, under a name that the same mail always has.
+// keep writes a mail down, named after when it came, its hash and the reason.
 func (a *asideFolder) keep(_ context.Context, env mail.Envelope, why string) error {
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return err
 	}
-	sum := sha256.Sum256(env.Raw)
+	sum := sha256.Sum256(append([]byte(env.From+"\x00"), env.Raw...))
 	at := env.At
 	if at.IsZero() {
 		at = a.now()

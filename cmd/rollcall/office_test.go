@@ -135,6 +135,11 @@ func TestOffice(t *testing.T) {
 			}
 		}
 	}
+	for choice, not := range map[string]string{"confirm": "have noted", "new-code": "on its way"} { // which this policy, and a code that works, do not offer
+		if status, page := p.ask(http.MethodPost, link[1], url.Values{"choice": {choice}}); status != 200 || strings.Contains(page, not) || !strings.Contains(page, "Code from the mail") {
+			t.Errorf("%s: %d %.600s", choice, status, page)
+		}
+	}
 	p.reply(env.From, "", "Subject: Automatic reply: away\r\nAuto-Submitted: auto-replied\r\n", "I am away. "+code)
 	p.until(q.ID, "known as automatically answered", func(c *challenge.Challenge) bool { return !c.Auto.IsZero() && c.State == challenge.StateDelivered })
 	if status, page := p.ask(http.MethodPost, link[1], url.Values{"code": {"0000-0000"}, "choice": {"team"}}); status != 422 || !strings.Contains(page, "Attempts left: 4") {

@@ -188,12 +188,14 @@ func (c *call) wireChecks(s *server) error {
 	return err
 }
 
-// wireOffice makes what asks contacts, where the configuration wants it. The
-// desk is there for the API wherever there is a key for it.
+// wireOffice makes what asks contacts, where the configuration wants it.
 func (c *call) wireOffice(s *server) (*challenge.Desk, error) {
-	parts := officeParts{store: s.db, index: s.follower.Index, ready: c.ready}
 	if !c.cfg.Challenge.On {
 		return nil, nil
+	}
+	parts := officeParts{store: s.db, index: s.follower.Index, ready: c.ready}
+	if c.cfg.Challenge.Untested {
+		parts.ready = nil
 	}
 	o, err := c.newOffice(parts)
 	if err != nil {

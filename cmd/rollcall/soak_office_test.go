@@ -64,7 +64,7 @@ func TestSoakKillOffice(t *testing.T) {
 				for range nodes {
 					running = append(running, f.start())
 				}
-				time.Sleep(time.Duration(600+rand.IntN(900)) * time.Millisecond) // a kill comes at any moment
+				<-time.After(time.Duration(600+rand.IntN(900)) * time.Millisecond) // a kill comes at any moment
 				for _, cmd := range running {
 					_ = cmd.Process.Kill()
 					_ = cmd.Wait() // killed

@@ -55,7 +55,7 @@ func (d *Desk) view(c *challenge.Challenge, r challenge.Result) View {
 
 // Answer implements [Answers].
 func (d *Desk) Answer(ctx context.Context, token, code string, choice Choice, meta Meta) (Result, error) {
-	c, checked, err := d.take(ctx, token, code, choice)
+	c, checked, taken, err := d.take(ctx, token, code, choice)
 	if err != nil {
 		return Result{}, err
 	}
@@ -64,6 +64,9 @@ func (d *Desk) Answer(ctx context.Context, token, code string, choice Choice, me
 		return Result{Said: SaidUnknown, View: View{Status: Unknown}}, nil
 	}
 	said := map[challenge.Result]Said{challenge.Right: SaidTaken, challenge.Wrong: SaidWrong, challenge.Locked: SaidLocked, challenge.Expired: SaidExpired, challenge.Used: SaidUsed}[checked.Result]
+	if said == SaidTaken && !taken {
+		said = SaidNothing
+	}
 	if said == SaidTaken && choice == ForTeam && c.Open() {
 		said = SaidMore // a reply by the key is still wanted
 	}
@@ -73,27 +76,36 @@ func (d *Desk) Answer(ctx context.Context, token, code string, choice Choice, me
 	return Result{Said: said, Left: checked.Left, View: d.view(&c, checked.Result)}, nil
 }
 
-// take does what a reader chose.
-func (d *Desk) take(ctx context.Context, token, code string, choice Choice) (challenge.Challenge, challenge.Checked, error) {
+// take does what a reader chose. Taken is false for what is not offered: a click
+// where the policy has none, a new code while the old one works.
+func (d *Desk) take(ctx context.Context, token, code string, choice Choice) (c challenge.Challenge, checked challenge.Checked, taken bool, err error) {
 	switch choice {
 	case ForTeam:
-		return d.desk.Type(ctx, token, code, challenge.EventCodeRight)
+		c, checked, err = d.desk.Type(ctx, token, code, challenge.EventCodeRight)
 	case WrongAddress:
-		return d.desk.Type(ctx, token, code, challenge.EventWrongAddress)
+		c, checked, err = d.desk.Type(ctx, token, code, challenge.EventWrongAddress)
 	case PleaseCall:
-		return d.desk.Type(ctx, token, code, challenge.EventPleaseCall)
+		c, checked, err = d.desk.Type(ctx, token, code, challenge.EventPleaseCall)
 	case Confirm:
 		return d.desk.Confirm(ctx, token)
 	case Stop:
 		return d.desk.OptOut(ctx, token)
+	default:
+		return d.newCode(ctx, token)
 	}
+	return c, checked, true, err
+}
+
+// newCode asks for a new code, which only a locked one is replaced by.
+func (d *Desk) newCode(ctx context.Context, token string) (challenge.Challenge, challenge.Checked, bool, error) {
 	checked, err := d.desk.NewCode(ctx, token)
 	if err != nil {
-		return challenge.Challenge{}, checked, err
+		return challenge.Challenge{}, checked, false, err
 	}
-	if checked.Result == challenge.Locked { // that is what a new code is for
+	locked := checked.Result == challenge.Locked
+	if locked {
 		checked.Result = challenge.Right
 	}
 	c, _, err := d.desk.Look(ctx, token)
-	return c, checked, err
+	return c, checked, locked, err
 }

@@ -93,6 +93,7 @@ const (
 	SaidExpired Said = "expired" //
 	SaidUsed    Said = "used"    //
 	SaidUnknown Said = "unknown" //
+	SaidNothing Said = "open"    // nothing came of it, since it is not offered: the form is shown again
 )
 
 // Result is what became of an answer, with what is needed to show the page again.

@@ -81,23 +81,24 @@ func (d *Desk) Confirms(c *Challenge) bool {
 
 // Confirm takes in "still right" by one click: freshness of level 0, where the
 // policy has that, and nothing elsewhere.
-func (d *Desk) Confirm(ctx context.Context, token string) (Challenge, Checked, error) {
+func (d *Desk) Confirm(ctx context.Context, token string) (Challenge, Checked, bool, error) {
 	return d.click(ctx, token, EventConfirmed, func(c *Challenge, r Result) bool { return d.Confirms(c) && (r == Right || r == Locked) })
 }
 
 // OptOut stops mails to the address of a link, until an operator has decided. It
 // holds for links that no longer work for answers, too.
-func (d *Desk) OptOut(ctx context.Context, token string) (Challenge, Checked, error) {
+func (d *Desk) OptOut(ctx context.Context, token string) (Challenge, Checked, bool, error) {
 	return d.click(ctx, token, EventOptOut, func(*Challenge, Result) bool { return true })
 }
 
-// click takes an event that needs the link alone. The result is Right where it was taken.
-func (d *Desk) click(ctx context.Context, token string, kind EventKind, counts func(*Challenge, Result) bool) (Challenge, Checked, error) {
+// click takes an event that needs the link alone, and reports whether it counts.
+// Then the result is Right.
+func (d *Desk) click(ctx context.Context, token string, kind EventKind, counts func(*Challenge, Result) bool) (Challenge, Checked, bool, error) {
 	c, checked, err := d.Look(ctx, token)
 	if err != nil || checked.Result == Unknown || !counts(&c, checked.Result) {
-		return c, checked, err
+		return c, checked, false, err
 	}
 	checked.Result = Right
 	c, err = d.Apply(ctx, c.ID, Event{ID: string(kind), Kind: kind, Step: checked.Step})
-	return c, checked, err
+	return c, checked, err == nil, err
 }

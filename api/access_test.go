@@ -103,14 +103,14 @@ var rights = map[string]struct {
 		return request{method: "POST", path: s.optedOut() + "/cases/opt-out/close", body: `{"note":"spoke with them"}`}
 	}, onlyOperator(204, 403)},
 	"take-in-result": {func(s *scene) request {
-		return request{method: "POST", path: "/v1/challenges/results", body: `{"team":"alpha","contact":"` + s.unasked() + `","level":2,"source":"Other","at":"2026-11-01T00:00:00Z"}`}
+		return request{method: "POST", path: "/v1/desk/results", body: `{"team":"alpha","contact":"` + s.unasked() + `","level":2,"source":"Other","at":"2026-11-01T00:00:00Z"}`}
 	}, onlyOperator(201, 403)},
-	"stop-challenges": {func(*scene) request { return request{method: "POST", path: "/v1/challenges/stop", body: `{}`} }, onlyOperator(200, 403)},
+	"stop-challenges": {func(*scene) request { return request{method: "POST", path: "/v1/desk/stop", body: `{}`} }, onlyOperator(200, 403)},
 	"resume-challenges": {func(s *scene) request {
 		if err := s.dir.PauseChecks(context.Background(), operator(), directory.PauseOfChallenges, true, ""); err != nil {
 			s.t.Fatal(err)
 		}
-		return request{method: "POST", path: "/v1/challenges/resume"}
+		return request{method: "POST", path: "/v1/desk/resume"}
 	}, onlyOperator(200, 403)},
 	"list-campaigns": {func(*scene) request { return get("/v1/campaigns") }, [9]int{401, 403, 403, 403, 403, 200, 200, 200, 200}},
 	"plan-campaign": {func(*scene) request {

@@ -45,16 +45,24 @@ func (s *Server) registerDesk() {
 		answer: DeskCaseList{Cases: []DeskCase{{Question: exampleQuestion().ID, Team: exampleRef(), Kind: "please-call", Opened: exampleDay()}}}}, s.listCases)
 	register(s, spec{id: "close-case", method: http.MethodPost, path: one + "/cases/{kind}/close", tag: tag, access: token, status: http.StatusNoContent,
 		summary: "Close a case", more: "For operators.", errors: []int{notFound}, body: CaseClosing{Note: "spoke with them by telephone"}}, s.closeCase)
-	register(s, spec{id: "take-in-result", method: http.MethodPost, path: "/v1/challenges/results", tag: tag, access: token, status: http.StatusCreated,
+	register(s, spec{id: "take-in-result", method: http.MethodPost, path: "/v1/desk/results", tag: tag, access: token, status: http.StatusCreated,
 		summary: "Take in what another registrar found", more: "It becomes evidence under its name, and nobody is asked. For operators.",
 		body: ForeignResult{Team: "example-csirt", Contact: exampleQuestion().Contact, Level: 2, Source: "Example Forum", At: exampleDay()}, answer: exampleQuestion()}, s.takeInResult)
 	policies := PolicyList{Policies: []AskingPolicy{}, Rules: []PolicyRule{}, Stopped: true}
-	register(s, spec{id: "stop-challenges", method: http.MethodPost, path: "/v1/challenges/stop", tag: tag, access: token,
+	register(s, spec{id: "stop-challenges", method: http.MethodPost, path: "/v1/desk/stop", tag: tag, access: token,
 		summary: "Stop all questions: the kill switch", more: "Nothing is sent to anybody, on all nodes, until it is lifted; answers still count. For operators.",
 		body: Reason{Why: "our relay is on a block list"}, answer: policies}, s.stopChallenges)
 	policies.Stopped = false
-	register(s, spec{id: "resume-challenges", method: http.MethodPost, path: "/v1/challenges/resume", tag: tag, access: token,
+	register(s, spec{id: "resume-challenges", method: http.MethodPost, path: "/v1/desk/resume", tag: tag, access: token,
 		summary: "Lift the kill switch", more: "For operators.", errors: []int{conflict}, answer: policies}, s.resumeChallenges)
+}
+
+// words refuses a note that is longer than anybody reads.
+func words(field, text string) error {
+	if len([]rune(text)) <= 500 {
+		return nil
+	}
+	return invalid("read body", []directory.Problem{{Code: "text.too-long", Field: field, Value: shorten(text), Reason: "longer than 500 characters", Want: "at most 500 characters"}})
 }
 
 func (s *Server) steerQuestion(ctx context.Context, in *questionInput, word string) (*questionOutput, error) {
@@ -65,6 +73,9 @@ func (s *Server) steerQuestion(ctx context.Context, in *questionInput, word stri
 	}
 	desk, err := s.desk()
 	if err != nil {
+		return nil, err
+	}
+	if err := words("/why", body.Why); err != nil {
 		return nil, err
 	}
 	act := map[string]func(context.Context, directory.Principal, challenge.ID, string) (challenge.Challenge, error){"stop": desk.Stop, "pause": desk.Pause, "resume": desk.Unpause}[word]
@@ -141,6 +152,9 @@ func (s *Server) closeCase(ctx context.Context, in *caseInput) (*struct{}, error
 	}
 	desk, err := s.desk()
 	if err != nil {
+		return nil, err
+	}
+	if err := words("/note", body.Note); err != nil {
 		return nil, err
 	}
 	err = desk.Close(ctx, c.viewer, challenge.ID(in.ID), challenge.CaseKind(in.Kind), body.Note, body.Allowed)

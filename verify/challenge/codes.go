@@ -15,6 +15,7 @@ const (
 const (
 	CodeCampaignKind   directory.Code = "campaign.kind"
 	CodeCampaignName   directory.Code = "campaign.name"
+	CodeCampaignScope  directory.Code = "campaign.scope"
 	CodeCampaignState  directory.Code = "campaign.state"
 	CodeCampaignWindow directory.Code = "campaign.window"
 	CodeCall           directory.Code = "challenge.call"
@@ -32,6 +33,7 @@ func Codes() []directory.CodeInfo {
 	return []directory.CodeInfo{
 		{Code: CodeCampaignKind, Title: "A campaign asks by mail or by telephone", Advice: "Leave the kind out to have each contact asked by what fits it."},
 		{Code: CodeCampaignName, Title: "A campaign has a name", Advice: "Name it as the people who are asked know it."},
+		{Code: CodeCampaignScope, Title: "A campaign's scope has words of at most 64 characters, 20 uses and 10,000 teams", Advice: "Plan several campaigns."},
 		{Code: CodeCampaignState, Title: "A campaign is started once, halted while it runs, resumed while it stands, and aborted before it is over", Advice: "Look at its state."},
 		{Code: CodeCampaignWindow, Title: "The window of a campaign is in the future, and a year at most", Advice: "Give from and to, with a zone."},
 		{Code: CodeCall, Title: "A call has a number and an operator, and waits for a second one", Advice: "Give the number as it was dialled, and log the call once."},

@@ -56,6 +56,11 @@ func (d *Desk) checkCampaign(c *Campaign, now time.Time) []directory.Problem {
 		_, err := d.policy(c.Policy)
 		x.add(err != nil, CodePolicyUnknown, "/policy", c.Policy, "there is no policy of this name", "one of "+strings.Join(d.policyNames(), ", "))
 	}
+	for _, w := range []struct{ field, value string }{{"forum", c.Scope.Forum}, {"tier", c.Scope.Tier}, {"sector", c.Scope.Sector}} {
+		x.add(len([]rune(w.value)) > 64, CodeCampaignScope, "/scope/"+w.field, w.value, "too long", "at most 64 characters")
+	}
+	x.add(len(c.Scope.Uses) > 20, CodeCampaignScope, "/scope/uses", len(c.Scope.Uses), "too many uses", "at most 20")
+	x.add(len(c.Scope.Teams) > 10_000, CodeCampaignScope, "/scope/teams", len(c.Scope.Teams), "too many teams", "at most 10,000")
 	known := c.Kind == "" || c.Kind.ByMail() || c.Kind == KindPhone
 	x.add(!known, CodeCampaignKind, "/kind", string(c.Kind), "a campaign does not ask so", "code, nonce, signed, both, drill or phone, or nothing for what fits each contact")
 	return x.found

@@ -25,7 +25,7 @@ demo: build ## build, start everything on an embedded database with invented tea
 test: setup ## everything: lint, then all tests with the race detector on SQLite and PostgreSQL
 	@$(MAKE) --no-print-directory lint
 	.ci/schemathesis
-	ROLLCALL_TEST_READERS=$$(.ci/readers) ROLLCALL_PG_FAST=1 .ci/postgres with .ci/gotest -race -shuffle=on -timeout 18m ./... ./.ci/results
+	ROLLCALL_TEST_READERS=$$(.ci/readers) ROLLCALL_PG_FAST=1 .ci/postgres with .ci/gotest -race -shuffle=on -timeout 25m ./... ./.ci/results
 
 .PHONY: test-short
 test-short: ## the quick round while working: SQLite only, no race detector, no lint

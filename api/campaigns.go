@@ -206,20 +206,16 @@ func (s *Server) listCampaigns(ctx context.Context, in *campaignsInput) (*campai
 }
 
 func (s *Server) planCampaign(ctx context.Context, _ *struct{}) (*newCampaignOutput, error) {
-	c := callFrom(ctx)
-	var in NewCampaign
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	desk, err := s.desk()
+	d, err := readDesk[NewCampaign](ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	scope, err := s.scopeFrom(ctx, c.viewer, &in.Scope)
+	in := &d.body
+	scope, err := s.scopeFrom(ctx, d.viewer, &in.Scope)
 	if err != nil {
 		return nil, err
 	}
-	made, err := desk.PlanCampaign(ctx, c.viewer, challenge.Campaign{Name: in.Name, Policy: in.Policy, Kind: challenge.Kind(in.Kind), Scope: scope, From: in.From, To: in.To})
+	made, err := d.PlanCampaign(ctx, d.viewer, challenge.Campaign{Name: in.Name, Policy: in.Policy, Kind: challenge.Kind(in.Kind), Scope: scope, From: in.From, To: in.To})
 	if err != nil {
 		return nil, err
 	}
@@ -272,20 +268,15 @@ func (s *Server) getCampaign(ctx context.Context, in *campaignInput) (*campaignO
 }
 
 func (s *Server) moveCampaign(ctx context.Context, in *campaignInput) (*campaignOutput, error) {
-	c := callFrom(ctx)
-	var body CampaignMove
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	desk, err := s.desk()
+	d, err := readDesk[CampaignMove](ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(challenge.Moves(), challenge.Move(body.Move)) {
-		return nil, invalid("read body", []directory.Problem{{Code: challenge.CodeCampaignState, Field: "/move", Value: shorten(body.Move), Reason: "no campaign moves so", Want: "start, halt, resume or abort"}})
+	if !slices.Contains(challenge.Moves(), challenge.Move(d.body.Move)) {
+		return nil, invalid("read body", []directory.Problem{{Code: challenge.CodeCampaignState, Field: "/move", Value: shorten(d.body.Move), Reason: "no campaign moves so", Want: "start, halt, resume or abort"}})
 	}
 	// A client that goes away does not leave a campaign half steered: what is left is carried on by the server.
-	if _, err := desk.Steer(context.WithoutCancel(ctx), c.viewer, challenge.CampaignID(in.ID), challenge.Move(body.Move)); err != nil {
+	if _, err := d.Steer(context.WithoutCancel(ctx), d.viewer, challenge.CampaignID(in.ID), challenge.Move(d.body.Move)); err != nil {
 		return nil, unknownCampaign(err, in.ID)
 	}
 	return s.getCampaign(ctx, in)

@@ -66,20 +66,15 @@ func words(field, text string) error {
 }
 
 func (s *Server) steerQuestion(ctx context.Context, in *questionInput, word string) (*questionOutput, error) {
-	c := callFrom(ctx)
-	var body Reason
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	desk, err := s.desk()
+	d, err := readDesk[Reason](ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := words("/why", body.Why); err != nil {
+	if err := words("/why", d.body.Why); err != nil {
 		return nil, err
 	}
-	act := map[string]func(context.Context, directory.Principal, challenge.ID, string) (challenge.Challenge, error){"stop": desk.Stop, "pause": desk.Pause, "resume": desk.Unpause}[word]
-	return s.oneQuestion(ctx, in.ID)(act(ctx, c.viewer, challenge.ID(in.ID), body.Why))
+	act := map[string]func(context.Context, directory.Principal, challenge.ID, string) (challenge.Challenge, error){"stop": d.Stop, "pause": d.Pause, "resume": d.Unpause}[word]
+	return s.oneQuestion(ctx, in.ID)(act(ctx, d.viewer, challenge.ID(in.ID), d.body.Why))
 }
 
 // oneQuestion answers with the question that an operator's work gave.
@@ -93,32 +88,22 @@ func (s *Server) oneQuestion(ctx context.Context, id string) func(challenge.Chal
 }
 
 func (s *Server) logCall(ctx context.Context, in *questionInput) (*questionOutput, error) {
-	c := callFrom(ctx)
-	var body NewCall
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	desk, err := s.desk()
+	d, err := readDesk[NewCall](ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return s.oneQuestion(ctx, in.ID)(desk.Log(ctx, c.viewer, challenge.ID(in.ID), challenge.Call{Number: body.Number, At: body.At, Reached: body.Reached, Unannounced: body.Unannounced}))
+	return s.oneQuestion(ctx, in.ID)(d.Log(ctx, d.viewer, challenge.ID(in.ID), challenge.Call{Number: d.body.Number, At: d.body.At, Reached: d.body.Reached, Unannounced: d.body.Unannounced}))
 }
 
 func (s *Server) judgeCall(ctx context.Context, in *questionInput) (*questionOutput, error) {
-	c := callFrom(ctx)
-	var body Judgement
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	if body.Approve == nil {
-		return nil, invalid("read body", []directory.Problem{{Code: challenge.CodeCall, Field: "/approve", Reason: "nothing says whether the call counts", Want: "true or false"}})
-	}
-	desk, err := s.desk()
+	d, err := readDesk[Judgement](ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return s.oneQuestion(ctx, in.ID)(desk.Judge(ctx, c.viewer, challenge.ID(in.ID), *body.Approve))
+	if d.body.Approve == nil {
+		return nil, invalid("read body", []directory.Problem{{Code: challenge.CodeCall, Field: "/approve", Reason: "nothing says whether the call counts", Want: "true or false"}})
+	}
+	return s.oneQuestion(ctx, in.ID)(d.Judge(ctx, d.viewer, challenge.ID(in.ID), *d.body.Approve))
 }
 
 func (s *Server) listCases(ctx context.Context, in *casesInput) (*casesOutput, error) {
@@ -145,61 +130,48 @@ func (s *Server) listCases(ctx context.Context, in *casesInput) (*casesOutput, e
 }
 
 func (s *Server) closeCase(ctx context.Context, in *caseInput) (*struct{}, error) {
-	c := callFrom(ctx)
-	var body CaseClosing
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	desk, err := s.desk()
+	d, err := readDesk[CaseClosing](ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := words("/note", body.Note); err != nil {
+	if err := words("/note", d.body.Note); err != nil {
 		return nil, err
 	}
-	err = desk.Close(ctx, c.viewer, challenge.ID(in.ID), challenge.CaseKind(in.Kind), body.Note, body.Allowed)
+	err = d.Close(ctx, d.viewer, challenge.ID(in.ID), challenge.CaseKind(in.Kind), d.body.Note, d.body.Allowed)
 	return nil, unknownOf(err, "kind", "case.unknown", in.Kind, "no case of this kind is open for the question", "one of the list of cases")
 }
 
 func (s *Server) takeInResult(ctx context.Context, _ *struct{}) (*newQuestion, error) {
-	c := callFrom(ctx)
-	var in ForeignResult
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	desk, err := s.desk()
+	d, err := readDesk[ForeignResult](ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := directory.MayWorkDesk(c.viewer); err != nil {
+	in := &d.body
+	if err := directory.MayWorkDesk(d.viewer); err != nil {
 		return nil, err
 	}
 	found := challenge.Found{Contact: directory.ContactID(in.Contact), Level: directory.Level(in.Level), Source: in.Source, At: in.At}
 	if err := invalid("read body", found.Check(s.cfg.Now())); err != nil {
 		return nil, err
 	}
-	team, err := s.teamOf(ctx, c.viewer, in.Team, in.Contact)
+	team, err := s.teamOf(ctx, d.viewer, in.Team, in.Contact)
 	if err != nil {
 		return nil, err
 	}
 	found.Team = team.ID
-	q, err := desk.TakeIn(ctx, c.viewer, found)
+	q, err := d.TakeIn(ctx, d.viewer, found)
 	if err != nil {
 		return nil, err
 	}
-	return &newQuestion{Location: "/v1/challenges/" + string(q.ID), Body: s.asked(&q, c.viewer)}, nil
+	return &newQuestion{Location: "/v1/challenges/" + string(q.ID), Body: s.asked(&q, d.viewer)}, nil
 }
 
 func (s *Server) stopChallenges(ctx context.Context, _ *struct{}) (*policiesOutput, error) {
-	c := callFrom(ctx)
-	var in Reason
-	if err := c.decode(&in); err != nil {
+	d, err := readDesk[Reason](ctx, s)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := s.desk(); err != nil {
-		return nil, err
-	}
-	if err := s.cfg.Directory.PauseChecks(ctx, c.viewer, directory.PauseOfChallenges, true, in.Why); err != nil {
+	if err := s.cfg.Directory.PauseChecks(ctx, d.viewer, directory.PauseOfChallenges, true, d.body.Why); err != nil {
 		return nil, err
 	}
 	return s.listPolicies(ctx, nil)

@@ -73,6 +73,49 @@ func (s *Server) desk() (*challenge.Desk, error) {
 	return s.cfg.Challenges, nil
 }
 
+// deskCall is a request to a desk, its body read.
+type deskCall[T any] struct {
+	*challenge.Desk
+	viewer directory.Principal
+	body   T
+}
+
+// readDesk reads the body of a request to a desk.
+func readDesk[T any](ctx context.Context, s *Server) (d deskCall[T], err error) {
+	c := callFrom(ctx)
+	if err = c.decode(&d.body); err == nil {
+		d.viewer = c.viewer
+		d.Desk, err = s.desk()
+	}
+	return d, err
+}
+
+// deskTeam is a request to a desk about a team: whole, for deciding, and as the
+// viewer sees it.
+type deskTeam struct {
+	*challenge.Desk
+	viewer directory.Principal
+	whole  *directory.Team
+	shown  directory.Team
+}
+
+func (s *Server) deskTeam(ctx context.Context, ref string) (d deskTeam, err error) {
+	if d.Desk, err = s.desk(); err != nil {
+		return d, err
+	}
+	d.viewer = callFrom(ctx).viewer
+	if d.shown, err = s.seen(ctx, d.viewer, ref); err != nil {
+		return d, err
+	}
+	d.whole = &d.shown
+	if x := s.cfg.Index(); x != nil {
+		if t, ok := x.Team(d.shown.ID); ok {
+			d.whole = t
+		}
+	}
+	return d, nil
+}
+
 // unknownOf names what was not found, where the store had no words for it.
 func unknownOf(err error, parameter string, code directory.Code, id, reason, want string) error {
 	if directory.KindOf(err) != directory.NotFound {
@@ -133,27 +176,23 @@ func questionCursor(after string) (time.Time, challenge.ID, error) {
 }
 
 func (s *Server) askContact(ctx context.Context, _ *struct{}) (*newQuestion, error) {
-	c := callFrom(ctx)
-	var in NewQuestion
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	desk, err := s.desk()
+	d, err := readDesk[NewQuestion](ctx, s)
 	if err != nil {
 		return nil, err
 	}
+	in := &d.body
 	if kind := challenge.Kind(in.Kind); kind != "" && !kind.ByMail() && kind != challenge.KindPhone {
 		return nil, invalid("read body", []directory.Problem{{Code: challenge.CodeNoWay, Field: "/kind", Value: shorten(in.Kind), Reason: "nobody is asked so", Want: "code, nonce, signed, both, drill or phone, or nothing for what fits the contact"}})
 	}
-	team, err := s.teamOf(ctx, c.viewer, in.Team, in.Contact)
+	team, err := s.teamOf(ctx, d.viewer, in.Team, in.Contact)
 	if err != nil {
 		return nil, err
 	}
-	q, err := desk.Order(ctx, c.viewer, challenge.Ask{Team: team.ID, Contact: directory.ContactID(in.Contact), Kind: challenge.Kind(in.Kind), Policy: in.Policy, Due: in.Due})
+	q, err := d.Order(ctx, d.viewer, challenge.Ask{Team: team.ID, Contact: directory.ContactID(in.Contact), Kind: challenge.Kind(in.Kind), Policy: in.Policy, Due: in.Due})
 	if err != nil {
 		return nil, err
 	}
-	return &newQuestion{Location: "/v1/challenges/" + string(q.ID), Body: s.asked(&q, c.viewer)}, nil
+	return &newQuestion{Location: "/v1/challenges/" + string(q.ID), Body: s.asked(&q, d.viewer)}, nil
 }
 
 // teamOf finds the team of a request's body, and wants it to have the contact.
@@ -191,27 +230,23 @@ func (s *Server) getChallenge(ctx context.Context, in *questionInput) (*storyOut
 }
 
 func (s *Server) teamChallenges(ctx context.Context, in *outlookInput) (*outlookOutput, error) {
-	desk, err := s.desk()
+	d, err := s.deskTeam(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	viewer := callFrom(ctx).viewer
-	shown, err := s.seen(ctx, viewer, in.ID)
+	viewer := d.viewer
+	list, err := d.Outlook(ctx, viewer, d.whole)
 	if err != nil {
 		return nil, err
 	}
-	list, err := desk.Outlook(ctx, viewer, s.whole(&shown))
-	if err != nil {
-		return nil, err
-	}
-	out := &outlookOutput{TeamOutlook{Team: refOf(&shown), Contacts: []ContactOutlook{}}}
+	out := &outlookOutput{TeamOutlook{Team: refOf(&d.shown), Contacts: []ContactOutlook{}}}
 	for i := range list {
 		l := &list[i]
 		one := ContactOutlook{Contact: string(l.Contact.ID), Policy: l.Policy, Kind: string(l.Kind), Due: utc(l.Next.At), Why: string(l.Next.Why), Proof: utc(l.Next.Proof), Mark: string(l.Mark)}
 		if l.Policy != "" {
 			one.Rule = l.Rule.String()
 		}
-		if viewer.Sees(l.Contact.Visibility, &shown) {
+		if viewer.Sees(l.Contact.Visibility, &d.shown) {
 			one.Address = l.Contact.Value
 		}
 		if l.Open != nil {
@@ -225,16 +260,6 @@ func (s *Server) teamChallenges(ctx context.Context, in *outlookInput) (*outlook
 		out.Body.Contacts = append(out.Body.Contacts, one)
 	}
 	return out, nil
-}
-
-// whole returns a team with what the viewer does not see, for deciding.
-func (s *Server) whole(shown *directory.Team) *directory.Team {
-	if x := s.cfg.Index(); x != nil {
-		if t, ok := x.Team(shown.ID); ok {
-			return t
-		}
-	}
-	return shown
 }
 
 func (s *Server) listPolicies(ctx context.Context, _ *struct{}) (*policiesOutput, error) {

@@ -13,5 +13,8 @@
 //     it is asked thousands of times a second.
 //
 // Errors are RFC 9457 problems, all made by the one table in errors.go. The
-// package decides nothing about who may do what: [directory.Directory] does.
+// package decides nothing about who may do what: package directory does.
+//
+// Questions to contacts and their campaigns (challenge*.go, campaigns.go,
+// response_times.go) are the work of a [challenge.Desk].
 package api

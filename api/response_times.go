@@ -70,20 +70,15 @@ func (s *Server) responseTimes(ctx context.Context, in *responseTimesInput) (*ou
 }
 
 func (s *Server) teamTimes(ctx context.Context, in *outlookInput) (*teamTimesOutput, error) {
-	desk, err := s.desk()
+	d, err := s.deskTeam(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	viewer := callFrom(ctx).viewer
-	team, err := s.seen(ctx, viewer, in.ID)
+	g, consent, err := d.TeamFigures(ctx, d.viewer, d.whole)
 	if err != nil {
 		return nil, err
 	}
-	g, consent, err := desk.TeamFigures(ctx, viewer, s.whole(&team))
-	if err != nil {
-		return nil, err
-	}
-	return &teamTimesOutput{TeamResponseTimes{Team: refOf(&team), Consent: consent, Asked: g.Asked, Answered: g.Answered, Human: waitsFrom(&g.Human), Proof: waitsFrom(&g.Proof)}}, nil
+	return &teamTimesOutput{TeamResponseTimes{Team: refOf(&d.shown), Consent: consent, Asked: g.Asked, Answered: g.Answered, Human: waitsFrom(&g.Human), Proof: waitsFrom(&g.Proof)}}, nil
 }
 
 // emptyTimes refuses a time that is there and says nothing: it is no time, and not the
@@ -102,16 +97,11 @@ func waitsFrom(t *challenge.Times) Waits { return Waits{t.Count, t.Median, t.P90
 
 func (s *Server) consenting(given bool) func(context.Context, *outlookInput) (*teamTimesOutput, error) {
 	return func(ctx context.Context, in *outlookInput) (*teamTimesOutput, error) {
-		desk, err := s.desk()
+		d, err := s.deskTeam(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
-		viewer := callFrom(ctx).viewer
-		team, err := s.seen(ctx, viewer, in.ID)
-		if err != nil {
-			return nil, err
-		}
-		if err := desk.Consent(ctx, viewer, s.whole(&team), given); err != nil {
+		if err := d.Consent(ctx, d.viewer, d.whole, given); err != nil {
 			return nil, err
 		}
 		return s.teamTimes(ctx, in)

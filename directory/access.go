@@ -35,6 +35,7 @@ const (
 	actCampaign action = "run campaign"
 	actDesk     action = "work at the desk of challenges"
 	actSurvey   action = "read campaigns"
+	actConsent  action = "give consent"
 	actCases    action = "read cases"
 
 	actControl      action = "change proof of control"
@@ -77,6 +78,7 @@ var rules = map[action]rule{
 	actCampaign: {ScopeAdmin, []Role{Operator, Secretariat}, nil}, // a secretariat: of its own forum, see MayRunCampaign
 	actDesk:     {ScopeAdmin, []Role{Operator}, nil},
 	actSurvey:   {ScopeRead, []Role{Operator, Secretariat}, nil}, // as for actCampaign
+	actConsent:  {ScopeWrite, []Role{Operator}, []Role{Editor}},
 	actCases:    {ScopeRead, []Role{Operator}, nil},
 
 	actControl:      {ScopeWrite, []Role{Operator}, []Role{Editor}},

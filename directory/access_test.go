@@ -107,6 +107,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 			{"run a campaign of everybody", "unnnny", func(p directory.Principal) error { return directory.MayRunCampaign(p, "") }},
 			{"run a campaign of a forum", "unnnny", func(p directory.Principal) error { return directory.MayRunCampaign(p, "other forum") }},
 			{"read campaigns of everybody", "unnnyy", func(p directory.Principal) error { return directory.MayReadCampaign(p, "") }},
+			{"consent for the own team", "unynny", func(p directory.Principal) error { return directory.MayConsent(p, &own) }},
+			{"consent for another", "unnnny", func(p directory.Principal) error { return directory.MayConsent(p, &other) }},
 			{"read cases", "unnnyy", func(p directory.Principal) error { return directory.MayReadCases(p) }},
 			{"work at the desk", "unnnny", func(p directory.Principal) error { return directory.MayWorkDesk(p) }},
 			{"apply rules", "unnnny", func(p directory.Principal) error {

@@ -30,6 +30,10 @@ func ofForum(p Principal, a action, forum string) error {
 	return nil
 }
 
+// MayConsent returns the error of a principal that may not decide whether others
+// see how quickly a team answers: that is the team's own, or an operator's on its behalf.
+func MayConsent(p Principal, t *Team) error { return authorise(p, actConsent, t) }
+
 // MayReadCases returns the error of a principal that may not see what operators
 // are asked to look at.
 func MayReadCases(p Principal) error { return authorise(p, actCases, nil) }

@@ -1,6 +1,7 @@
 // Package store keeps the directory, and what was found about it, in a
 // relational database: [DB] implements [directory.Store] and [verify.Store] on
-// database/sql with one SQL text for both engines. The
+// database/sql with one SQL text for both engines, and [challenge.Store] for questions
+// to contacts. The
 // engines are store/sqlite (the embedded default) and store/postgres (for
 // several nodes); what differs between them is their [Dialect].
 //

@@ -38,8 +38,7 @@ type office struct {
 type officeParts struct {
 	store challenge.Store
 	index func() *directory.Index
-	ready func(context.Context, *office) error         // before a campaign; nil: nobody looks
-	send  func(context.Context, mail.Mail) mail.Result // nil: to the relay
+	ready func(context.Context, *office) error // before a campaign; nil: nobody looks
 }
 
 // newDesk makes a desk, which asks nobody by itself.
@@ -83,11 +82,7 @@ func (c *call) newOffice(p officeParts) (*office, error) {
 	if o.submitter, err = c.newSubmitter(); err != nil {
 		return nil, err
 	}
-	send := p.send
-	if send == nil {
-		send = o.submitter.Submit
-	}
-	o.sender, err = challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: o.composer, Submit: send, Pages: m.Pages + "answer/", Stop: m.Pages + "stop/", Name: processName(), Lease: m.Lease})
+	o.sender, err = challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: o.composer, Submit: o.submitter.Submit, Pages: m.Pages + "answer/", Stop: m.Pages + "stop/", Name: processName(), Lease: m.Lease})
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,10 @@ trouble of our own, such as a database that is away. In Postfix's master.cf:
 			return err
 		},
 	}
+	// A mail server gives a mail up for good when it is told anything else.
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &exitError{mail.ExitTemporary, usage(cmd, "%v", err)}
+	})
 	keyFlags(cmd.Flags(), append([]string{"db"}, challengeKeyNames()...)...)
 	cmd.Flags().StringVar(&from, "from", "", "return path of the mail as the `ADDRESS` that the mail server passes; empty for bounces")
 	return cmd

@@ -85,18 +85,25 @@ func peer(r *http.Request) netip.Addr {
 
 // Register puts the page on a mux. A pattern with GET serves HEAD as well.
 func (p *Page) Register(mux *http.ServeMux) {
-	mux.HandleFunc("GET /answer/{token}", p.show)
-	mux.HandleFunc("POST /answer/{token}", p.answer)
-	mux.HandleFunc("GET /stop/{token}", p.showStop)
-	mux.HandleFunc("POST /stop/{token}", p.stop)
+	mux.HandleFunc("GET /answer/{token}", p.limited(p.looks, p.show))
+	mux.HandleFunc("POST /answer/{token}", p.limited(p.answers, p.answer))
+	mux.HandleFunc("GET /stop/{token}", p.limited(p.looks, p.showStop))
+	mux.HandleFunc("POST /stop/{token}", p.limited(p.answers, p.stop))
+}
+
+// limited puts a limit before a page.
+func (p *Page) limited(l *limiter, page http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if wait := l.take(p.cfg.Client(r), p.cfg.Now()); wait > 0 {
+			p.busy(w, r, wait)
+			return
+		}
+		page(w, r)
+	}
 }
 
 // show is GET and HEAD: nothing changes, however often a scanner comes.
 func (p *Page) show(w http.ResponseWriter, r *http.Request) {
-	if wait := p.looks.take(p.cfg.Client(r), p.cfg.Now()); wait > 0 {
-		p.busy(w, r, wait)
-		return
-	}
 	view, err := p.cfg.Answers.Show(r.Context(), r.PathValue("token"))
 	if err != nil {
 		p.failed(w, r, err)
@@ -118,10 +125,6 @@ func statusOf(s Status) int {
 
 // answer is POST.
 func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
-	if wait := p.answers.take(p.cfg.Client(r), p.cfg.Now()); wait > 0 {
-		p.busy(w, r, wait)
-		return
-	}
 	form, status := readForm(w, r)
 	if status != 0 {
 		p.render(w, r, status, screen{View: View{Status: Unknown}, Failed: true})

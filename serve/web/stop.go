@@ -7,10 +7,6 @@ import (
 // showStop is GET and HEAD of the page on which mails are stopped. It changes
 // nothing: mail scanners look at this link as well (RFC 8058 section 3.1).
 func (p *Page) showStop(w http.ResponseWriter, r *http.Request) {
-	if wait := p.looks.take(p.cfg.Client(r), p.cfg.Now()); wait > 0 {
-		p.busy(w, r, wait)
-		return
-	}
 	view, err := p.cfg.Answers.Show(r.Context(), r.PathValue("token"))
 	if err != nil {
 		p.failed(w, r, err)
@@ -27,10 +23,6 @@ func (p *Page) showStop(w http.ResponseWriter, r *http.Request) {
 // section 3.2, which sends List-Unsubscribe=One-Click and no cookies). What it
 // costs a team is a call from an operator, so no code is asked for.
 func (p *Page) stop(w http.ResponseWriter, r *http.Request) {
-	if wait := p.answers.take(p.cfg.Client(r), p.cfg.Now()); wait > 0 {
-		p.busy(w, r, wait)
-		return
-	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseMultipartForm(maxForm); err != nil && r.PostForm == nil {
 		p.render(w, r, http.StatusBadRequest, screen{View: View{Status: Unknown}, Failed: true, Stop: true})

@@ -9,7 +9,9 @@
 // without scripts, in six languages, since it may be opened at night by somebody
 // who never heard of us.
 //
-// The page knows no challenges: it asks an [Answers]. It sets no cookies, so there
+// The page knows no challenges: it asks an [Answers], which [Desk] is for a real
+// desk. Beside it stands the page on which a reader stops the mails, or a mail
+// program does in one click (RFC 8058). They set no cookies, so there
 // is no session that another site could ride on (see [Page]).
 package web
 

@@ -57,16 +57,21 @@ var ErrCampaign = errors.New("challenge: campaign")
 // mostWindow is how long a campaign's window may be.
 const mostWindow = 366 * 24 * time.Hour
 
+// problems returns what is wrong with a campaign by itself.
+func (c *Campaign) problems() []directory.Problem {
+	var x policyChecker
+	x.add(c.Name == "" || len([]rune(c.Name)) > 200, CodeCampaignName, "/name", c.Name, "a campaign has a name", "1 to 200 characters")
+	x.add(!c.From.Before(c.To), CodeCampaignWindow, "/to", c.To.Format(time.RFC3339), "the window ends before it begins", "a time after "+c.From.Format(time.RFC3339))
+	x.add(c.To.Sub(c.From) > mostWindow, CodeCampaignWindow, "/to", c.To.Format(time.RFC3339), "the window is longer than a year", "at most 366 days after its beginning")
+	return x.found
+}
+
 // Check returns [ErrCampaign] with the reason where c can't be run.
 func (c Campaign) Check() error {
-	switch {
-	case c.Name == "" || len(c.Name) > 200:
-		return fmt.Errorf("%w: the name has %d octets, want 1 to 200", ErrCampaign, len(c.Name))
-	case !c.From.Before(c.To):
-		return fmt.Errorf("%w: the window ends before it begins", ErrCampaign)
-	case c.To.Sub(c.From) > mostWindow:
-		return fmt.Errorf("%w: the window is longer than a year", ErrCampaign)
-	case len(c.Secret) < leastKey:
+	if found := c.problems(); len(found) > 0 {
+		return fmt.Errorf("%w: %s", ErrCampaign, found[0].Reason)
+	}
+	if len(c.Secret) < leastKey {
 		return fmt.Errorf("%w: the secret has fewer than %d octets", ErrCampaign, leastKey)
 	}
 	return nil

@@ -47,10 +47,7 @@ func (d *Desk) PlanCampaign(ctx context.Context, p directory.Principal, c Campai
 
 // checkCampaign returns what is wrong with a new campaign.
 func (d *Desk) checkCampaign(c *Campaign, now time.Time) []directory.Problem {
-	var x policyChecker
-	x.add(c.Name == "" || len([]rune(c.Name)) > 200, CodeCampaignName, "/name", c.Name, "a campaign has a name", "1 to 200 characters")
-	x.add(!c.From.Before(c.To), CodeCampaignWindow, "/to", c.To.Format(time.RFC3339), "the window ends before it begins", "a time after "+c.From.Format(time.RFC3339))
-	x.add(c.To.Sub(c.From) > mostWindow, CodeCampaignWindow, "/to", c.To.Format(time.RFC3339), "the window is longer than a year", "at most 366 days after its beginning")
+	x := policyChecker{c.problems()}
 	x.add(!c.To.After(now), CodeCampaignWindow, "/to", c.To.Format(time.RFC3339), "the window is over", "a time to come")
 	if c.Policy != "" {
 		_, err := d.policy(c.Policy)

@@ -145,7 +145,7 @@ func (d *Desk) Judge(ctx context.Context, p directory.Principal, id ID, good boo
 	if err != nil {
 		return c, err
 	}
-	return c, d.shut(ctx, p, id, CaseApprove, action)
+	return c, d.shut(ctx, p, id, CaseApprove)
 }
 
 // Close closes a case of a question. Of an opt-out, allowed says whether the
@@ -188,7 +188,7 @@ func (d *Desk) letGo(tx Tx, c *Challenge, p directory.Principal) error {
 }
 
 // shut closes a case if it is open.
-func (d *Desk) shut(ctx context.Context, p directory.Principal, id ID, kind CaseKind, _ string) error {
+func (d *Desk) shut(ctx context.Context, p directory.Principal, id ID, kind CaseKind) error {
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		_, err := tx.CloseCase(id, kind, p.Name, d.now())
 		return err

@@ -173,12 +173,8 @@ func (d *Desk) TeamFigures(ctx context.Context, p directory.Principal, team *dir
 
 // Consent notes that a team lets others see how quickly it answers, or no more.
 func (d *Desk) Consent(ctx context.Context, p directory.Principal, team *directory.Team, given bool) error {
-	if err := directory.MayAsk(p, team); err != nil {
+	if err := directory.MayConsent(p, team); err != nil {
 		return err
-	}
-	if p.Role == directory.Secretariat {
-		return &directory.Error{Kind: directory.Forbidden, Op: "give consent", Problems: []directory.Problem{{
-			Code: "auth.role", Reason: "only the team itself or an operator on its behalf gives consent", Want: "a token of the team's editors"}}}
 	}
 	now := d.now()
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {

@@ -4,7 +4,12 @@
 // A [Challenge] is one question to one contact. [Step] is the whole of its life:
 // a pure function of the challenge as it is, one [Event], the time and the
 // [Policy], which gives the challenge as it is from then on and the [Effect]s
-// that somebody else carries out. Nothing here sends, stores or reads a clock.
+// that somebody else carries out.
+//
+// That is a [Desk] (desk*.go): it reads a challenge, takes a step and writes what
+// came of it into a [Store] in one transaction, runs campaigns, and does what people
+// order, as far as package directory lets them. A [Sender] hands the mails of the
+// store's outbox to a relay, a [Receiver] takes replies in.
 //
 // Around it: policies as data with their presets, and which of them holds for a
 // contact ([Resolve], [NextDue]); working time of teams ([Calendar]); what may be

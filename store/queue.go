@@ -153,15 +153,16 @@ func (db *DB) Extend(ctx context.Context, leases []verify.Lease, until time.Time
 	for _, l := range leases {
 		// One row each: a transaction that holds many can be in the way of one that
 		// writes results of the same rows in another order, and both would wait.
-		err = db.beside(ctx, op, func(t *tx) error {
-			n, err := t.affect(extendLease, append(append([]any{micros(until)}, rowArgs(l.Row)...), l.Fence)...)
-			if err == nil && n == 0 {
-				lost = append(lost, l)
-			}
+		var n int
+		err = db.beside(ctx, op, func(t *tx) (err error) {
+			n, err = t.affect(extendLease, append(append([]any{micros(until)}, rowArgs(l.Row)...), l.Fence)...)
 			return db.fail(op, string(l.Team), err)
 		})
 		if err != nil {
 			return lost, err
+		}
+		if n == 0 {
+			lost = append(lost, l)
 		}
 	}
 	return lost, nil

@@ -170,7 +170,19 @@ func TestCampaignHalted(t *testing.T) {
 		sent := len(o.boxed())
 		o.pass(24 * time.Hour)
 		must[int](t)(o.Tick(ctx, 100)) // into the outbox, and not handed over
+		// A sender has one of them in hand at the halt, and is told to come again later.
+		inHand := must[[]challenge.OutMail](t)(o.db.ClaimMails(ctx, challenge.ClaimMails{N: 1, Owner: "sender", Now: o.clock(), Lease: time.Hour}))
 		o.steer(c.ID, challenge.MoveHalt)
+		err := o.db.Challenges(ctx, func(tx challenge.Tx) error {
+			mine, err := tx.SettleMail(inHand[0], o.clock().Add(time.Minute))
+			if !mine {
+				t.Error("the lease was lost")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		o.days(3)
 		if n := len(o.boxed()); n != sent || sent == 0 {
 			t.Errorf("%d mails before the halt, %d after it", sent, n)

@@ -88,6 +88,9 @@ func (s *Sender) one(ctx context.Context, m *OutMail) error {
 	if !c.Open() { // answered or stopped in the meantime
 		return s.settle(ctx, m, Event{}, time.Time{})
 	}
+	if !c.Paused.IsZero() { // since this mail was claimed, or while it was tried
+		return s.settle(ctx, m, Event{}, heldBack)
+	}
 	if moved, gone := d.moved(&c); gone {
 		return s.settle(ctx, m, Event{Kind: moved}, time.Time{})
 	}

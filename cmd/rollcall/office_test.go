@@ -159,6 +159,9 @@ func TestOffice(t *testing.T) {
 	if err != nil || len(marks) != 1 || marks[0].Flag != challenge.FlagOptOut {
 		t.Errorf("marks %+v, %v, want an opt-out", marks, err)
 	}
+	if status, page := p.ask(http.MethodGet, "/v1//teams", nil); status != 404 || !strings.Contains(page, "request.path") {
+		t.Errorf("the API beside the pages, asked at a path that is none: %d %s", status, page)
+	}
 	p.reply("stranger@elsewhere.example", "rollcall@rollcall.example", "Subject: hello\r\n", "who are you?")
 	if figures := p.figures(); !strings.Contains(figures, `rollcall_challenge_replies_total{event="auto-reply"} 1`) || !strings.Contains(figures, `{event="aside"} 1`) || !strings.Contains(figures, "rollcall_challenge_cases_open 1") {
 		t.Errorf("the figures: %s", figures)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -226,8 +227,14 @@ func (c *call) pages(s *server, rest http.Handler) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	page.Register(mux)
-	mux.Handle("/", rest)
-	return mux, nil
+	// The API sees its paths as they came: a mux before it would clean and redirect them.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/answer/") || strings.HasPrefix(r.URL.Path, "/stop/") {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	}), nil
 }
 
 // readiness is what must work beside the index before requests are sent here.

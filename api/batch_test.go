@@ -492,7 +492,7 @@ func TestBatchInterrupted(t *testing.T) {
 // TestBatchSlow cuts off who neither sends nor reads.
 func TestBatchSlow(t *testing.T) {
 	s := embedded(t)
-	handler, err := api.New(api.Config{Directory: s.dir, Index: s.follow.Index, Now: s.clock.Now, BatchPatience: 50 * time.Millisecond})
+	handler, err := api.New(api.Config{Directory: s.dir, Index: s.follow.Index, Now: s.clock.Now, BatchPatience: 500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -85,7 +84,7 @@ type officeFaults struct {
 	desk *challenge.Desk
 	args []string
 	sink *sink
-	log  bytes.Buffer
+	log  lockedBuffer // of all servers
 }
 
 func newOfficeFaults(t *testing.T, e storetest.Engine, contacts int) *officeFaults {

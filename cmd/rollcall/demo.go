@@ -19,8 +19,9 @@ const demoLong = `Demo starts a real server on an embedded database in a tempora
 with a few dozen invented teams in every state a contact can be in, runs some
 commands and shows their output. Thirty of the teams live on a small Internet of
 its own on this machine, with name servers, sites and key servers: what they
-claim is checked there, and the verdicts are shown. Then it says where to look
-further, and stops.
+claim is checked there, and the verdicts are shown. A campaign asks them by mail
+whether they answer, and its report shows who did, and how. Then it says where to
+look further, and stops.
 
 With --hold it keeps running until Ctrl-C; with --keep the folder stays. Nothing
 leaves this machine.`
@@ -69,6 +70,7 @@ func (c *call) demo(keep, hold bool) (err error) {
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
+	d.post = post
 	return c.runDemo(s, d, demo.cfg.DB, token, hold)
 }
 
@@ -82,6 +84,9 @@ func (c *call) runDemo(s *server, d *demoLab, db, token string, hold bool) error
 	err := c.showDemo(s, db, token)
 	if err == nil {
 		err = c.showChecks(s, d, db)
+	}
+	if err == nil {
+		err = c.showCampaign(s, d, db)
 	}
 	if err == nil {
 		err = c.showPlaces(s, db)

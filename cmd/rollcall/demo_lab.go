@@ -26,6 +26,7 @@ type demoLab struct {
 	checks []verify.Check
 	runner *verify.Runner
 	ids    map[string]directory.TeamID // by handle
+	post   *demoPost
 }
 
 // newDemoLab starts the lab, enters its teams, and makes the runner.
@@ -104,8 +105,9 @@ func (d *demoLab) checksFor() ([]verify.Check, error) {
 func (c *call) enterLabTeam(door *directory.Directory, d *demoLab, t lab.Team) error {
 	p := directory.Profile{
 		Names: directory.Names{Short: t.Name}, Kinds: []directory.Word{"csirt"}, Country: directory.Country(t.Country),
-		Website: t.Website, Languages: []directory.Language{"en"},
-		Resources: []directory.Resource{{Type: "domain", Domain: directory.Domain(t.Domain)}},
+		Website: t.Website, Languages: []directory.Language{"en"}, Hours: directory.Hours{Always: true},
+		Memberships: []directory.Membership{{Forum: demoForum, Type: tierOf(t.Manner), Status: "member"}},
+		Resources:   []directory.Resource{{Type: "domain", Domain: directory.Domain(t.Domain)}},
 	}
 	for _, o := range t.Contacts {
 		contact := directory.Contact{Channel: directory.Word(o.Channel), Value: o.Value}
@@ -135,6 +137,14 @@ func (c *call) enterLabTeam(door *directory.Directory, d *demoLab, t lab.Team) e
 	_, err = door.RecordEvidence(c.ctx, c.operator(), t.Handle, directory.Evidence{
 		Contact: team.Contacts[0].ID, Level: directory.Answered, Outcome: directory.OutcomeProved, Method: "phone", At: c.ago(30)})
 	return err
+}
+
+// tierOf is the tier of a team in its forum: full members answer with their keys.
+func tierOf(m lab.Manner) string {
+	if m == lab.Signs || m == lab.Gone || m == lab.Away {
+		return "full"
+	}
+	return demoAssociate
 }
 
 // run checks until the result is called, which also closes the lab.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
@@ -18,17 +19,27 @@ type demoPost struct {
 	dir  string
 	stop context.CancelFunc
 	done chan struct{}
+
+	mu sync.Mutex
+	to func(mail.Envelope) // whoever is to get the mails beside the folder; nil: nobody
 }
 
-// demoPolicies asks without regard to the hour: nobody is woken.
-const demoPolicies = `{"policies":[{"name":"demo","about":"at any hour: nobody is woken here","interval":"6mo","again":"14d","window":"15d","close":"60d",
-"minimum":2,"kind":"both","lasts":{"deliverable":"6mo","answered":"6mo","proven":"6mo","drilled":"6mo"}}],"rules":[{"policy":"demo"}]}`
+// demoPages is where the pages of the demo would be.
+const demoPages = "https://rollcall.example/"
+
+// demoPolicies ask without regard to the hour: nobody is woken.
+const demoPolicies = `{"policies":[
+{"name":"demo","about":"at any hour: nobody is woken here","interval":"6mo","again":"14d","window":"15d","close":"60d",
+"minimum":2,"kind":"both","lasts":{"deliverable":"6mo","answered":"6mo","proven":"6mo","drilled":"6mo"}},
+{"name":"demo-code","about":"the same, by code","interval":"6mo","again":"14d","window":"15d","close":"60d",
+"minimum":2,"kind":"code","lasts":{"deliverable":"6mo","answered":"6mo","proven":"6mo","drilled":"6mo"}}],
+"rules":[{"policy":"demo"},{"policy":"demo-code","tier":"` + demoAssociate + `"}]}`
 
 // newDemoPost starts the relay, and makes what asking contacts needs.
 func (c *call) newDemoPost(dir string) (*demoPost, challengeConfig, error) {
 	p := &demoPost{dir: filepath.Join(dir, "mails"), done: make(chan struct{})}
 	cfg := challengeConfig{On: true, Untested: true, Dir: filepath.Join(dir, "mail"), Name: "Rollcall Demo", Address: "rollcall@rollcall.example", Contact: "https://rollcall.example/about",
-		Pages: "https://rollcall.example/", Operator: "Rollcall Demo", Policies: filepath.Join(dir, "policies.json"), RelayTLS: mail.TLSNone, SMTP: "127.0.0.1:0"}
+		Pages: demoPages, Operator: "Rollcall Demo", Policies: filepath.Join(dir, "policies.json"), RelayTLS: mail.TLSNone, SMTP: "127.0.0.1:0"}
 	if err := errors.Join(os.MkdirAll(p.dir, 0o700), os.WriteFile(cfg.Policies, []byte(demoPolicies), 0o600)); err != nil {
 		return nil, cfg, err
 	}
@@ -50,10 +61,25 @@ func (c *call) newDemoPost(dir string) (*demoPost, challengeConfig, error) {
 	return p, cfg, nil
 }
 
-// keep writes a mail down.
+// deliver has somebody get the mails from now on.
+func (p *demoPost) deliver(to func(mail.Envelope)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.to = to
+}
+
+// keep writes a mail down, and delivers it.
 func (p *demoPost) keep(_ context.Context, env mail.Envelope) error {
 	sum := sha256.Sum256(env.Raw)
-	return os.WriteFile(filepath.Join(p.dir, plainAddress(env.To[0])+"-"+hex.EncodeToString(sum[:4])+".eml"), env.Raw, 0o600)
+	if err := os.WriteFile(filepath.Join(p.dir, plainAddress(env.To[0])+"-"+hex.EncodeToString(sum[:4])+".eml"), env.Raw, 0o600); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.to != nil {
+		p.to(env)
+	}
+	return nil
 }
 
 // plainAddress makes a file's name of an address.

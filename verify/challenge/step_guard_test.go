@@ -204,3 +204,32 @@ func TestNoReminderAfterTheWindow(t *testing.T) {
 		t.Errorf("ends %s", c.State)
 	}
 }
+
+// TestAnswerBy: a mail names the end of the window, not the later moment from which no answer
+// counts; a drill's is hours away.
+func TestAnswerBy(t *testing.T) {
+	p := preset(t, challenge.PresetReactionTest)
+	end := monday.AddDate(0, 0, 30)
+	planned, drill := scheduledAt(challenge.KindCode), scheduledAt(challenge.KindDrill)
+	drill.Calendar.Hours.Always = true
+	held := sent(challenge.KindCode, p)
+	held.Held = 24 * time.Hour
+	for _, tt := range []struct {
+		name  string
+		c     challenge.Challenge
+		asked time.Time
+		end   time.Time
+		want  time.Time
+	}{
+		{"the first mail", planned, monday, end, monday.AddDate(0, 0, 10)},
+		{"a reminder has the time of the first mail", sent(challenge.KindCode, p), monday.AddDate(0, 0, 4), end, monday.AddDate(0, 0, 10)},
+		{"time for which it stood still is added", held, monday, end, monday.AddDate(0, 0, 11)},
+		{"a campaign that ends sooner", planned, monday, monday.AddDate(0, 0, 3), monday.AddDate(0, 0, 3)},
+		{"a new code after the window", sent(challenge.KindCode, p), monday.AddDate(0, 0, 12), end, end},
+		{"a drill", drill, monday, end, monday.Add(2 * time.Hour)},
+	} {
+		if got := tt.c.AnswerBy(p, tt.asked, tt.end); !got.Equal(tt.want) {
+			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}

@@ -68,6 +68,25 @@ func (c *Challenge) drillBy(p Policy) time.Time {
 	return c.Calendar.AfterOpen(start, p.drill().rough())
 }
 
+// AnswerBy returns until when a mail that was asked for at asked wants an answer: the
+// window of p, or what a drill allows, reckoned from when the first mail was accepted, or
+// would be if it were at once. It is never after expires, when no answer counts any more;
+// a mail that comes after the window has until then.
+func (c *Challenge) AnswerBy(p Policy, asked, expires time.Time) time.Time {
+	start := c.clock()
+	if start.IsZero() {
+		start = asked
+	}
+	by := c.Calendar.After(start, p.Window).Add(c.Held)
+	if c.Kind == KindDrill {
+		by = c.Calendar.AfterOpen(start, p.drill().rough()).Add(c.Held)
+	}
+	if !by.After(asked) || by.After(expires) {
+		return expires
+	}
+	return by
+}
+
 // workTime moves a mail to when the team is at work.
 func (c *Challenge) workTime(t time.Time) time.Time {
 	if t.IsZero() {

@@ -21,11 +21,13 @@ type Team struct {
 	Control  Control
 	// Does says in a sentence or two what its site, its zone and its keys do.
 	Does   string
+	Manner Manner // what it does about mails that ask whether it answers
 	Expect []Expectation
 
-	sites []Site
-	zones []Zone
-	found registered
+	sites  []Site
+	zones  []Zone
+	found  registered
+	secret *pgpKey
 }
 
 // Contact is one way to reach a team.
@@ -154,7 +156,10 @@ func (m *teamMaker) finish() error {
 	if err != nil {
 		return err
 	}
-	m.team.Keys = []Key{public}
+	m.team.Keys, m.team.secret = []Key{public}, m.key
+	if m.team.Manner = manners()[m.team.Handle]; m.team.Manner == "" {
+		m.team.Manner = Signs
+	}
 	m.site.Pages["/key.asc"] = Page{Type: "application/pgp-keys", Body: public.Armor}
 	if err := m.publishKeys(public); err != nil {
 		return err

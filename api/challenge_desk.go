@@ -116,15 +116,8 @@ func (s *Server) listCases(ctx context.Context, in *casesInput) (*casesOutput, e
 		return nil, err
 	}
 	out := &casesOutput{DeskCaseList{Cases: []DeskCase{}}}
-	x := s.cfg.Index()
-	for _, c := range list {
-		one := DeskCase{Question: string(c.Challenge), Team: TeamRef{ID: string(c.Team)}, Kind: string(c.Kind), Opened: utc(c.Opened), Closed: utc(c.Closed), ClosedBy: c.ClosedBy, Note: c.Note}
-		if x != nil {
-			if t, ok := x.Team(c.Team); ok {
-				one.Team = refOf(t)
-			}
-		}
-		out.Body.Cases = append(out.Body.Cases, one)
+	for i := range list {
+		out.Body.Cases = append(out.Body.Cases, CaseOf(s.cfg.Index(), &list[i]))
 	}
 	return out, nil
 }

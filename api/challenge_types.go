@@ -231,8 +231,13 @@ type PolicyRule struct {
 	Holds  string `json:"holds" doc:"For whom" example:"forum tf-csirt"`
 }
 
-// asked makes the wire form of a question, as the viewer may see it.
 func (s *Server) asked(c *challenge.Challenge, viewer directory.Principal) Question {
+	return QuestionOf(s.cfg.Index(), c, viewer)
+}
+
+// QuestionOf makes the wire form of a question, as the viewer may see it. The index
+// may be nil: then its team has no name.
+func QuestionOf(x *directory.Index, c *challenge.Challenge, viewer directory.Principal) Question {
 	q := Question{ID: string(c.ID), Team: TeamRef{ID: string(c.Team)}, Contact: string(c.Contact), Revision: c.Revision, Campaign: string(c.Campaign), Kind: string(c.Kind),
 		Policy: c.Policy, Parent: string(c.Parent), State: string(c.State), Outcome: string(c.Outcome), Reached: int(c.Reached), Due: utc(c.Due), Accepted: utc(c.Accepted),
 		Bounced: len(c.Bounces), Human: utc(c.Human), Answered: utc(c.Answered), Closed: utc(c.Closed), Paused: utc(c.Paused)}
@@ -245,7 +250,6 @@ func (s *Server) asked(c *challenge.Challenge, viewer directory.Principal) Quest
 	if directory.MayReadChallenges(viewer, nil) == nil { // also of contacts and teams that are gone
 		q.Address = c.Address
 	}
-	x := s.cfg.Index()
 	if x == nil {
 		return q
 	}
@@ -258,6 +262,27 @@ func (s *Server) asked(c *challenge.Challenge, viewer directory.Principal) Quest
 		}
 	}
 	return q
+}
+
+// StoryOf makes the wire form of a question and of what happened to it.
+func StoryOf(x *directory.Index, c *challenge.Challenge, log []challenge.Logged, viewer directory.Principal) QuestionStory {
+	out := QuestionStory{Question: QuestionOf(x, c, viewer), Events: []QuestionEvent{}}
+	for i := range log {
+		out.Events = append(out.Events, eventFrom(&log[i]))
+	}
+	return out
+}
+
+// CaseOf makes the wire form of a case.
+func CaseOf(x *directory.Index, c *challenge.OpenCase) DeskCase {
+	one := DeskCase{Question: string(c.Challenge), Team: TeamRef{ID: string(c.Team)}, Kind: string(c.Kind), Opened: utc(c.Opened), Closed: utc(c.Closed), ClosedBy: c.ClosedBy, Note: c.Note}
+	if x == nil {
+		return one
+	}
+	if t, ok := x.Team(c.Team); ok {
+		one.Team = refOf(t)
+	}
+	return one
 }
 
 func eventFrom(l *challenge.Logged) QuestionEvent {

@@ -222,11 +222,7 @@ func (s *Server) getChallenge(ctx context.Context, in *questionInput) (*storyOut
 	if err != nil {
 		return nil, unknownQuestion(err, in.ID)
 	}
-	out := &storyOutput{QuestionStory{Question: s.asked(&c, viewer), Events: []QuestionEvent{}}}
-	for i := range log {
-		out.Body.Events = append(out.Body.Events, eventFrom(&log[i]))
-	}
-	return out, nil
+	return &storyOutput{StoryOf(s.cfg.Index(), &c, log, viewer)}, nil
 }
 
 func (s *Server) teamChallenges(ctx context.Context, in *outlookInput) (*outlookOutput, error) {
@@ -239,27 +235,33 @@ func (s *Server) teamChallenges(ctx context.Context, in *outlookInput) (*outlook
 	if err != nil {
 		return nil, err
 	}
-	out := &outlookOutput{TeamOutlook{Team: refOf(&d.shown), Contacts: []ContactOutlook{}}}
+	return &outlookOutput{OutlookOf(s.cfg.Index(), &d.shown, list, viewer)}, nil
+}
+
+// OutlookOf makes the wire form of how the contacts of a team stand, as the viewer may see
+// it; team is as the viewer sees it.
+func OutlookOf(x *directory.Index, team *directory.Team, list []challenge.Outlook, viewer directory.Principal) TeamOutlook {
+	out := TeamOutlook{Team: refOf(team), Contacts: []ContactOutlook{}}
 	for i := range list {
 		l := &list[i]
 		one := ContactOutlook{Contact: string(l.Contact.ID), Policy: l.Policy, Kind: string(l.Kind), Due: utc(l.Next.At), Why: string(l.Next.Why), Proof: utc(l.Next.Proof), Mark: string(l.Mark)}
 		if l.Policy != "" {
 			one.Rule = l.Rule.String()
 		}
-		if viewer.Sees(l.Contact.Visibility, &d.shown) {
+		if viewer.Sees(l.Contact.Visibility, team) {
 			one.Address = l.Contact.Value
 		}
 		if l.Open != nil {
-			q := s.asked(l.Open, viewer)
+			q := QuestionOf(x, l.Open, viewer)
 			one.Open = &q
 		}
 		if l.Last != nil {
-			q := s.asked(l.Last, viewer)
+			q := QuestionOf(x, l.Last, viewer)
 			one.Last = &q
 		}
-		out.Body.Contacts = append(out.Body.Contacts, one)
+		out.Contacts = append(out.Contacts, one)
 	}
-	return out, nil
+	return out
 }
 
 func (s *Server) listPolicies(ctx context.Context, _ *struct{}) (*policiesOutput, error) {

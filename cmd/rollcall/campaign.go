@@ -41,12 +41,17 @@ from whatever "rollcall serve --challenge on" is running on it.`,
 
 // withDesk runs do on the desk of the configured database.
 func (c *call) withDesk(do func(*challenge.Desk) error) error {
+	return c.withTable(func(d *challenge.Desk, _ *directory.Index) error { return do(d) })
+}
+
+// withTable is withDesk with the directory that lies on it.
+func (c *call) withTable(do func(*challenge.Desk, *directory.Index) error) error {
 	return c.withParts(func(p officeParts) error {
 		desk, err := c.newDesk(p, nil)
 		if err != nil {
 			return err
 		}
-		return asUsage(do(desk))
+		return asUsage(do(desk, p.index()))
 	})
 }
 

@@ -89,6 +89,11 @@ const (
 	CaseUnreachable  CaseKind = "unreachable"   // the end of the ladder
 )
 
+// CaseKinds returns all kinds of cases.
+func CaseKinds() []CaseKind {
+	return []CaseKind{CaseCall, CasePleaseCall, CaseApprove, CaseWrongAddress, CaseOptOut, CaseOtherKey, CaseLocked, CaseUnsendable, CaseUnreachable}
+}
+
 // Case opens a case for the operator; one of a kind for each challenge.
 type Case struct {
 	Kind CaseKind

@@ -16,7 +16,8 @@ import (
 
 // challengeConfig is what concerns questions to contacts, and the mail that they travel by.
 type challengeConfig struct {
-	On       bool   // serve asks contacts
+	On       bool   // contacts are asked
+	Aloof    bool   // serve shows pages and takes orders, and a worker asks
 	Untested bool   // campaigns start without a self-test: the demo's mails go nowhere
 	Pages    string // "https://rollcall.example.org/", below which the answer page is
 	Operator string // who asks, as readers know it
@@ -46,7 +47,7 @@ type challengeConfig struct {
 // challengeKeys lists what can be configured about questions to contacts.
 func challengeKeys() []key {
 	return []key{
-		{name: "challenge", preset: "off", arg: "SWITCH", usage: "whether serve asks contacts if they answer: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Challenge.On })},
+		{name: "challenge", preset: "off", arg: "SWITCH", usage: "whether contacts are asked if they answer: SWITCH is on, off, or pages: serve shows the pages for answers and takes orders, and a worker sends and takes the mail", set: (*config).setChallenge},
 		{name: "challenge_pages", arg: "URL", usage: "https URL at which this server is reached from outside, for the links in mails", set: (*config).setPages},
 		{name: "challenge_operator", arg: "NAME", usage: "NAME of who asks, as contacts know it", set: (*config).setOperatorName},
 		{name: "challenge_policies", arg: "FILE", usage: "JSON FILE with policies and with rules for whom they hold; without one, everybody is asked half-yearly", set: text(func(c *config) *string { return &c.Challenge.Policies })},
@@ -85,6 +86,15 @@ func challengeKeyNames() []string {
 // mailKeyNames are the flags of commands about the identity alone.
 func mailKeyNames() []string {
 	return []string{"mail_dir", "mail_address", "mail_name", "mail_domain", "mail_contact", "mail_host"}
+}
+
+func (c *config) setChallenge(s string) error {
+	switch s {
+	case "on", "off", "pages":
+		c.Challenge.On, c.Challenge.Aloof = s != "off", s == "pages"
+		return nil
+	}
+	return bad(s, "not a switch", "on, off or pages")
 }
 
 func (c *config) setPages(s string) error {

@@ -32,6 +32,7 @@ type office struct {
 	sender    *challenge.Sender
 	receiver  *challenge.Receiver
 	aside     *asideFolder
+	said      func(mail.Outcome) // hears what the relay said of each mail; nil: nobody does
 }
 
 // officeParts are what an office is made of beside its configuration.
@@ -82,12 +83,21 @@ func (c *call) newOffice(p officeParts) (*office, error) {
 	if o.submitter, err = c.newSubmitter(); err != nil {
 		return nil, err
 	}
-	o.sender, err = challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: o.composer, Submit: o.submitter.Submit, Pages: m.Pages + "answer/", Stop: m.Pages + "stop/", Name: processName(), Lease: m.Lease})
+	o.sender, err = challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: o.composer, Submit: o.submit, Pages: m.Pages + "answer/", Stop: m.Pages + "stop/", Name: processName(), Lease: m.Lease})
 	if err != nil {
 		return nil, err
 	}
 	o.receiver, err = challenge.NewReceiver(challenge.ReceiverConfig{Desk: o.Desk, Identity: o.identity, Own: o.identity.Key, Aside: o.aside.keep})
 	return o, err
+}
+
+// submit hands a mail to the relay.
+func (o *office) submit(ctx context.Context, m mail.Mail) mail.Result {
+	r := o.submitter.Submit(ctx, m)
+	if o.said != nil {
+		o.said(r.Outcome)
+	}
+	return r
 }
 
 // openIdentity reads the mail identity, and says how to make one.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
 // officeFigures counts what an office does, and shows what waits on the whole
@@ -15,8 +16,8 @@ import (
 type officeFigures struct {
 	store challenge.Store
 
-	mails, timers    prometheus.Counter
-	replies          *prometheus.CounterVec
+	tried, timers    prometheus.Counter
+	mails, replies   *prometheus.CounterVec
 	open, due, cases *prometheus.Desc
 }
 
@@ -28,7 +29,9 @@ func newOfficeFigures(s challenge.Store) *officeFigures {
 		return prometheus.NewDesc("rollcall_challenge_"+name, help, nil, nil)
 	}
 	return &officeFigures{store: s,
-		mails:  counter("mails_tried_total", "Mails that this process tried to hand to the relay."),
+		tried: counter("mails_tried_total", "Mails of the outbox that this process took up."),
+		mails: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_mails_total",
+			Help: "Mails that this process handed to the relay, by what it said: accepted, temporary or permanent."}, []string{"outcome"}),
 		timers: counter("timers_total", "Timers of questions that this process fired."),
 		replies: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_replies_total",
 			Help: "Mails that this process took in, by what they were taken for; aside is what belongs to no question."}, []string{"event"}),
@@ -38,8 +41,10 @@ func newOfficeFigures(s challenge.Store) *officeFigures {
 	}
 }
 
-func (f *officeFigures) sent(n int)   { f.mails.Add(float64(n)) }
+func (f *officeFigures) sent(n int)   { f.tried.Add(float64(n)) }
 func (f *officeFigures) ticked(n int) { f.timers.Add(float64(n)) }
+
+func (f *officeFigures) said(o mail.Outcome) { f.mails.WithLabelValues(string(o)).Inc() }
 
 func (f *officeFigures) taken(got *challenge.Received) {
 	f.replies.WithLabelValues(cmp.Or(string(got.Event), "aside")).Inc()
@@ -47,6 +52,7 @@ func (f *officeFigures) taken(got *challenge.Received) {
 
 // Describe implements [prometheus.Collector].
 func (f *officeFigures) Describe(to chan<- *prometheus.Desc) {
+	f.tried.Describe(to)
 	f.mails.Describe(to)
 	f.timers.Describe(to)
 	f.replies.Describe(to)
@@ -57,6 +63,7 @@ func (f *officeFigures) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (f *officeFigures) Collect(to chan<- prometheus.Metric) {
+	f.tried.Collect(to)
 	f.mails.Collect(to)
 	f.timers.Collect(to)
 	f.replies.Collect(to)

@@ -39,7 +39,8 @@ func processName() string {
 type officeRun struct {
 	*office
 	log     *slog.Logger
-	plan    int // contacts an hour that are asked because they are due
+	aloof   bool // it takes orders and answers on pages, and leaves the rest to others
+	plan    int  // contacts an hour that are asked because they are due
 	maildir string
 	doors   []door
 	tally   *officeFigures
@@ -51,10 +52,14 @@ type door struct {
 	server   *mail.Server
 }
 
-// newOfficeRun takes the addresses at which mail comes in.
-func (c *call) newOfficeRun(o *office, s challenge.Store) (*officeRun, error) {
+// newOfficeRun takes the addresses at which mail comes in, unless it is aloof.
+func (c *call) newOfficeRun(o *office, s challenge.Store, aloof bool) (*officeRun, error) {
 	m := &c.cfg.Challenge
-	r := &officeRun{office: o, log: c.log, plan: m.Plan, maildir: m.Maildir, tally: newOfficeFigures(s)}
+	r := &officeRun{office: o, log: c.log, aloof: aloof, plan: m.Plan, maildir: m.Maildir, tally: newOfficeFigures(s)}
+	o.said = r.tally.said
+	if aloof {
+		return r, nil
+	}
 	for _, at := range []struct {
 		key, address string
 		lmtp         bool
@@ -95,6 +100,9 @@ func (r *officeRun) take(ctx context.Context, env mail.Envelope) error {
 
 // run works until ctx ends. Each part goes on whatever happens to the others.
 func (r *officeRun) run(ctx context.Context) {
+	if r.aloof {
+		return
+	}
 	var parts sync.WaitGroup
 	for _, d := range r.doors {
 		parts.Go(func() {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
@@ -30,7 +31,7 @@ type workplace struct {
 }
 
 // newWorkplace starts one; it is stopped at the end of the test.
-func newWorkplace(t *testing.T) *workplace {
+func newWorkplace(t *testing.T, changes ...func(*challengeConfig)) *workplace {
 	t.Helper()
 	p := &workplace{t: t, relay: make(chan mail.Envelope, 100)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,6 +49,9 @@ func newWorkplace(t *testing.T) *workplace {
 		Address: "rollcall@rollcall.example", Contact: "https://rollcall.example/about", Pages: "https://rollcall.example/", Operator: "Example Forum",
 		Relay: l.Addr().String(), RelayTLS: mail.TLSNone, SMTP: "127.0.0.1:0"}})
 	p.c.now = time.Now // mails and their answers pass real programs
+	for _, change := range changes {
+		change(&p.c.cfg.Challenge)
+	}
 	if _, err := mail.CreateIdentity(p.c.cfg.Challenge.identity()); err != nil {
 		t.Fatal(err)
 	}
@@ -163,8 +167,62 @@ func TestOffice(t *testing.T) {
 		t.Errorf("the API beside the pages, asked at a path that is none: %d %s", status, page)
 	}
 	p.reply("stranger@elsewhere.example", "rollcall@rollcall.example", "Subject: hello\r\n", "who are you?")
-	if figures := p.figures(); !strings.Contains(figures, `rollcall_challenge_replies_total{event="auto-reply"} 1`) || !strings.Contains(figures, `{event="aside"} 1`) || !strings.Contains(figures, "rollcall_challenge_cases_open 1") {
+	if figures := p.figures(); !strings.Contains(figures, `rollcall_challenge_replies_total{event="auto-reply"} 1`) || !strings.Contains(figures, `{event="aside"} 1`) || !strings.Contains(figures, `rollcall_challenge_mails_total{outcome="accepted"} 1`) || !strings.Contains(figures, "rollcall_challenge_cases_open 1") {
 		t.Errorf("the figures: %s", figures)
+	}
+}
+
+// TestOfficeApart: a server has the pages and takes orders, and hands over no mail itself; a
+// worker beside it does.
+func TestOfficeApart(t *testing.T) {
+	p := newWorkplace(t, func(m *challengeConfig) { m.Aloof = true })
+	if len(p.s.office.doors) != 0 {
+		t.Fatal("a server that leaves the mail to others takes mail")
+	}
+	if _, err := p.s.office.Ask(t.Context(), challenge.Ask{Team: p.team.ID, Contact: p.team.Contacts[0].ID, Kind: challenge.KindCode}); err != nil {
+		t.Fatal(err)
+	}
+	if figures := p.figures(); !strings.Contains(figures, "rollcall_challenge_open 1") || !strings.Contains(figures, "rollcall_challenge_mails_tried_total 0") {
+		t.Errorf("the server's figures: %s", figures)
+	}
+	select {
+	case env := <-p.relay:
+		t.Fatalf("a mail before there is a worker:\n%s", env.Raw)
+	case <-time.After(3 * lookEvery):
+	}
+	worker := *p.c
+	cfg := *p.c.cfg
+	cfg.Challenge.Aloof = false
+	var out lockedBuffer
+	worker.cfg, worker.stdout = &cfg, &out
+	var stop context.CancelFunc
+	worker.ctx, stop = context.WithCancel(context.Background())
+	over := make(chan error, 1)
+	check := verify.Check{Name: "none", Every: time.Hour, Applies: func(*directory.Team) []verify.Subject { return nil },
+		Run: func(context.Context, verify.Network, verify.Target) (verify.Result, error) {
+			return verify.Result{}, nil
+		}}
+	go func() {
+		over <- worker.runWorker(verify.RunnerConfig{Network: nowhere{}, Checks: []verify.Check{check}})
+	}()
+	var env mail.Envelope
+	select {
+	case env = <-p.relay:
+	case err := <-over:
+		t.Fatalf("the worker ended: %v", err)
+	case <-time.After(30 * time.Second):
+		t.Fatalf("no mail came; the log says %s", p.log)
+	}
+	link := answerLink.FindStringSubmatch(strings.ReplaceAll(string(env.Raw), "=\r\n", ""))
+	if link == nil {
+		t.Fatalf("no link in\n%s", env.Raw)
+	}
+	if status, page := p.ask(http.MethodGet, link[1], nil); status != http.StatusOK || !strings.Contains(page, "Code from the mail") {
+		t.Errorf("the page of a mail that a worker sent: %d %.300s", status, page)
+	}
+	stop()
+	if err := <-over; err != nil {
+		t.Errorf("%v; it printed %s", err, &out)
 	}
 }
 

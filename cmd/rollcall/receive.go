@@ -13,7 +13,7 @@ import (
 )
 
 func receiveCommand(w world) *cobra.Command {
-	var from string
+	var from, box string
 	cmd := &cobra.Command{
 		Use: "receive [RECIPIENT...]", Short: "Take in one mail from standard input, for a mail server's pipe",
 		Long: `Receive takes in one mail on standard input, as a mail server pipes it, finds the
@@ -25,11 +25,20 @@ mail, 67 not for this instance, 75 try again later. That is also the answer to
 trouble of our own, such as a database that is away. In Postfix's master.cf:
 
   rollcall unix - n n - - pipe
-    user=rollcall argv=/usr/bin/rollcall receive --from=${sender} ${recipient}`,
-		Example: "  rollcall receive --db teams.db --from csirt@example.org rollcall@example.org",
-		Args:    cobra.ArbitraryArgs,
+    user=rollcall argv=/usr/bin/rollcall receive --from=${sender} ${recipient}
+
+With --maildir it takes in what lies in a folder into which the site's mail server
+delivers, and ends; mail that is taken in is moved to cur/, what must come again
+stays.`,
+		Example: `  rollcall receive --db teams.db --from csirt@example.org rollcall@example.org
+  rollcall receive --db teams.db --maildir /var/mail/rollcall`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			err := w.action(func(c *call) error { return c.receive(from) })(cmd, args)
+			take := func(c *call) error { return c.receive(from) }
+			if box != "" {
+				take = func(c *call) error { return c.receiveBox(box) }
+			}
+			err := w.action(take)(cmd, args)
 			if e, ok := errors.AsType[*exitError](err); err != nil && (!ok || !slices.Contains([]int{mail.ExitData, mail.ExitNoUser, mail.ExitTemporary}, e.code)) {
 				return &exitError{mail.ExitTemporary, err} // trouble of our own: no mail is lost because of it
 			}
@@ -41,6 +50,7 @@ trouble of our own, such as a database that is away. In Postfix's master.cf:
 		return &exitError{mail.ExitTemporary, usage(cmd, "%v", err)}
 	})
 	keyFlags(cmd.Flags(), append([]string{"db"}, challengeKeyNames()...)...)
+	cmd.Flags().StringVar(&box, "maildir", "", "take in what lies in the Maildir `FOLDER`, and end")
 	cmd.Flags().StringVar(&from, "from", "", "return path of the mail as the `ADDRESS` that the mail server passes; empty for bounces")
 	return cmd
 }
@@ -51,43 +61,61 @@ func (c *call) receive(from string) error {
 	if c.cmd.Flags().Changed("from") {
 		path = &from
 	}
-	m := &c.cfg.Challenge
+	status := mail.ExitOK
+	err := c.withReceiver(func(id *mail.Identity, r *challenge.Receiver) (err error) {
+		status, err = mail.Pipe{In: c.stdin, From: path, To: c.args, Accepts: id.Accepts, Handle: r.Receive, Now: c.now}.Receive(c.ctx)
+		return err
+	})
+	switch {
+	case err == nil && status == mail.ExitOK:
+		return nil
+	case status == mail.ExitOK:
+		status = mail.ExitTemporary
+	case err == nil:
+		err = fmt.Errorf("not taken")
+	}
+	return &exitError{status, err}
+}
+
+// receiveBox takes in what lies in a Maildir.
+func (c *call) receiveBox(dir string) error {
+	if len(c.args) > 0 {
+		return usage(c.cmd, "maildir: mails in a folder name their recipients themselves; want no others")
+	}
+	return c.withReceiver(func(id *mail.Identity, r *challenge.Receiver) error {
+		box, all := mail.Maildir{Dir: dir, Accepts: id.Accepts, Handle: r.Receive, Now: c.now}, 0
+		for {
+			n, err := box.Scan(c.ctx)
+			if all += n; n > 0 && err == nil {
+				continue
+			}
+			_, printed := fmt.Fprintf(c.stdout, "%d mails were taken in\n", all)
+			return errors.Join(err, printed)
+		}
+	})
+}
+
+// withReceiver runs do with what takes mails in on the configured database.
+func (c *call) withReceiver(do func(*mail.Identity, *challenge.Receiver) error) error {
 	id, err := c.openIdentity()
 	if err != nil {
 		return err
 	}
-	status := 0
-	handled := func(do func(mail.Handler) (int, error)) error {
-		// What the database says is temporary: the mail server keeps the mail.
-		return c.withStore(func(db *store.DB) error {
-			follower, err := c.newFollower(db)
-			if err != nil {
-				return err
-			}
-			desk, err := c.newDesk(officeParts{store: db, index: follower.Index}, nil)
-			if err != nil {
-				return err
-			}
-			aside := &asideFolder{dir: m.aside(), now: c.now}
-			receiver, err := challenge.NewReceiver(challenge.ReceiverConfig{Desk: desk, Identity: id, Own: id.Key, Aside: aside.keep})
-			if err != nil {
-				return err
-			}
-			status, err = do(receiver.Receive)
+	// What the database says is temporary: the mail server keeps the mail.
+	return c.withStore(func(db *store.DB) error {
+		follower, err := c.newFollower(db)
+		if err != nil {
 			return err
-		}, store.MustExist)
-	}
-	err = handled(func(take mail.Handler) (int, error) {
-		return mail.Pipe{In: c.stdin, From: path, To: c.args, Accepts: id.Accepts, Handle: take, Now: c.now}.Receive(c.ctx)
-	})
-	if err == nil && status == mail.ExitOK {
-		return nil
-	}
-	if status == mail.ExitOK {
-		status = mail.ExitTemporary
-	}
-	if err == nil {
-		err = fmt.Errorf("not taken")
-	}
-	return &exitError{status, err}
+		}
+		desk, err := c.newDesk(officeParts{store: db, index: follower.Index}, nil)
+		if err != nil {
+			return err
+		}
+		aside := &asideFolder{dir: c.cfg.Challenge.aside(), now: c.now}
+		receiver, err := challenge.NewReceiver(challenge.ReceiverConfig{Desk: desk, Identity: id, Own: id.Key, Aside: aside.keep})
+		if err != nil {
+			return err
+		}
+		return do(id, receiver)
+	}, store.MustExist)
 }

@@ -21,23 +21,26 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
-const workerLong = `Worker checks what teams claim, and does nothing else: it fetches and asks when a
+const workerLong = `Worker checks what teams claim, apart from serving: it fetches and asks when a
 check is due, and writes what came of it into the database. Run it apart from
 "rollcall serve --verify off", as another user or on another machine behind a
 firewall of its own, to keep what reaches out apart from what is reached. Any
 number of workers share the work on one database.
+
+With --challenge on it also asks contacts whether they answer, and takes the mail
+that comes back; "rollcall serve --challenge pages" then has the pages.
 
 SIGINT and SIGTERM stop it: no new checks, shutdown_timeout for those under way,
 which then run again later. "rollcall verify" shows and steers what it does.`
 
 func workerCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "worker", Short: "Check what teams claim, apart from serving", Long: workerLong,
+		Use: "worker", Short: "Check what teams claim, and ask contacts, apart from serving", Long: workerLong,
 		Example: `  rollcall worker --db teams.db --verify-contact https://rollcall.example.org/about
   rollcall worker --db postgres://rollcall@db.example.org/rollcall --verify-resolvers 127.0.0.1 --verify-deny 198.51.100.0/24`,
 		Args: exactArgs(), RunE: w.action((*call).worker),
 	}
-	keyFlags(cmd.Flags(), append([]string{"db", "policy_lasts", "policy_grace", "shutdown_timeout", "verify_memory_mib"}, verifyKeyNames()...)...)
+	keyFlags(cmd.Flags(), append([]string{"db", "policy_lasts", "policy_grace", "shutdown_timeout", "verify_memory_mib"}, append(verifyKeyNames(), challengeKeyNames()...)...)...)
 	return cmd
 }
 
@@ -68,22 +71,47 @@ func (c *call) runWorker(cfg verify.RunnerConfig) error {
 		if err != nil {
 			return err
 		}
+		asks, err := c.workerOffice(db, follower)
+		if err != nil {
+			return err
+		}
 		if _, err := fmt.Fprintf(c.stdout, "checking %d teams by %d checks\n", follower.Index().Stats().Teams, len(cfg.Checks)); err != nil {
 			return err
 		}
-		return c.untilOver(follower, runner)
+		return c.untilOver(follower, runner, asks)
 	}, store.MigrateFirst)
 }
 
-// untilOver runs a runner, and what it follows, until the call ends.
-func (c *call) untilOver(follower *directory.Follower, runner *verify.Runner) error {
+// workerOffice makes what asks contacts, nil where the configuration does not want it.
+func (c *call) workerOffice(db *store.DB, follower *directory.Follower) (*officeRun, error) {
+	m := &c.cfg.Challenge
+	switch {
+	case !m.On:
+		return nil, nil
+	case m.Aloof:
+		return nil, usage(c.cmd, "challenge: pages are what serve has; want on or off for a worker")
+	}
+	o, err := c.newOffice(officeParts{store: db, index: follower.Index, ready: c.ready})
+	if err != nil {
+		return nil, err
+	}
+	return c.newOfficeRun(o, db, false)
+}
+
+// untilOver runs a runner, what asks contacts if it is there, and what they follow, until
+// the call ends.
+func (c *call) untilOver(follower *directory.Follower, runner *verify.Runner, asks *officeRun) error {
 	following, stop := context.WithCancel(context.WithoutCancel(c.ctx))
 	defer stop()
-	var parts sync.WaitGroup
+	var parts, asking sync.WaitGroup
 	var followed error
 	parts.Go(func() { followed = follower.Run(following) })
+	if asks != nil {
+		asking.Go(func() { asks.run(c.ctx) })
+	}
 	c.log.Info("checking", "version", version(), "teams", follower.Index().Stats().Teams)
 	err := runner.Run(c.ctx)
+	asking.Wait()
 	stop()
 	parts.Wait()
 	c.log.Info("stopped")

@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"verify/dnscheck":          {"directory", "verify", "verify/dnssec"},
 	"verify/pgpkey":            {"directory", "verify", "verify/dnssec"},
 	"verify/dnssec/dnssectest": {"verify/dnssec"},
+	"verify/mail/mailtest": {},
 	"verify/dnssec":            {}, // proves answers, whoever fetched them
 	"verify/catalog":           {"directory", "verify", "verify/securitytxt", "verify/dnscheck", "verify/dnssec", "verify/pgpkey"},
 	"verify/mail":              {"directory"},

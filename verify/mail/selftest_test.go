@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"github.com/rollcall-csirt/rollcall/verify/mail"
+	"github.com/rollcall-csirt/rollcall/verify/mail/mailtest"
 )
 
 func TestSelftest(t *testing.T) {
-	cert, roots := certificate(t)
+	cert, roots := mailtest.Certificate(t)
 	b := &inbox{}
 	relay := submitter(t, mail.Relay{Address: listen(t, mail.ServerConfig{Accepts: anybody, Handle: b.handle, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}}), Policy: mail.TLSRequired, TLS: &tls.Config{RootCAs: roots}})
 	distrusted := submitter(t, mail.Relay{Address: listen(t, mail.ServerConfig{Accepts: anybody, Handle: b.handle, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}}), Policy: mail.TLSRequired})

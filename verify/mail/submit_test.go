@@ -3,14 +3,9 @@ package mail_test
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
-	"math/big"
 	"net"
 	"net/netip"
 	"strings"
@@ -19,31 +14,8 @@ import (
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/verify/mail"
+	"github.com/rollcall-csirt/rollcall/verify/mail/mailtest"
 )
-
-// certificate is one for 127.0.0.1, and who trusts it.
-func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(c)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
-}
 
 func submitter(t testing.TB, r mail.Relay) *mail.Submitter {
 	t.Helper()
@@ -63,7 +35,7 @@ func small(to string) mail.Mail {
 }
 
 func TestSubmit(t *testing.T) {
-	cert, roots := certificate(t)
+	cert, roots := mailtest.Certificate(t)
 	b := &inbox{}
 	offering := listen(t, mail.ServerConfig{Accepts: anybody, Handle: b.handle, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 	bare := listen(t, mail.ServerConfig{Accepts: anybody, Handle: b.handle})
@@ -247,7 +219,7 @@ func TestSubmitGivesUp(t *testing.T) {
 
 // TestSubmitImplicit: TLS from the start, and a password over it.
 func TestSubmitImplicit(t *testing.T) {
-	cert, roots := certificate(t)
+	cert, roots := mailtest.Certificate(t)
 	for _, tt := range []struct {
 		name, answer, stage string
 		outcome             mail.Outcome

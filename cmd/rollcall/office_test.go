@@ -30,24 +30,34 @@ type workplace struct {
 	team  directory.Team
 }
 
-// newWorkplace starts one; it is stopped at the end of the test.
-func newWorkplace(t *testing.T, changes ...func(*challengeConfig)) *workplace {
+// mailServer takes mail until the end of the test, and returns where.
+func mailServer(t *testing.T, accepts func(string) bool, handle mail.Handler) string {
 	t.Helper()
-	p := &workplace{t: t, relay: make(chan mail.Envelope, 100)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	relay := mail.NewServer(mail.ServerConfig{Host: "relay.example", Accepts: func(string) bool { return true }, Handle: func(_ context.Context, env mail.Envelope) error {
-		p.relay <- env
-		return nil
-	}})
+	server := mail.NewServer(mail.ServerConfig{Host: "relay.example", Accepts: accepts, Handle: handle})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); _ = relay.Serve(ctx, l) }()
+	go func() { defer close(done); _ = server.Serve(ctx, l) }()
+	t.Cleanup(func() { stop(); <-done })
+	return l.Addr().String()
+}
+
+func anybody(string) bool { return true }
+
+// newWorkplace starts one; it is stopped at the end of the test.
+func newWorkplace(t *testing.T, changes ...func(*challengeConfig)) *workplace {
+	t.Helper()
+	p := &workplace{t: t, relay: make(chan mail.Envelope, 100)}
+	relay := mailServer(t, anybody, func(_ context.Context, env mail.Envelope) error {
+		p.relay <- env
+		return nil
+	})
 	p.c, p.log = newTestCall(t, config{ShutdownTimeout: time.Minute, Challenge: challengeConfig{On: true, Dir: filepath.Join(t.TempDir(), "mail"), Name: "Rollcall",
 		Address: "rollcall@rollcall.example", Contact: "https://rollcall.example/about", Pages: "https://rollcall.example/", Operator: "Example Forum",
-		Relay: l.Addr().String(), RelayTLS: mail.TLSNone, SMTP: "127.0.0.1:0"}})
+		Relay: relay, RelayTLS: mail.TLSNone, SMTP: "127.0.0.1:0"}})
 	p.c.now = time.Now // mails and their answers pass real programs
 	for _, change := range changes {
 		change(&p.c.cfg.Challenge)
@@ -58,14 +68,15 @@ func newWorkplace(t *testing.T, changes ...func(*challengeConfig)) *workplace {
 	if _, err := makeChallengeKey(filepath.Join(p.c.cfg.Challenge.Dir, keyFile)); err != nil {
 		t.Fatal(err)
 	}
+	var err error
 	if p.s, err = p.c.newServer(); err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(context.Background())
 	over := make(chan error, 1)
 	go func() { over <- p.s.run(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		<-done
 		if err := <-over; err != nil {
 			t.Error(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -91,18 +90,10 @@ func newOfficeFaults(t *testing.T, e storetest.Engine, contacts int) *officeFaul
 	t.Helper()
 	f := &officeFaults{t: t, sink: &sink{mail: map[string]map[string]int{}}}
 	f.dsn, f.db = e.Open(t)
-	ctx, stop := context.WithCancel(context.Background())
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	relay := mail.NewServer(mail.ServerConfig{Host: "relay.example", Accepts: func(string) bool { return true }, Handle: f.sink.take})
-	done := make(chan struct{})
-	go func() { defer close(done); _ = relay.Serve(ctx, l) }()
-	t.Cleanup(func() { stop(); <-done })
+	relay := mailServer(t, anybody, f.sink.take)
 	dir := filepath.Join(t.TempDir(), "mail")
 	w, _, _ := testWorld(nil)
-	c := &call{world: w, ctx: ctx, cfg: &config{Challenge: challengeConfig{Dir: dir, Name: "Rollcall", Address: "rollcall@rollcall.example", Contact: "https://rollcall.example/about"}}, log: w.logger(&config{})}
+	c := &call{world: w, ctx: context.Background(), cfg: &config{Challenge: challengeConfig{Dir: dir, Name: "Rollcall", Address: "rollcall@rollcall.example", Contact: "https://rollcall.example/about"}}, log: w.logger(&config{})}
 	c.now = time.Now // servers have no other
 	if _, err := mail.CreateIdentity(c.cfg.Challenge.identity()); err != nil {
 		t.Fatal(err)
@@ -111,7 +102,7 @@ func newOfficeFaults(t *testing.T, e storetest.Engine, contacts int) *officeFaul
 		t.Fatal(err)
 	}
 	f.args = []string{"serve", "--db", f.dsn, "--listen", "127.0.0.1:0", "--verify", "off", "--challenge", "on", "--mail-dir", dir, "--mail-address", "rollcall@rollcall.example",
-		"--mail-contact", "https://rollcall.example/about", "--mail-relay", l.Addr().String(), "--mail-relay-tls", "none", "--challenge-pages", "https://rollcall.example/", "--mail-lease", "5s"}
+		"--mail-contact", "https://rollcall.example/about", "--mail-relay", relay, "--mail-relay-tls", "none", "--challenge-pages", "https://rollcall.example/", "--mail-lease", "5s"}
 	f.teams(contacts)
 	follower, err := c.newFollower(f.db)
 	if err != nil {

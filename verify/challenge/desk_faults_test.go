@@ -77,6 +77,37 @@ func TestDeskCrash(t *testing.T) {
 	})
 }
 
+// TestDeskSlowRelay: a relay that takes minutes for each mail does not make others begin with
+// the mails that wait for it.
+func TestDeskSlowRelay(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		for i := range 6 {
+			name := "slow" + string(rune('a'+i))
+			team := must[directory.Team](t)(o.dir.Create(ctx, deskOperator, directory.NewTeam{Handle: directory.Handle(name), Profile: directory.Profile{
+				Names: directory.Names{Short: "SLOW"}, Contacts: []directory.Contact{{Channel: "email", Value: "csirt@" + name + ".example"}}}}))
+			must[challenge.Challenge](t)(o.Ask(ctx, challenge.Ask{Team: team.ID, Contact: team.Contacts[0].ID, Kind: challenge.KindCode}))
+		}
+		must[int](t)(o.Tick(ctx, 10))
+		taken, slow := 0, true
+		o.refuse = func() error {
+			if taken++; !slow {
+				return nil // another sender's, which is one too many
+			}
+			slow = false
+			o.pass(4 * time.Minute)
+			if n, err := o.sender.Send(ctx, 10); n != 0 || err != nil {
+				t.Errorf("another sender began with %d mails, %v", n, err)
+			}
+			slow = true
+			return nil
+		}
+		if n := must[int](t)(o.sender.Send(ctx, 10)); n != 6 || taken != 6 {
+			t.Errorf("%d mails tried, %d handed over, want 6", n, taken)
+		}
+	})
+}
+
 // TestDeskBounce: a mail that comes back twice on different days is the end, and
 // the contact is marked; once is not.
 func TestDeskBounce(t *testing.T) {

@@ -140,11 +140,11 @@ func (o *office) work() {
 }
 
 func (o *office) taken(_ context.Context, env mail.Envelope) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.refuse != nil {
 		return o.refuse()
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.box = append(o.box, env)
 	return nil
 }

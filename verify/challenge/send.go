@@ -61,12 +61,22 @@ func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 	if stopped, err := d.cfg.Store.Stopped(ctx); err != nil || stopped {
 		return 0, err
 	}
-	list, err := d.cfg.Store.ClaimMails(ctx, ClaimMails{N: n, Owner: s.cfg.Name, Now: d.now(), Lease: s.cfg.Lease})
+	leased := d.now()
+	list, err := d.cfg.Store.ClaimMails(ctx, ClaimMails{N: n, Owner: s.cfg.Name, Now: leased, Lease: s.cfg.Lease})
 	if err != nil {
 		return 0, err
 	}
 	var errs []error
 	for i := range list {
+		if now := d.now(); now.Sub(leased) > s.cfg.Lease/16 {
+			if err := s.keep(ctx, list[i:], now); err != nil {
+				return i, errors.Join(append(errs, err)...)
+			}
+			leased = now
+		}
+		if list[i].Key == "" {
+			continue
+		}
 		err := s.one(ctx, &list[i])
 		if ctx.Err() != nil {
 			return i, errors.Join(append(errs, ctx.Err())...)
@@ -76,6 +86,23 @@ func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 		}
 	}
 	return len(list), errors.Join(errs...)
+}
+
+// keep makes the lease of mails whole again: the relay is slow, and nobody else may begin
+// with one of them meanwhile. Those that somebody has begun with lose their key.
+func (s *Sender) keep(ctx context.Context, list []OutMail, now time.Time) error {
+	return s.cfg.Desk.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		for i := range list {
+			mine, err := tx.SettleMail(list[i], now.Add(s.cfg.Lease))
+			if err != nil {
+				return err
+			}
+			if !mine {
+				list[i].Key = ""
+			}
+		}
+		return nil
+	})
 }
 
 // one hands over one mail.

@@ -51,12 +51,13 @@ func TestDeskCrash(t *testing.T) {
 		ctx := context.Background()
 		c := must[challenge.Challenge](t)(o.Ask(ctx, challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[0].ID, Kind: challenge.KindCode}))
 		must[int](t)(o.Tick(ctx, 10))
-		dying, stop := context.WithCancel(ctx)
 		taken := 0
-		o.refuse = func() error { taken++; stop(); return nil } // the relay takes it, and then the process ends
-		if _, err := o.sender.Send(dying, 10); err == nil {
+		o.refuse = func() error { taken++; o.full = errors.New("the process ends"); return nil } // the relay takes it, and nothing is written any more
+		if _, err := o.sender.Send(ctx, 10); err == nil {
 			t.Fatal("the process did not end")
 		}
+		o.full = nil
+		o.work() // another process
 		o.refuse = nil
 		o.run()
 		if len(o.box) != 0 {
@@ -73,6 +74,56 @@ func TestDeskCrash(t *testing.T) {
 		}
 		if taken != 1 {
 			t.Errorf("taken %d times by the relay before", taken)
+		}
+	})
+}
+
+// TestDeskDiskFull: what the relay took is written down as soon as that is possible, and
+// nothing goes out before; nothing goes out twice.
+func TestDeskDiskFull(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		var asked []challenge.ID
+		for i := range 2 {
+			asked = append(asked, must[challenge.Challenge](t)(o.Ask(ctx, challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[i].ID, Kind: challenge.KindCode})).ID)
+		}
+		must[int](t)(o.Tick(ctx, 10))
+		taken, full := 0, errors.New("no space left on device")
+		o.refuse = func() error { taken++; o.full = full; return nil }
+		for range 3 {
+			if n, err := o.sender.Send(ctx, 10); !errors.Is(err, full) || n > 1 {
+				t.Errorf("a full disk: %d mails, %v", n, err)
+			}
+		}
+		if taken != 1 {
+			t.Errorf("%d mails were handed over while nothing could be written", taken)
+		}
+		o.refuse, o.full = nil, nil
+		o.pass(6 * time.Minute) // the lease is over, and the note comes first
+		o.run()
+		for _, id := range asked {
+			if c := o.see(id); c.Accepted.IsZero() {
+				t.Errorf("nobody noted that the relay took %+v", c)
+			}
+		}
+		if taken+len(o.box) != 2 {
+			t.Errorf("%d mails for two questions", taken+len(o.box))
+		}
+	})
+}
+
+// TestDeskSenderEnds: a sender that is to end writes down what the relay took meanwhile.
+func TestDeskSenderEnds(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		c := must[challenge.Challenge](t)(o.Ask(context.Background(), challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[0].ID, Kind: challenge.KindCode}))
+		must[int](t)(o.Tick(context.Background(), 10))
+		ctx, stop := context.WithCancel(context.Background())
+		o.refuse = func() error { stop(); return nil }
+		if _, err := o.sender.Send(ctx, 10); !errors.Is(err, context.Canceled) {
+			t.Errorf("it did not end: %v", err)
+		}
+		if c = o.see(c.ID); c.Accepted.IsZero() {
+			t.Error("what the relay took would go out again")
 		}
 	})
 }

@@ -58,6 +58,7 @@ type office struct {
 	mu     sync.Mutex
 	now    time.Time
 	refuse func() error
+	full   error           // what the store says to all that would write
 	box    []mail.Envelope // what the relay took
 	aside  []string
 }
@@ -124,7 +125,7 @@ func (o *office) work() {
 	id := must[*mail.Identity](t)(identityOnce())
 	policy, _ := challenge.Preset(challenge.PresetReactionTest)
 	key := must[challenge.Key](t)(challenge.NewKey(bytes.Repeat([]byte{7}, 32)))
-	o.Desk = must[*challenge.Desk](t)(challenge.NewDesk(challenge.DeskConfig{Store: o.db, Index: o.follower.Index, Key: key, Policies: []challenge.Policy{policy},
+	o.Desk = must[*challenge.Desk](t)(challenge.NewDesk(challenge.DeskConfig{Store: fillable{o.db, o}, Index: o.follower.Index, Key: key, Policies: []challenge.Policy{policy},
 		Rules: []challenge.Rule{{Policy: policy.Name}}, Random: rand.Reader, Now: o.clock}))
 	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
 	relay := mail.NewServer(mail.ServerConfig{Host: "relay.example", Accepts: func(string) bool { return true }, Handle: o.taken})
@@ -137,6 +138,26 @@ func (o *office) work() {
 	o.sender = must[*challenge.Sender](t)(challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: composer, Submit: submitter.Submit, Pages: "https://rollcall.example/answer/"}))
 	o.receiver = must[*challenge.Receiver](t)(challenge.NewReceiver(challenge.ReceiverConfig{Desk: o.Desk, Identity: id, Own: id.Key,
 		Aside: func(_ context.Context, _ mail.Envelope, why string) error { o.aside = append(o.aside, why); return nil }}))
+}
+
+// fillable is a store on a disk that may be full.
+type fillable struct {
+	challenge.Store
+	o *office
+}
+
+func (f fillable) Challenges(ctx context.Context, fn func(challenge.Tx) error) error {
+	if f.o.full != nil {
+		return f.o.full
+	}
+	return f.Store.Challenges(ctx, fn)
+}
+
+func (f fillable) ClaimMails(ctx context.Context, c challenge.ClaimMails) ([]challenge.OutMail, error) {
+	if f.o.full != nil {
+		return nil, f.o.full
+	}
+	return f.Store.ClaimMails(ctx, c)
 }
 
 func (o *office) taken(_ context.Context, env mail.Envelope) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
@@ -27,8 +28,26 @@ type SenderConfig struct {
 //
 // A mail is handed over at least once. When the process ends between the relay's
 // word and the note of it, the mail is handed over again: with the same message
-// id, the same link and the same code.
-type Sender struct{ cfg SenderConfig }
+// id, the same link and the same code. When only the note fails, as on a full disk,
+// nothing more goes out before it has been written.
+type Sender struct {
+	cfg SenderConfig
+
+	mu      sync.Mutex
+	unnoted []said // what the relay said, and could not be written down yet
+}
+
+// said is what a relay said of a mail.
+type said struct {
+	mail   OutMail
+	result mail.Result
+}
+
+var errUnnoted = errors.New("challenge: what the relay said could not be written down")
+
+// noteTime is how long it may take to write down what the relay said, also when the
+// sender is to end: what it took must not go out again.
+const noteTime = 10 * time.Second
 
 // Limits of how often a relay is tried.
 const (
@@ -51,13 +70,16 @@ func NewSender(cfg SenderConfig) (*Sender, error) {
 	if cfg.Tries <= 0 {
 		cfg.Tries = mostTries
 	}
-	return &Sender{cfg}, nil
+	return &Sender{cfg: cfg}, nil
 }
 
 // Send hands over at most n mails that are due, and returns how many it tried:
 // none while the kill switch is on.
 func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 	d := s.cfg.Desk
+	if err := s.catchUp(ctx); err != nil {
+		return 0, err
+	}
 	if stopped, err := d.cfg.Store.Stopped(ctx); err != nil || stopped {
 		return 0, err
 	}
@@ -79,7 +101,10 @@ func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 		}
 		err := s.one(ctx, &list[i])
 		if ctx.Err() != nil {
-			return i, errors.Join(append(errs, ctx.Err())...)
+			return i, errors.Join(append(errs, err, ctx.Err())...)
+		}
+		if errors.Is(err, errUnnoted) {
+			return i + 1, errors.Join(append(errs, err)...)
 		}
 		if err != nil { // it is tried again when its lease ends; the others go on
 			errs = append(errs, fmt.Errorf("mail %s: %w", list[i].Key, err))
@@ -130,11 +155,47 @@ func (s *Sender) one(ctx context.Context, m *OutMail) error {
 		d.cfg.Log.Error("a mail can't be made", "mail", m.Key, "err", err)
 		return s.settle(ctx, m, Event{Kind: EventUnsendable, Step: m.Step}, time.Time{})
 	}
-	r := s.cfg.Submit(ctx, out)
+	handing, done := outlasting(ctx, noteTime)
+	r := s.cfg.Submit(handing, out)
+	done()
 	if ctx.Err() != nil && r.Outcome != mail.Accepted {
 		return ctx.Err() // the lease ends by itself
 	}
-	return s.result(ctx, m, &r)
+	if err := s.note(ctx, m, &r); err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.unnoted = append(s.unnoted, said{*m, r})
+		return fmt.Errorf("%w: %w", errUnnoted, err)
+	}
+	return nil
+}
+
+// outlasting is a context that ends some time after ctx: a mail that the relay is taking
+// must not be cut off, since nobody would know whether it was taken.
+func outlasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	return longer, func() { stop(); cancel() }
+}
+
+// note writes down what the relay said.
+func (s *Sender) note(ctx context.Context, m *OutMail, r *mail.Result) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
+	return s.result(ctx, m, r)
+}
+
+// catchUp writes down what could not be before.
+func (s *Sender) catchUp(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.unnoted) > 0 {
+		if err := s.note(ctx, &s.unnoted[0].mail, &s.unnoted[0].result); err != nil {
+			return fmt.Errorf("%w: %w", errUnnoted, err)
+		}
+		s.unnoted = s.unnoted[1:]
+	}
+	return nil
 }
 
 // result takes in what the relay said.

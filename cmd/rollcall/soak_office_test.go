@@ -40,6 +40,17 @@ func (s *sink) take(_ context.Context, env mail.Envelope) error {
 	return nil
 }
 
+func (s *sink) count() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ids := range s.mail {
+		for _, times := range ids {
+			n += times
+		}
+	}
+	return n
+}
+
 // TestSoakKillOffice kills servers that ask a campaign's contacts, again and again, in the
 // middle of whatever they do; on PostgreSQL two work at once. In the end each contact has
 // one mail, and none was forgotten. What the relay was given in the moment of a kill it is
@@ -156,6 +167,18 @@ func (f *officeFaults) start() *exec.Cmd {
 		}
 	})
 	return cmd
+}
+
+// wait waits for something that is to happen within a minute.
+func (f *officeFaults) wait(what string, done func() bool) {
+	f.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for begun := time.Now(); !done(); <-tick.C {
+		if time.Since(begun) > time.Minute {
+			f.t.Fatalf("not so after a minute: %s\n%s", what, &f.log)
+		}
+	}
 }
 
 // until waits until the relay has taken the mail of every question.

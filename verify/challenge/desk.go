@@ -412,6 +412,9 @@ func (d *Desk) Tick(ctx context.Context, n int) (int, error) {
 		if err == nil {
 			continue
 		}
+		if directory.KindOf(err) == directory.Unavailable {
+			return i, fmt.Errorf("challenge %s: %w", id, err) // a full disk is no trouble of the question
+		}
 		// One question in trouble, such as one whose policy is not there any more, must not hold up the others.
 		d.cfg.Log.Error("a question can't go on", "challenge", id, "err", err, "again", waitAgain)
 		if err := d.postpone(ctx, id); err != nil {

@@ -87,8 +87,16 @@ func TestDeskDiskFull(t *testing.T) {
 		for i := range 2 {
 			asked = append(asked, must[challenge.Challenge](t)(o.Ask(ctx, challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[i].ID, Kind: challenge.KindCode})).ID)
 		}
-		must[int](t)(o.Tick(ctx, 10))
-		taken, full := 0, errors.New("no space left on device")
+		full := &directory.Error{Kind: directory.Unavailable, Op: "write challenge", Err: errors.New("no space left on device")}
+		o.full = full
+		if n, err := o.Tick(ctx, 10); !errors.Is(err, full) || n != 0 {
+			t.Errorf("timers on a full disk: %d, %v", n, err)
+		}
+		o.full = nil
+		if n := must[int](t)(o.Tick(ctx, 10)); n != 2 {
+			t.Errorf("%d questions went on, want 2: a full disk is no trouble of theirs", n)
+		}
+		taken := 0
 		o.refuse = func() error { taken++; o.full = full; return nil }
 		for range 3 {
 			if n, err := o.sender.Send(ctx, 10); !errors.Is(err, full) || n > 1 {

@@ -31,7 +31,7 @@ type workplace struct {
 }
 
 // mailServer takes mail until the end of the test, and returns where.
-func mailServer(t *testing.T, accepts func(string) bool, handle mail.Handler) string {
+func mailServer(t testing.TB, accepts func(string) bool, handle mail.Handler) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,34 +137,33 @@ func TestOffice(t *testing.T) {
 	}
 	env := p.mail()
 	text := strings.ReplaceAll(string(env.Raw), "=\r\n", "")
-	_, body, _ := strings.Cut(text, "\r\n\r\n")
-	link, code := answerLink.FindStringSubmatch(text), strings.TrimSpace(mailedCode.FindString(body))
+	link, code := linkAndCode(t, env)
 	unsubscribe := stopLink.FindStringSubmatch(strings.ReplaceAll(text, "\r\n ", ""))
-	if link == nil || code == "" || unsubscribe == nil || !strings.Contains(text, "List-Unsubscribe-Post: List-Unsubscribe=One-Click") {
-		t.Fatalf("the mail lacks a link, a code or a way to stop:\n%s", text)
+	if unsubscribe == nil || !strings.Contains(text, "List-Unsubscribe-Post: List-Unsubscribe=One-Click") {
+		t.Fatalf("the mail lacks a way to stop:\n%s", text)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		for _, path := range []string{link[1], unsubscribe[1]} {
+		for _, path := range []string{link, unsubscribe[1]} {
 			if status, page := p.ask(method, path, nil); status != 200 || method == http.MethodGet && !strings.Contains(page, "Example Forum") {
 				t.Errorf("%s %s: %d %.200s", method, path, status, page)
 			}
 		}
 	}
 	for choice, not := range map[string]string{"confirm": "have noted", "new-code": "on its way"} { // which this policy, and a code that works, do not offer
-		if status, page := p.ask(http.MethodPost, link[1], url.Values{"choice": {choice}}); status != 200 || strings.Contains(page, not) || !strings.Contains(page, "Code from the mail") {
+		if status, page := p.ask(http.MethodPost, link, url.Values{"choice": {choice}}); status != 200 || strings.Contains(page, not) || !strings.Contains(page, "Code from the mail") {
 			t.Errorf("%s: %d %.600s", choice, status, page)
 		}
 	}
 	p.reply(env.From, "", "Subject: Automatic reply: away\r\nAuto-Submitted: auto-replied\r\n", "I am away. "+code)
 	p.until(q.ID, "known as automatically answered", func(c *challenge.Challenge) bool { return !c.Auto.IsZero() && c.State == challenge.StateDelivered })
-	if status, page := p.ask(http.MethodPost, link[1], url.Values{"code": {"0000-0000"}, "choice": {"team"}}); status != 422 || !strings.Contains(page, "Attempts left: 4") {
+	if status, page := p.ask(http.MethodPost, link, url.Values{"code": {"0000-0000"}, "choice": {"team"}}); status != 422 || !strings.Contains(page, "Attempts left: 4") {
 		t.Errorf("a wrong code: %d %.600s", status, page)
 	}
-	if status, page := p.ask(http.MethodPost, link[1], url.Values{"code": {strings.ToLower(code)}, "choice": {"team"}}); status != 200 || !strings.Contains(page, "Your answer for") {
+	if status, page := p.ask(http.MethodPost, link, url.Values{"code": {strings.ToLower(code)}, "choice": {"team"}}); status != 200 || !strings.Contains(page, "Your answer for") {
 		t.Errorf("the right code: %d %.600s", status, page)
 	}
 	c := p.until(q.ID, "answered", func(c *challenge.Challenge) bool { return c.State == challenge.StateAnswered })
-	if c.Reached != directory.Answered || strings.Contains(p.log.String(), code) || strings.Contains(p.log.String(), link[1]) {
+	if c.Reached != directory.Answered || strings.Contains(p.log.String(), code) || strings.Contains(p.log.String(), link) {
 		t.Errorf("level %d; the log must have neither code nor token: %s", c.Reached, p.log)
 	}
 	if status, page := p.ask(http.MethodPost, unsubscribe[1], url.Values{"List-Unsubscribe": {"One-Click"}}); status != 200 || !strings.Contains(page, "no further mail") {
@@ -180,6 +179,97 @@ func TestOffice(t *testing.T) {
 	p.reply("stranger@elsewhere.example", "rollcall@rollcall.example", "Subject: hello\r\n", "who are you?")
 	if figures := p.figures(); !strings.Contains(figures, `rollcall_challenge_replies_total{event="auto-reply"} 1`) || !strings.Contains(figures, `{event="aside"} 1`) || !strings.Contains(figures, `rollcall_challenge_mails_total{outcome="accepted"} 1`) || !strings.Contains(figures, "rollcall_challenge_cases_open 1") {
 		t.Errorf("the figures: %s", figures)
+	}
+}
+
+// linkAndCode are those of a mail that is not encrypted.
+func linkAndCode(t *testing.T, env mail.Envelope) (link, code string) {
+	t.Helper()
+	text := strings.ReplaceAll(string(env.Raw), "=\r\n", "")
+	_, body, _ := strings.Cut(text, "\r\n\r\n")
+	m := answerLink.FindStringSubmatch(text)
+	if code = strings.TrimSpace(mailedCode.FindString(body)); m == nil || code == "" {
+		t.Fatalf("the mail lacks a link or a code:\n%s", text)
+	}
+	return m[1], code
+}
+
+// TestOfficeLock: after five wrong codes the right one is wrong too; one click has a mail with
+// a new code sent to the same address, and that one counts.
+func TestOfficeLock(t *testing.T) {
+	p := newWorkplace(t)
+	q, err := p.s.office.Ask(t.Context(), challenge.Ask{Team: p.team.ID, Contact: p.team.Contacts[0].ID, Kind: challenge.KindCode})
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, code := linkAndCode(t, p.mail())
+	answer := func(link, code, choice string) (int, string) {
+		return p.ask(http.MethodPost, link, url.Values{"code": {code}, "choice": {choice}})
+	}
+	for n := range challenge.MaxAttempts {
+		want := http.StatusUnprocessableEntity
+		if n == challenge.MaxAttempts-1 {
+			want = http.StatusForbidden // locked
+		}
+		if status, page := answer(link, fmt.Sprintf("0000-000%d", n), "team"); status != want || !strings.Contains(page, "<title>Does this contact reach ALPHA?</title>") {
+			t.Fatalf("wrong code %d: %d %.400s", n, status, page)
+		}
+	}
+	for _, c := range []string{code, "0000-0009"} {
+		if status, page := answer(link, c, "team"); status == 200 || !strings.Contains(page, "new-code") {
+			t.Errorf("the sixth code: %d %.900s", status, page)
+		}
+	}
+	if status, page := p.ask(http.MethodPost, link, url.Values{"choice": {"new-code"}}); status != 200 || !strings.Contains(page, "on its way") {
+		t.Errorf("a new code: %d %.900s", status, page)
+	}
+	env := p.mail()
+	link2, code2 := linkAndCode(t, env)
+	if link2 == link || code2 == code || env.To[0] != "csirt@alpha.example" {
+		t.Errorf("the new mail has %s %s, to %v", link2, code2, env.To)
+	}
+	if status, _ := answer(link, code2, "team"); status == 200 {
+		t.Error("the new code counts with the old link")
+	}
+	if status, page := answer(link2, code2, "team"); status != 200 {
+		t.Errorf("the new code: %d %.600s", status, page)
+	}
+	p.until(q.ID, "answered", func(c *challenge.Challenge) bool {
+		return c.State == challenge.StateAnswered && c.Reached == directory.Answered
+	})
+}
+
+// TestOfficeSays: who says on the page that the address is wrong, or asks to be called, gives
+// an operator something to do, and proves nothing of the team.
+func TestOfficeSays(t *testing.T) {
+	for choice, want := range map[string]struct {
+		kind challenge.CaseKind
+		says func(*challenge.Challenge) bool
+	}{
+		"wrong-address": {challenge.CaseWrongAddress, func(c *challenge.Challenge) bool { return c.Outcome == challenge.OutcomeWrongAddress && !c.Open() }},
+		"please-call":   {challenge.CasePleaseCall, func(c *challenge.Challenge) bool { return !c.CallMe.IsZero() && c.Open() }},
+	} {
+		t.Run(choice, func(t *testing.T) {
+			p := newWorkplace(t)
+			q, err := p.s.office.Ask(t.Context(), challenge.Ask{Team: p.team.ID, Contact: p.team.Contacts[0].ID, Kind: challenge.KindCode})
+			if err != nil {
+				t.Fatal(err)
+			}
+			link, code := linkAndCode(t, p.mail())
+			if status, page := p.ask(http.MethodPost, link, url.Values{"choice": {choice}}); status == 200 {
+				t.Errorf("without the code: %d %.400s", status, page)
+			}
+			if status, page := p.ask(http.MethodPost, link, url.Values{"code": {code}, "choice": {choice}}); status != 200 {
+				t.Errorf("%d %.600s", status, page)
+			}
+			if c := p.until(q.ID, choice, want.says); c.Reached >= directory.Answered {
+				t.Errorf("it proves level %d: %+v", c.Reached, c)
+			}
+			cases, err := p.s.db.Cases(t.Context(), false, 10)
+			if err != nil || len(cases) != 1 || cases[0].Kind != want.kind {
+				t.Errorf("cases %+v, %v; want %s", cases, err, want.kind)
+			}
+		})
 	}
 }
 

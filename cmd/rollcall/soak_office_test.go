@@ -88,16 +88,17 @@ func TestSoakKillOffice(t *testing.T) {
 
 // officeFaults is a campaign on a database, and the servers that work on it.
 type officeFaults struct {
-	t    *testing.T
+	t    testing.TB
 	dsn  string
 	db   *store.DB
 	desk *challenge.Desk
 	args []string
+	call *call
 	sink *sink
 	log  lockedBuffer // of all servers
 }
 
-func newOfficeFaults(t *testing.T, e storetest.Engine, contacts int) *officeFaults {
+func newOfficeFaults(t testing.TB, e storetest.Engine, contacts int) *officeFaults {
 	t.Helper()
 	f := &officeFaults{t: t, sink: &sink{mail: map[string]map[string]int{}}}
 	f.dsn, f.db = e.Open(t)
@@ -106,6 +107,7 @@ func newOfficeFaults(t *testing.T, e storetest.Engine, contacts int) *officeFaul
 	w, _, _ := testWorld(nil)
 	c := &call{world: w, ctx: context.Background(), cfg: &config{Challenge: challengeConfig{Dir: dir, Name: "Rollcall", Address: "rollcall@rollcall.example", Contact: "https://rollcall.example/about"}}, log: w.logger(&config{})}
 	c.now = time.Now // servers have no other
+	f.call = c
 	if _, err := mail.CreateIdentity(c.cfg.Challenge.identity()); err != nil {
 		t.Fatal(err)
 	}
@@ -125,12 +127,15 @@ func newOfficeFaults(t *testing.T, e storetest.Engine, contacts int) *officeFaul
 	return f
 }
 
-func (f *officeFaults) teams(n int) {
+func (f *officeFaults) teams(n int, keys ...directory.TeamKey) {
 	f.t.Helper()
+	if n == 0 {
+		return
+	}
 	records := make([]directory.Record, n)
 	for i := range records {
 		records[i] = storetest.Small(i)
-		records[i].Own.Hours = directory.Hours{Always: true}
+		records[i].Own.Hours, records[i].Own.Keys = directory.Hours{Always: true}, keys
 		records[i].Own.Contacts = []directory.Contact{{ID: directory.ContactID(fmt.Sprintf("00000000-0000-4000-8000-%012d", i)), Revision: 1, Channel: "email", Value: fmt.Sprintf("csirt@team%d.example", i)}}
 	}
 	storetest.Write(f.t, f.db, records...)

@@ -91,14 +91,14 @@ var rights = map[string]struct {
 		s.fewHooks()
 		return request{method: "POST", path: "/v1/webhooks", body: `{"team":"alpha","url":"https://hooks.example.org/x"}`}
 	}, ownHooks(201, 403)},
-	"get-webhook": {func(s *scene) request { return get(s.hook()) }, hiddenHooks(200, 200)},
+	"get-webhook": {func(s *scene) request { return get(s.hook()) }, ownHooks(200, 200)},
 	"change-webhook": {func(s *scene) request {
 		return request{method: "PUT", path: s.hook(), body: `{"url":"https://hooks.example.org/y"}`}
-	}, hiddenHooks(200, 403)},
-	"webhook-deliveries": {func(s *scene) request { return get(s.hook() + "/deliveries") }, hiddenHooks(200, 200)},
-	"ping-webhook":       {func(s *scene) request { return request{method: "POST", path: s.hook() + "/ping"} }, hiddenHooks(202, 403)},
-	"rotate-webhook":     {func(s *scene) request { return request{method: "POST", path: s.hook() + "/secret"} }, hiddenHooks(200, 403)},
-	"delete-webhook":     {func(s *scene) request { return request{method: "DELETE", path: s.hook()} }, hiddenHooks(204, 403)},
+	}, ownHooks(200, 403)},
+	"webhook-deliveries": {func(s *scene) request { return get(s.hook() + "/deliveries") }, ownHooks(200, 200)},
+	"ping-webhook":       {func(s *scene) request { return request{method: "POST", path: s.hook() + "/ping"} }, ownHooks(202, 403)},
+	"rotate-webhook":     {func(s *scene) request { return request{method: "POST", path: s.hook() + "/secret"} }, ownHooks(200, 403)},
+	"delete-webhook":     {func(s *scene) request { return request{method: "DELETE", path: s.hook()} }, ownHooks(204, 403)},
 	"get-endpoint":       {func(s *scene) request { return get(s.automation(true)) }, ownHooks(200, 200)},
 	"set-endpoint": {func(s *scene) request {
 		return request{method: "PUT", path: s.automation(false), body: `{"scheme":"hmac","key":"` + automationKey + `"}`}
@@ -294,11 +294,6 @@ func mayRead(status int) [9]int {
 // ownHooks is for what a team's editors and operators do about its webhooks.
 func ownHooks(status, reader int) [9]int {
 	return [9]int{401, 403, 403, status, 403, 403, 403, status, reader}
-}
-
-// hiddenHooks is ownHooks for a webhook by its id: to an editor of another team there is none.
-func hiddenHooks(status, reader int) [9]int {
-	return [9]int{401, 403, 403, status, 404, 403, 403, status, reader}
 }
 
 // ofFirst is for what operators and the secretariat of the forum first may do.

@@ -30,7 +30,7 @@ func badWebhooks() []bad {
 		{"webhooks of nobody", by("/v1/webhooks?team=nobody"), 404, "team.unknown", "team"},
 		{"webhooks of another team", get("/v1/webhooks?team=alpha").by("other"), 403, "auth.role", ""},
 		{"no webhook", by(noHook), 404, "webhook.unknown", "id"},
-		{"no webhook, for an editor", get(noHook).by("editor"), 404, "webhook.unknown", "id"},
+		{"no webhook, for an editor", get(noHook).by("editor"), 403, "auth.role", ""},
 		{"a webhook by an id that is too long", by("/v1/webhooks/" + strings.Repeat("a", 65)), 422, "parameter.invalid", "id"},
 		{"changing no webhook", put(noHook, `{"url":"https://hooks.example.org/"}`), 404, "webhook.unknown", "id"},
 		{"changing the team of a webhook", put(noHook, `{"url":"https://hooks.example.org/","team":"beta"}`), 422, "webhook.team", "/team"},

@@ -91,7 +91,7 @@ func Codes() []directory.CodeInfo {
 		{Code: "token.unknown", Title: "A token of this id exists", Advice: "Look at the list of tokens."},
 		{Code: "webhook.none", Title: "The contact has an automation that answers", Advice: "Register its key first."},
 		{Code: "webhook.team", Title: "The team of a webhook stays as it was", Advice: "Make a webhook for the other team."},
-		{Code: "webhook.unknown", Title: "A webhook of this id exists, and the viewer sees it", Advice: "Look at the list of webhooks."},
+		{Code: "webhook.unknown", Title: "A webhook of this id exists", Advice: "Look at the list of webhooks."},
 	}
 }
 

@@ -77,13 +77,13 @@ func (s *Server) registerEndpoints() {
 // maxAnswerBody is the largest answer of automation.
 const maxAnswerBody = 4 << 10
 
-// deskContact is a request to a desk about a contact of a team.
-func (s *Server) deskContact(ctx context.Context, in *endpointInput) (deskTeam, error) {
+// deskContact is a request to a desk about a contact of a team, for what may allows.
+func (s *Server) deskContact(ctx context.Context, in *endpointInput, may func(directory.Principal, *directory.Team) error) (deskTeam, error) {
 	d, err := s.deskTeam(ctx, in.ID)
 	if err != nil {
 		return d, err
 	}
-	if err := directory.MayReadWebhooks(d.viewer, d.whole); err != nil {
+	if err := may(d.viewer, d.whole); err != nil {
 		return d, err
 	}
 	for i := range d.shown.Contacts {
@@ -103,7 +103,7 @@ func endpointFrom(e *challenge.Endpoint) Endpoint {
 }
 
 func (s *Server) getEndpoint(ctx context.Context, in *endpointInput) (*endpointOutput, error) {
-	d, err := s.deskContact(ctx, in)
+	d, err := s.deskContact(ctx, in, directory.MayReadWebhooks)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (s *Server) setEndpoint(ctx context.Context, in *endpointInput) (*setEndpoi
 	if err := callFrom(ctx).decode(&body); err != nil {
 		return nil, err
 	}
-	d, err := s.deskContact(ctx, in)
+	d, err := s.deskContact(ctx, in, directory.MayKeepWebhooks)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (s *Server) setEndpoint(ctx context.Context, in *endpointInput) (*setEndpoi
 }
 
 func (s *Server) deleteEndpoint(ctx context.Context, in *endpointInput) (*struct{}, error) {
-	d, err := s.deskContact(ctx, in)
+	d, err := s.deskContact(ctx, in, directory.MayKeepWebhooks)
 	if err != nil {
 		return nil, err
 	}

@@ -209,7 +209,9 @@ func conform(t testing.TB, q request, a answer) {
 	t.Helper()
 	p, _, _ := strings.Cut(q.path, "?")
 	list := operations()
-	literal := slices.IndexFunc(list, func(op operation) bool { return op.path == p && (op.method == q.method || q.method == "" && op.method == "GET") })
+	literal := slices.IndexFunc(list, func(op operation) bool {
+		return op.path == p && (op.method == q.method || q.method == "" && op.method == "GET")
+	})
 	if literal >= 0 { // as the mux: what names the path wins over what fits it
 		list = list[literal : literal+1]
 	}

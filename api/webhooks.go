@@ -131,7 +131,7 @@ func (s *Server) registerWebhooks() {
 }
 
 func unknownWebhook(err error, id string) error {
-	return unknownOf(err, "id", "webhook.unknown", id, "no webhook has this id, or it is not shown to you", "an id of the list of webhooks")
+	return unknownOf(err, "id", "webhook.unknown", id, "no webhook has this id", "an id of the list of webhooks")
 }
 
 func (s *Server) webhookFrom(h *challenge.Hook) Webhook {

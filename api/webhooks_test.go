@@ -151,7 +151,7 @@ func TestWebhookLife(t *testing.T) {
 		if a := s.do(t, request{method: "DELETE", path: path, as: "editor"}); a.status != 204 {
 			t.Errorf("removed: %d", a.status)
 		}
-		if a := s.do(t, get(path).by("editor")); a.status != 404 {
+		if a := s.do(t, get(path).by("operator")); a.status != 404 {
 			t.Errorf("after it was removed: %d", a.status)
 		}
 	})

@@ -551,7 +551,8 @@ func TestHookRights(t *testing.T) {
 		h, _ := w.hook(challenge.HookTerms{Team: w.team.ID, URL: "https://own.example/"})
 		all, _ := w.hook(challenge.HookTerms{URL: "https://all.example/"})
 		editor := directory.Principal{Name: "ed", Role: directory.Editor, Team: w.team.ID}
-		stranger := directory.Principal{Name: "ed", Role: directory.Editor, Team: "00000000-0000-4000-8000-000000000000"}
+		other := must[directory.Team](t)(w.dir.Create(ctx, deskOperator, directory.NewTeam{Handle: "beta", Profile: directory.Profile{Names: directory.Names{Short: "BETA"}}}))
+		stranger := directory.Principal{Name: "ed", Role: directory.Editor, Team: other.ID}
 		if list := must[[]challenge.Hook](t)(w.Hooks(ctx, editor, "")); len(list) != 1 || list[0].ID != h.ID {
 			t.Errorf("the editor's are %+v", list)
 		}
@@ -560,7 +561,7 @@ func TestHookRights(t *testing.T) {
 			id   challenge.HookID
 			want directory.Kind
 		}{
-			{editor, h.ID, ""}, {editor, all.ID, directory.NotFound}, {editor, "x", directory.NotFound}, {stranger, h.ID, directory.NotFound},
+			{editor, h.ID, ""}, {editor, all.ID, directory.Forbidden}, {editor, "x", directory.Forbidden}, {stranger, h.ID, directory.Forbidden}, {deskOperator, "x", directory.NotFound},
 			{directory.Principal{Name: "c", Role: directory.Consumer}, h.ID, directory.Forbidden}, {directory.Principal{Name: "c", Role: directory.Consumer}, "x", directory.Forbidden},
 			{directory.Nobody(), h.ID, directory.Unauthenticated}, {directory.Nobody(), "x", directory.Unauthenticated},
 		} {

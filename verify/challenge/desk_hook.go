@@ -45,28 +45,30 @@ func (d *Desk) teamOf(id directory.TeamID) *directory.Team {
 
 // Hook returns one subscription.
 func (d *Desk) Hook(ctx context.Context, p directory.Principal, id HookID) (Hook, error) {
-	h, err := d.cfg.Store.Hook(ctx, id)
-	if err != nil {
-		return h, hiddenHook(p, id, err)
-	}
-	if err := directory.MayReadWebhooks(p, d.teamOf(h.Team)); err != nil {
-		return Hook{}, hiddenHook(p, id, err)
-	}
-	return h, nil
+	return d.hookFor(ctx, p, id, directory.MayReadWebhooks)
 }
 
-// hiddenHook keeps whoever may keep no subscription of anybody from learning which
-// there are: without an own team, the answer is that they may not.
-func hiddenHook(p directory.Principal, id HookID, err error) error {
-	if p.Role == directory.Editor && directory.KindOf(err) == directory.Forbidden {
-		return &directory.Error{Kind: directory.NotFound, Op: "read webhook", Subject: string(id)}
+// hookFor returns one for what may allows, which is asked first whether p may do so
+// at all: otherwise nothing is said about which there are.
+func (d *Desk) hookFor(ctx context.Context, p directory.Principal, id HookID, may func(directory.Principal, *directory.Team) error) (Hook, error) {
+	own := directory.TeamID("")
+	if p.Role == directory.Editor {
+		own = p.Team
 	}
-	if directory.KindOf(err) == directory.NotFound && p.Role != directory.Editor {
-		if err := directory.MayReadWebhooks(p, nil); err != nil {
-			return err
-		}
+	if err := may(p, d.teamOf(own)); err != nil {
+		return Hook{}, err
 	}
-	return err
+	h, err := d.cfg.Store.Hook(ctx, id)
+	switch {
+	case err == nil:
+		err = may(p, d.teamOf(h.Team))
+	case own != "" && directory.KindOf(err) == directory.NotFound:
+		err = may(p, nil) // as of somebody else's
+	}
+	if err != nil {
+		return Hook{}, err
+	}
+	return h, nil
 }
 
 // AddHook makes a subscription and returns its secret, which nobody is shown again.
@@ -141,11 +143,8 @@ func hookEntry(by, action string, h *Hook, at time.Time) directory.AuditEntry {
 
 // keep changes a subscription on behalf of somebody.
 func (d *Desk) keep(ctx context.Context, p directory.Principal, id HookID, action string, change func(tx Tx, h *Hook) error) (h Hook, err error) {
-	if h, err = d.Hook(ctx, p, id); err != nil {
+	if h, err = d.hookFor(ctx, p, id, directory.MayKeepWebhooks); err != nil {
 		return h, err
-	}
-	if err := directory.MayKeepWebhooks(p, d.teamOf(h.Team)); err != nil {
-		return Hook{}, err
 	}
 	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		if h, err = tx.Hook(id); err != nil {

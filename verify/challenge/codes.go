@@ -39,6 +39,7 @@ const (
 	CodeHookNote    directory.Code = "webhook.note"
 	CodeHookType    directory.Code = "webhook.type"
 	CodeHookURL     directory.Code = "webhook.url"
+	CodeSecret      directory.Code = "webhook.secret" // of a delivery
 	CodeSignature   directory.Code = "webhook.signature"
 )
 
@@ -71,6 +72,7 @@ func Codes() []directory.CodeInfo {
 		{Code: CodeHookNote, Title: "The note of a webhook has at most 200 characters", Advice: "Shorten it."},
 		{Code: CodeHookType, Title: "An event is a state that a question moves to", Advice: "Write challenge.answered, or name none for all."},
 		{Code: CodeHookURL, Title: "A webhook has an https URL with a host name, on the default port", Advice: "Give the endpoint a name and a certificate."},
+		{Code: CodeSecret, Title: "The secret of a webhook opens with the server's key", Advice: "Rotate it: it was stored under another key, or is damaged."},
 		{Code: CodeSignature, Title: "What automation sends is signed by its registered key, within five minutes", Spec: "RFC 2104", Advice: "Sign the time, a dot and the body as they are sent; see docs/webhooks.md."},
 		{Code: CodePolicyUnknown, Title: "A policy uses known fields and words", Advice: "Use one of those that the problem names."},
 	}

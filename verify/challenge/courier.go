@@ -35,9 +35,6 @@ type Courier struct{ cfg CourierConfig }
 
 // Limits of deliveries; the pauses between tries are those of mails.
 const (
-	// CodeSecret is the problem of a delivery whose secret can't be opened.
-	CodeSecret = "webhook.secret"
-
 	longestTrying = 72 * time.Hour // before a notice is given up
 	mostGivenUp   = 3              // in a row, before a hook is switched off
 )
@@ -125,7 +122,7 @@ func (k *Courier) post(ctx context.Context, url string, body []byte, header map[
 	var out posted
 	switch {
 	case err != nil:
-		out = posted{code: "webhook.ours", ours: true}
+		out = posted{code: string(verify.CodeInternal), ours: true}
 		if trouble, ok := errors.AsType[*verify.Trouble](err); ok {
 			out.code = string(trouble.Code)
 		}
@@ -161,7 +158,7 @@ func (k *Courier) notice(ctx context.Context, v *Delivery) error {
 	}
 	secrets, err := h.secretsAt(d.cfg.Key, d.now())
 	if err != nil {
-		p := posted{code: CodeSecret, over: "its secret can't be opened, since the server's key is another one: rotate it"}
+		p := posted{code: string(CodeSecret), over: "its secret can't be opened, since the server's key is another one: rotate it"}
 		return d.cfg.Store.Challenges(ctx, func(tx Tx) error { return d.delivered(tx, *v, &p) })
 	}
 	p := k.post(ctx, h.URL, v.Body, map[string]string{"Rollcall-Event": v.Type, "Rollcall-Delivery": v.ID()}, secrets...)

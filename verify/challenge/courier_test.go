@@ -328,7 +328,7 @@ func TestHookSecrets(t *testing.T) {
 		must[challenge.Notice](t)(w.Ping(ctx, deskOperator, h.ID))
 		must[int](t)(courier.Deliver(ctx, 10))
 		now, list := w.state(h)
-		if now.Active || !strings.Contains(now.Off, "rotate it") || list[0].Problem != challenge.CodeSecret || list[0].State != challenge.DeliveryGivenUp {
+		if now.Active || !strings.Contains(now.Off, "rotate it") || list[0].Problem != string(challenge.CodeSecret) || list[0].State != challenge.DeliveryGivenUp {
 			t.Errorf("under another key: %+v, %+v", now, list[0])
 		}
 		_, third, err := other.RotateHook(ctx, deskOperator, h.ID)

@@ -44,6 +44,7 @@ const (
 	mostHooksOfTeam = 20
 	mostHooks       = 500
 	longestNote     = 200
+	longestKey      = 1024           // characters
 	bothSecrets     = 24 * time.Hour // while a secret is being replaced
 )
 
@@ -95,6 +96,9 @@ type Endpoint struct {
 	By      string              `json:"by"`
 }
 
+// errAnswerKey does not say what it was: it is to be a secret.
+var errAnswerKey = errors.New("challenge: not a key to answer with")
+
 // answerKey reads the key of a scheme as people send it: a secret as it is, a
 // public key in base64.
 func answerKey(scheme Scheme, text string) (AnswerKey, error) {
@@ -102,12 +106,12 @@ func answerKey(scheme Scheme, text string) (AnswerKey, error) {
 	if scheme == SchemeEd25519 {
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return k, fmt.Errorf("%w: no base64", ErrKey)
+			return k, errAnswerKey
 		}
 		k.Key = raw
 	}
-	if len(text) > maxSignature {
-		return k, fmt.Errorf("%w: longer than %d characters", ErrKey, maxSignature)
+	if len(text) > longestKey {
+		return k, errAnswerKey
 	}
 	return k, k.Check()
 }

@@ -85,6 +85,26 @@ var rights = map[string]struct {
 	"ask-contact": {func(s *scene) request {
 		return request{method: "POST", path: "/v1/challenges", body: `{"team":"alpha","contact":"` + s.unasked() + `"}`}
 	}, editors(201)},
+	"challenge-events": {func(s *scene) request { s.question(); return get("/v1/challenges/events?team=alpha") }, mayRead(200)},
+	"list-webhooks":    {func(s *scene) request { s.hook(); return get("/v1/webhooks?team=alpha") }, ownHooks(200, 200)},
+	"create-webhook": {func(s *scene) request {
+		s.fewHooks()
+		return request{method: "POST", path: "/v1/webhooks", body: `{"team":"alpha","url":"https://hooks.example.org/x"}`}
+	}, ownHooks(201, 403)},
+	"get-webhook": {func(s *scene) request { return get(s.hook()) }, ownHooks(200, 200)},
+	"change-webhook": {func(s *scene) request {
+		return request{method: "PUT", path: s.hook(), body: `{"url":"https://hooks.example.org/y"}`}
+	}, ownHooks(200, 403)},
+	"webhook-deliveries": {func(s *scene) request { return get(s.hook() + "/deliveries") }, ownHooks(200, 200)},
+	"ping-webhook":       {func(s *scene) request { return request{method: "POST", path: s.hook() + "/ping"} }, ownHooks(202, 403)},
+	"rotate-webhook":     {func(s *scene) request { return request{method: "POST", path: s.hook() + "/secret"} }, ownHooks(200, 403)},
+	"delete-webhook":     {func(s *scene) request { return request{method: "DELETE", path: s.hook()} }, ownHooks(204, 403)},
+	"get-endpoint":       {func(s *scene) request { return get(s.automation(true)) }, ownHooks(200, 200)},
+	"set-endpoint": {func(s *scene) request {
+		return request{method: "PUT", path: s.automation(false), body: `{"scheme":"hmac","key":"` + automationKey + `"}`}
+	}, ownHooks(200, 403)},
+	"delete-endpoint": {func(s *scene) request { return request{method: "DELETE", path: s.automation(true)} }, ownHooks(204, 403)},
+	"answer-question": {func(s *scene) request { return s.automationAnswer() }, all(200)},
 	"give-consent": {func(*scene) request { return request{method: "PUT", path: "/v1/teams/alpha/response-times/consent"} },
 		[9]int{401, 403, 403, 200, 403, 403, 403, 200, 403}},
 	"withdraw-consent": {func(*scene) request { return request{method: "DELETE", path: "/v1/teams/alpha/response-times/consent"} },
@@ -269,6 +289,11 @@ func editors(status int) [9]int { return [9]int{401, 403, 403, status, 403, stat
 // mayRead is for what is private to a team, to its forums and to operators.
 func mayRead(status int) [9]int {
 	return [9]int{401, 403, 403, status, 403, status, 403, status, status}
+}
+
+// ownHooks is for what a team's editors and operators do about its webhooks.
+func ownHooks(status, reader int) [9]int {
+	return [9]int{401, 403, 403, status, 403, 403, 403, status, reader}
 }
 
 // ofFirst is for what operators and the secretariat of the forum first may do.

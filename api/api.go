@@ -66,24 +66,25 @@ type Config struct {
 
 // Server is the REST API. It is safe for concurrent use.
 type Server struct {
-	cfg       Config
-	mux       *http.ServeMux
-	huma      huma.API
-	metrics   *metrics
-	ids       *requestIDs
-	lookup    http.HandlerFunc // GET /v1/lookup
-	team      http.HandlerFunc // GET /v1/teams/{id}
-	asking    sync.Pool        // of *asking, for lookups
-	cache     atomic.Pointer[answerCache]
-	teams     teamCache
-	held      atomic.Int64 // octets that batches hold
-	nobody    directory.Principal
-	marks     *marks
-	table     *checkTable
-	lastEvent lastEvent
-	limits    *limiter        // nil: nobody is limited
-	public    map[string]bool // patterns of the mux that need no token
-	zippers   zippers
+	cfg        Config
+	mux        *http.ServeMux
+	huma       huma.API
+	metrics    *metrics
+	ids        *requestIDs
+	lookup     http.HandlerFunc // GET /v1/lookup
+	team       http.HandlerFunc // GET /v1/teams/{id}
+	asking     sync.Pool        // of *asking, for lookups
+	cache      atomic.Pointer[answerCache]
+	teams      teamCache
+	held       atomic.Int64 // octets that batches hold
+	nobody     directory.Principal
+	marks      *marks
+	table      *checkTable
+	lastEvent  lastEvent
+	lastNotice lastEvent       // of questions
+	limits     *limiter        // nil: nobody is limited
+	public     map[string]bool // patterns of the mux that need no token
+	zippers    zippers
 
 	waiters, snapshots places
 	stopping           chan struct{} // closed by release
@@ -155,6 +156,9 @@ func (s *Server) register() {
 	s.registerChecks()
 	s.registerChallenges()
 	s.registerDesk()
+	s.registerChallengeEvents()
+	s.registerWebhooks()
+	s.registerEndpoints()
 	s.registerCampaigns()
 	s.registerResponseTimes()
 	s.registerTokens()

@@ -77,7 +77,7 @@ type QuestionEvent struct {
 type NewQuestion struct {
 	Team    string    `json:"team" maxLength:"64" doc:"Handle or id of the team" example:"example-csirt"`
 	Contact string    `json:"contact" maxLength:"64" doc:"Id of the contact" example:"0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d"`
-	Kind    string    `json:"kind,omitzero" enum:"code,nonce,signed,both,drill,phone" doc:"How to ask; absent is what fits the contact" example:"code"`
+	Kind    string    `json:"kind,omitzero" enum:"code,nonce,signed,both,drill,webhook,phone" doc:"How to ask; absent is what fits the contact" example:"code"`
 	Policy  string    `json:"policy,omitzero" maxLength:"40" doc:"By which policy; absent is the one that holds for the contact" example:"half-yearly"`
 	Due     time.Time `json:"due,omitzero" format:"date-time" doc:"When to ask; absent is as soon as limits allow"`
 }

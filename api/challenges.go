@@ -181,8 +181,8 @@ func (s *Server) askContact(ctx context.Context, _ *struct{}) (*newQuestion, err
 		return nil, err
 	}
 	in := &d.body
-	if kind := challenge.Kind(in.Kind); kind != "" && !kind.ByMail() && kind != challenge.KindPhone {
-		return nil, invalid("read body", []directory.Problem{{Code: challenge.CodeNoWay, Field: "/kind", Value: shorten(in.Kind), Reason: "nobody is asked so", Want: "code, nonce, signed, both, drill or phone, or nothing for what fits the contact"}})
+	if kind := challenge.Kind(in.Kind); kind != "" && !kind.ByMail() && kind != challenge.KindPhone && kind != challenge.KindWebhook {
+		return nil, invalid("read body", []directory.Problem{{Code: challenge.CodeNoWay, Field: "/kind", Value: shorten(in.Kind), Reason: "nobody is asked so", Want: "code, nonce, signed, both, drill, webhook or phone, or nothing for what fits the contact"}})
 	}
 	team, err := s.teamOf(ctx, d.viewer, in.Team, in.Contact)
 	if err != nil {

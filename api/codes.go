@@ -89,6 +89,9 @@ func Codes() []directory.CodeInfo {
 		{Code: "snapshot.busy", Title: "A limited number of snapshots is written at once", Spec: "RFC 9110 section 15.6.4", Advice: "Ask again later."},
 		{Code: "team.exists", Title: "No team has the id yet", Spec: "RFC 9110 section 13.1.2", Advice: "Send If-Match with the ETag of the team, to replace it."},
 		{Code: "token.unknown", Title: "A token of this id exists", Advice: "Look at the list of tokens."},
+		{Code: "webhook.none", Title: "The contact has an automation that answers", Advice: "Register its key first."},
+		{Code: "webhook.team", Title: "The team of a webhook stays as it was", Advice: "Make a webhook for the other team."},
+		{Code: "webhook.unknown", Title: "A webhook of this id exists", Advice: "Look at the list of webhooks."},
 	}
 }
 

@@ -271,7 +271,7 @@ func (f *eventFeed) wait(ctx context.Context, page VerificationEvents, most time
 		case <-ctx.Done():
 			return page, ctx.Err()
 		}
-		last, err := f.s.lastEvent.get(ctx, f.results)
+		last, err := f.s.lastEvent.get(ctx, f.results.LastEvent)
 		if err != nil {
 			return page, err
 		}
@@ -304,13 +304,13 @@ type lastEvent struct {
 	n  int64
 }
 
-func (l *lastEvent) get(ctx context.Context, r verify.Results) (int64, error) {
+func (l *lastEvent) get(ctx context.Context, ask func(context.Context) (int64, error)) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if time.Since(l.at) < eventTick/2 {
 		return l.n, nil
 	}
-	n, err := r.LastEvent(ctx)
+	n, err := ask(ctx)
 	if err == nil {
 		l.n, l.at = n, time.Now()
 	}

@@ -37,6 +37,8 @@ const (
 	actSurvey   action = "read campaigns"
 	actConsent  action = "give consent"
 	actCases    action = "read cases"
+	actHooks    action = "keep webhooks"
+	actSeeHooks action = "read webhooks"
 
 	actControl      action = "change proof of control"
 	actControlToken action = "read token of control"
@@ -80,6 +82,8 @@ var rules = map[action]rule{
 	actSurvey:   {ScopeRead, []Role{Operator, Secretariat}, nil}, // as for actCampaign
 	actConsent:  {ScopeWrite, []Role{Operator}, []Role{Editor}},
 	actCases:    {ScopeRead, []Role{Operator}, nil},
+	actHooks:    {ScopeWrite, []Role{Operator}, []Role{Editor}},
+	actSeeHooks: {ScopeRead, []Role{Operator}, []Role{Editor}},
 
 	actControl:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
 	actControlToken: {ScopeRead, []Role{Operator}, []Role{Editor}},

@@ -42,3 +42,12 @@ func MayReadCases(p Principal) error { return authorise(p, actCases, nil) }
 // do about challenges: log calls, approve them, close cases, stop questions,
 // take in what other registrars found.
 func MayWorkDesk(p Principal) error { return authorise(p, actDesk, nil) }
+
+// MayKeepWebhooks returns the error of a principal that may not decide to which
+// endpoints of a team we post, and by which keys it answers: that is the team's own,
+// or an operator's. With a nil team it is about endpoints that hear of everybody.
+func MayKeepWebhooks(p Principal, t *Team) error { return authorise(p, actHooks, t) }
+
+// MayReadWebhooks returns the error of a principal that may not see where we post
+// for a team, and what came of it. With a nil team it is about those that hear of everybody.
+func MayReadWebhooks(p Principal, t *Team) error { return authorise(p, actSeeHooks, t) }

@@ -153,7 +153,7 @@ const (
 // Change is one entry of the change sequence.
 type Change struct {
 	Seq      int64
-	Type     string // "team", "reference", "token", "match", "checks", "campaign", "challenge" or "consent"
+	Type     string // "team", "reference", "token", "match", "checks", "campaign", "challenge", "consent" or "webhook"
 	ID       string // TeamID; "prefix-country/rir" for reference data; token id; both ids of a match with a slash between; a check, "all" or a TeamID
 	Op       Op
 	Revision int64 // of the team, else 0

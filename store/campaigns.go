@@ -15,7 +15,8 @@ const (
 	campaignByID = `SELECT doc FROM campaign WHERE id = $1`
 	campaignList = `SELECT doc FROM campaign WHERE created < $1 ORDER BY created DESC, id LIMIT $2`
 	openNow      = `SELECT COUNT(*) FROM challenge WHERE is_open = 1`
-	mailsNow     = `SELECT COUNT(*) FROM outbox WHERE due_at <> 0`
+	mailsNow     = `SELECT COUNT(*) FROM outbox WHERE due_at <> 0 AND address <> ''`
+	postsNow     = `SELECT (SELECT COUNT(*) FROM outbox WHERE due_at <> 0 AND address = '') + (SELECT COUNT(*) FROM webhook_delivery WHERE due_at <> 0)`
 	casesNow     = `SELECT COUNT(*) FROM challenge_case WHERE closed = 0`
 	hasConsent   = `SELECT COUNT(*) FROM challenge_consent WHERE team_id = $1`
 	dropConsent  = `DELETE FROM challenge_consent WHERE team_id = $1`
@@ -115,7 +116,7 @@ func (t *tx) PutConsent(team directory.TeamID, given bool, by string, at time.Ti
 func (db *DB) DeskFigures(ctx context.Context) (f challenge.DeskFigures, err error) {
 	const op = "count questions"
 	err = db.view(ctx, op, func(v *view) error {
-		for query, to := range map[string]*int{openNow: &f.Open, mailsNow: &f.Mails, casesNow: &f.Cases} {
+		for query, to := range map[string]*int{openNow: &f.Open, mailsNow: &f.Mails, postsNow: &f.Posts, casesNow: &f.Cases} {
 			if err := v.tx.QueryRowContext(v.ctx, query).Scan(to); err != nil {
 				return db.fail(op, "", err)
 			}

@@ -26,7 +26,7 @@ const (
 	nextMail = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
 	// Who claims moves due_at to the end of the lease; attempt is the fence.
 	claimMails = `UPDATE outbox SET due_at = $1, owner = $2, attempt = attempt + 1
-		WHERE key IN (SELECT key FROM outbox WHERE due_at <> 0 AND due_at <= $3 ORDER BY due_at, key LIMIT $4%s)
+		WHERE key IN (SELECT key FROM outbox WHERE due_at <> 0 AND due_at <= $3 AND (letter = $4) = ($5 = 1) ORDER BY due_at, key LIMIT $6%s)
 		RETURNING key, challenge, step, letter, last, salt, address, domain, created, attempt`
 )
 
@@ -173,7 +173,7 @@ func (db *DB) ClaimMails(ctx context.Context, c challenge.ClaimMails) (list []ch
 			err = rows.Scan(&m.Key, &m.Challenge, &m.Step, &m.Letter, &last, &m.Salt, &m.Address, &m.Domain, &created, &m.Attempt)
 			m.Last, m.Created, m.Due = last == 1, timeOf(created), c.Now.Add(c.Lease)
 			return m, err
-		}, fmt.Sprintf(claimMails, t.db.dialect.SkipLocked), micros(c.Now.Add(c.Lease)), c.Owner, micros(c.Now), c.N)
+		}, fmt.Sprintf(claimMails, t.db.dialect.SkipLocked), micros(c.Now.Add(c.Lease)), c.Owner, micros(c.Now), string(challenge.LetterPost), flag(c.Posts), c.N)
 		return db.fail(op, "", t.broke(err))
 	})
 	return list, err

@@ -22,7 +22,7 @@ const (
 	// What was sent within a day, by whom it went to. The question's own first mail counts too.
 	sentToAddress = `SELECT created FROM outbox WHERE address = $1 AND created >= $2`
 	sentToDomain  = `SELECT created FROM outbox WHERE domain = $1 AND created >= $2`
-	sentInAll     = `SELECT created FROM outbox WHERE created >= $1`
+	sentInAll     = `SELECT created FROM outbox WHERE created >= $1 AND address <> ''` // questions to endpoints are no mails
 	lastQuestion  = `SELECT COALESCE(MAX(created), 0) FROM outbox WHERE step = $1 AND challenge IN (SELECT id FROM challenge WHERE contact = $2 AND id <> $3)`
 	othersOpen    = `SELECT COUNT(*) FROM challenge WHERE contact = $1 AND is_open = 1 AND id <> $2`
 	campaignState = `SELECT state FROM campaign WHERE id = $1`

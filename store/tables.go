@@ -57,6 +57,11 @@ var (
 	consentTable        = table{"challenge_consent", "team_id", cols("team_id", "#at", "given_by")}
 	outboxTable         = table{"outbox", "key", cols("key", "challenge", "step", "letter", "#last", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner")}
 
+	noticeTable   = table{"challenge_notice", "n", cols("#n", "#at", "type", "team_id", "campaign", "webhook", "doc")}
+	hookTable     = table{"webhook", "id", cols("id", "team_id", "#active", "#created", "doc")}
+	deliveryTable = table{"webhook_delivery", "webhook, n", cols("webhook", "#n", "#created", "#begun", "#due_at", "#attempt", "owner", "state", "#status", "problem", "#done")}
+	endpointTable = table{"contact_endpoint", "contact", cols("contact", "team_id", "doc")}
+
 	// uploadTable is no part of a backup: a job whose upload is gone says so.
 	uploadTable = table{"import_block", "job_id, n", cols("job_id", "#n", "=data")}
 	// dueTable is none either: what shall be checked follows from the teams.
@@ -71,7 +76,8 @@ const rowKey = "team_id, check_name, kind, subject"
 func tables() []table {
 	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
 		foundTable, eventTable, rawTable, pauseTable, controlTable,
-		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, consentTable, outboxTable}
+		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, consentTable, outboxTable,
+		noticeTable, hookTable, deliveryTable, endpointTable}
 }
 
 // unsaved lists the tables that are no part of a backup.

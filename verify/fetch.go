@@ -29,6 +29,7 @@ const (
 type fetch struct {
 	l    *Live
 	req  Request
+	post *Post // nil: it fetches
 	x    *Exchange
 	seen map[string]bool // URLs that were asked
 	left time.Duration   // of the time for all hops

@@ -120,14 +120,12 @@ func (c *call) send(ctx context.Context) (*http.Response, error) {
 		MaxResponseHeaderBytes: maxHeader,
 		ResponseHeaderTimeout:  c.l.cfg.Header,
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url.String(), nil)
+	r, err := c.request(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("User-Agent", c.l.cfg.UserAgent)
-	r.Header.Set("Accept-Encoding", "identity")
-	if c.req.Accept != "" {
-		r.Header.Set("Accept", c.req.Accept)
+	if c.post != nil {
+		return transport.RoundTrip(r)
 	}
 	if c.known = c.l.seen.get(c.cacheKey(), c.req.Limit, c.l.cfg.Now()); c.known != nil {
 		r.Header.Set("If-None-Match", c.known.etag)
@@ -153,6 +151,8 @@ func (c *call) read(resp *http.Response) *Failure {
 		return nil
 	case resp.StatusCode/100 != 2:
 		c.location = location(resp)
+		return nil
+	case c.post != nil:
 		return nil
 	}
 	body, failure := c.body(resp)

@@ -16,13 +16,14 @@ import (
 
 // challengeConfig is what concerns questions to contacts, and the mail that they travel by.
 type challengeConfig struct {
-	On       bool   // contacts are asked
-	Aloof    bool   // serve shows pages and takes orders, and a worker asks
-	Untested bool   // campaigns start without a self-test: the demo's mails go nowhere
-	Pages    string // "https://rollcall.example.org/", below which the answer page is
-	Operator string // who asks, as readers know it
-	Policies string // file of policies and rules
-	Plan     int    // contacts asked an hour because they are due; 0: none by itself
+	On       bool          // contacts are asked
+	Aloof    bool          // serve shows pages and takes orders, and a worker asks
+	Untested bool          // campaigns start without a self-test: the demo's mails go nowhere
+	Pages    string        // "https://rollcall.example.org/", below which the answer page is
+	Operator string        // who asks, as readers know it
+	Policies string        // file of policies and rules
+	Keep     time.Duration // for which events are kept
+	Plan     int           // contacts asked an hour because they are due; 0: none by itself
 
 	Dir        string // of the identity
 	Name       string
@@ -52,6 +53,7 @@ func challengeKeys() []key {
 		{name: "challenge_operator", arg: "NAME", usage: "NAME of who asks, as contacts know it", set: (*config).setOperatorName},
 		{name: "challenge_policies", arg: "FILE", usage: "JSON FILE with policies and with rules for whom they hold; without one, everybody is asked half-yearly", set: text(func(c *config) *string { return &c.Challenge.Policies })},
 		{name: "challenge_plan", preset: "0", arg: "N", usage: "N contacts an hour that are asked because they are due; 0: only who is ordered or in a campaign", set: number(func(c *config) *int { return &c.Challenge.Plan })},
+		{name: "challenge_keep", preset: "90d", arg: "TIME", usage: "TIME for which events of questions, and what became of their webhooks, are kept", set: span(time.Hour, func(c *config) *time.Duration { return &c.Challenge.Keep })},
 		{name: "mail_dir", arg: "FOLDER", usage: "FOLDER with the keys of the mail identity, made by rollcall mail init", set: text(func(c *config) *string { return &c.Challenge.Dir })},
 		{name: "mail_address", arg: "ADDRESS", usage: "ADDRESS that mails come from", set: (*config).setMailAddress},
 		{name: "mail_name", preset: "Rollcall", arg: "NAME", usage: "NAME beside it", set: text(func(c *config) *string { return &c.Challenge.Name })},

@@ -18,7 +18,9 @@ type officeFigures struct {
 
 	tried, timers    prometheus.Counter
 	mails, replies   *prometheus.CounterVec
+	posts            *prometheus.CounterVec
 	open, due, cases *prometheus.Desc
+	waiting          *prometheus.Desc
 }
 
 func newOfficeFigures(s challenge.Store) *officeFigures {
@@ -35,9 +37,12 @@ func newOfficeFigures(s challenge.Store) *officeFigures {
 		timers: counter("timers_total", "Timers of questions that this process fired."),
 		replies: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_replies_total",
 			Help: "Mails that this process took in, by what they were taken for; aside is what belongs to no question."}, []string{"event"}),
-		open:  desc("open", "Questions that wait for something."),
-		due:   desc("mails_waiting", "Mails that are to be handed to the relay."),
-		cases: desc("cases_open", "Cases that wait for an operator."),
+		posts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_posts_total",
+			Help: "Notices and questions that this process posted to endpoints, by outcome: delivered, status is another answer, failed is none, ours is trouble here."}, []string{"outcome"}),
+		waiting: desc("posts_waiting", "Notices and questions that are to be posted to endpoints."),
+		open:    desc("open", "Questions that wait for something."),
+		due:     desc("mails_waiting", "Mails that are to be handed to the relay."),
+		cases:   desc("cases_open", "Cases that wait for an operator."),
 	}
 }
 
@@ -45,6 +50,8 @@ func (f *officeFigures) sent(n int)   { f.tried.Add(float64(n)) }
 func (f *officeFigures) ticked(n int) { f.timers.Add(float64(n)) }
 
 func (f *officeFigures) said(o mail.Outcome) { f.mails.WithLabelValues(string(o)).Inc() }
+
+func (f *officeFigures) posted(outcome string) { f.posts.WithLabelValues(outcome).Inc() }
 
 func (f *officeFigures) taken(got *challenge.Received) {
 	f.replies.WithLabelValues(cmp.Or(string(got.Event), "aside")).Inc()
@@ -56,7 +63,8 @@ func (f *officeFigures) Describe(to chan<- *prometheus.Desc) {
 	f.mails.Describe(to)
 	f.timers.Describe(to)
 	f.replies.Describe(to)
-	for _, d := range []*prometheus.Desc{f.open, f.due, f.cases} {
+	f.posts.Describe(to)
+	for _, d := range []*prometheus.Desc{f.open, f.due, f.cases, f.waiting} {
 		to <- d
 	}
 }
@@ -67,13 +75,14 @@ func (f *officeFigures) Collect(to chan<- prometheus.Metric) {
 	f.mails.Collect(to)
 	f.timers.Collect(to)
 	f.replies.Collect(to)
+	f.posts.Collect(to)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	now, err := f.store.DeskFigures(ctx)
 	if err != nil {
 		return // zero would be a lie
 	}
-	for d, n := range map[*prometheus.Desc]int{f.open: now.Open, f.due: now.Mails, f.cases: now.Cases} {
+	for d, n := range map[*prometheus.Desc]int{f.open: now.Open, f.due: now.Mails, f.cases: now.Cases, f.waiting: now.Posts} {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
@@ -25,6 +26,9 @@ const (
 	ticksAtOnce  = 200
 	mailsAtOnce  = 25
 	senders      = 4
+	postsAtOnce  = 16
+	couriers     = 2
+	pruneEvery   = time.Hour
 )
 
 func processName() string {
@@ -38,6 +42,8 @@ func processName() string {
 // officeRun is an office at work.
 type officeRun struct {
 	*office
+	courier *challenge.Courier // nil: nothing is posted from here
+	keep    time.Duration      // events of questions
 	log     *slog.Logger
 	aloof   bool // it takes orders and answers on pages, and leaves the rest to others
 	plan    int  // contacts an hour that are asked because they are due
@@ -55,11 +61,12 @@ type door struct {
 // newOfficeRun takes the addresses at which mail comes in, unless it is aloof.
 func (c *call) newOfficeRun(o *office, s challenge.Store, aloof bool) (*officeRun, error) {
 	m := &c.cfg.Challenge
-	r := &officeRun{office: o, log: c.log, aloof: aloof, plan: m.Plan, maildir: m.Maildir, tally: newOfficeFigures(s)}
+	r := &officeRun{office: o, keep: m.Keep, log: c.log, aloof: aloof, plan: m.Plan, maildir: m.Maildir, tally: newOfficeFigures(s)}
 	o.said = r.tally.said
 	if aloof {
 		return r, nil
 	}
+	r.courier = c.newCourier(o, r.tally)
 	for _, at := range []struct {
 		key, address string
 		lmtp         bool
@@ -76,6 +83,22 @@ func (c *call) newOfficeRun(o *office, s challenge.Store, aloof bool) (*officeRu
 		c.log.Info("taking mail", "address", l.Addr().String(), "lmtp", at.lmtp)
 	}
 	return r, nil
+}
+
+// newCourier makes what posts to endpoints. A machine without resolvers can ask by
+// mail all the same.
+func (c *call) newCourier(o *office, tally *officeFigures) *challenge.Courier {
+	// No politeness but one at a time for each: who asked for events wants them.
+	live, err := verify.NewLive(c.liveConfig())
+	if err == nil {
+		var k *challenge.Courier
+		k, err = challenge.NewCourier(challenge.CourierConfig{Desk: o.Desk, Post: live.Post, Answer: c.cfg.Challenge.Pages + "v1/webhook-answers", Name: processName(), Lease: c.cfg.Challenge.Lease, Tally: tally.posted})
+		if err == nil {
+			return k
+		}
+	}
+	c.log.Error("nothing is posted to webhooks from here", "err", err)
+	return nil
 }
 
 func (r *officeRun) close() error {
@@ -116,6 +139,12 @@ func (r *officeRun) run(ctx context.Context) {
 	}
 	parts.Go(func() { r.every(ctx, lookEvery, "timers", r.tick) })
 	parts.Go(func() { r.every(ctx, stewardEvery, "campaigns", r.steward) })
+	if r.courier != nil {
+		for range couriers {
+			parts.Go(func() { r.every(ctx, lookEvery, "webhooks", r.deliver) })
+		}
+	}
+	parts.Go(func() { r.every(ctx, pruneEvery, "events", r.prune) })
 	if r.plan > 0 {
 		parts.Go(func() { r.every(ctx, planEvery, "planning", r.ask) })
 	}
@@ -160,6 +189,13 @@ func (r *officeRun) send(ctx context.Context) (bool, error) {
 	r.tally.sent(n)
 	return n == mailsAtOnce, err
 }
+
+func (r *officeRun) deliver(ctx context.Context) (bool, error) {
+	n, err := r.courier.Deliver(ctx, postsAtOnce)
+	return n > 0, err // what was delivered may have let the next one go
+}
+
+func (r *officeRun) prune(ctx context.Context) (bool, error) { return r.Prune(ctx, r.keep) }
 
 func (r *officeRun) tick(ctx context.Context) (bool, error) {
 	n, err := r.Tick(ctx, ticksAtOnce)

@@ -109,7 +109,7 @@ func rootCommand(w world) *cobra.Command {
 	root.PersistentFlags().String("config", "", "configuration `FILE` in TOML")
 	keyFlags(root.PersistentFlags(), "log_level", "log_format")
 	root.AddCommand(
-		serveCommand(w), workerCommand(w), verifyCommand(w), challengeCommand(w), campaignCommand(w), mailCommand(w), receiveCommand(w), importCommand(w), exportCommand(w), lookupCommand(w), searchCommand(w), checkCommand(w), followCommand(w), teamCommand(w), evidenceCommand(w),
+		serveCommand(w), workerCommand(w), verifyCommand(w), challengeCommand(w), campaignCommand(w), webhookCommand(w), mailCommand(w), receiveCommand(w), importCommand(w), exportCommand(w), lookupCommand(w), searchCommand(w), checkCommand(w), followCommand(w), teamCommand(w), evidenceCommand(w),
 		tokenCommand(w), migrateCommand(w), backupCommand(w), restoreCommand(w), demoCommand(w),
 		openapiCommand(w), configCommand(w), completionCommand(w), versionCommand(w),
 	)

@@ -81,7 +81,7 @@ func runScripts(t *testing.T, e storetest.Engine, dir string, vars ...string) {
 					env.Vars = append(append(env.Vars, "DB="+db, "ROLLCALL_VERIFY=off"), vars...)
 					return copyFixtures(env.WorkDir)
 				},
-				Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serveCmd, "stop": stopCmd, "status": statusCmd, "await": awaitCmd, "keep": keepCmd},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serveCmd, "stop": stopCmd, "status": statusCmd, "await": awaitCmd, "keep": keepCmd, "receiver": receiverCmd},
 			})
 		})
 	}

@@ -232,6 +232,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/challenges/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what becomes of questions
+         * @description Changes of state in order, after a number: those of a team for its editors, for the secretariats of its forums and for operators; those of a campaign for whoever may run it. With wait the answer comes when there is something to tell, within a second or two. They are kept for as long as the operator says, 90 days unless told otherwise. 409 changes.epoch means that the numbers are of another database, or that the viewer may see other things than before: begin again at 0.
+         */
+        get: operations["challenge-events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/challenges/{id}": {
         parameters: {
             query?: never;
@@ -982,6 +1002,34 @@ export interface paths {
          * @description A JSON merge patch (RFC 7396): null takes a member out.
          */
         patch: operations["patch-contact"];
+        trace?: never;
+    };
+    "/v1/teams/{id}/contacts/{contact}/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how the automation behind a contact answers
+         * @description Without any key. For the team's editors and for operators.
+         */
+        get: operations["get-endpoint"];
+        /**
+         * Have the automation behind a contact asked
+         * @description The contact is one of channel url: questions are posted there, signed by the secret that is in this answer and nowhere else. What the automation answers proves level 2 for itself, and nothing about people. A new key ends the old one at once. For the team's editors and for operators.
+         */
+        put: operations["set-endpoint"];
+        post?: never;
+        /**
+         * Have the automation behind a contact asked no more
+         * @description For the team's editors and for operators.
+         */
+        delete: operations["delete-endpoint"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/teams/{id}/control": {
@@ -1768,6 +1816,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/webhook-answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a question as a team's automation
+         * @description No token is needed: the signature counts, by the key that is registered for the contact, over the body as it is sent. An answer is taken once.
+         */
+        post: operations["answer-question"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List webhooks
+         * @description Without their secrets. Those of a team are for its editors and for operators.
+         */
+        get: operations["list-webhooks"];
+        put?: never;
+        /**
+         * Have events about questions posted to an endpoint
+         * @description Each event is posted in order, signed, until the endpoint answers 2xx. The secret is in this answer and nowhere else. Those of a team are for its editors and for operators, those of everybody for operators.
+         */
+        post: operations["create-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a webhook
+         * @description Without its secret. For the team's editors and for operators.
+         */
+        get: operations["get-webhook"];
+        /**
+         * Change a webhook
+         * @description Replaces all but its team and secret. Switched on again, it hears of what happens from then on. For the team's editors and for operators.
+         */
+        put: operations["change-webhook"];
+        post?: never;
+        /**
+         * Remove a webhook
+         * @description With what is known of its deliveries. For the team's editors and for operators.
+         */
+        delete: operations["delete-webhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what became of a webhook's events
+         * @description For the team's editors and for operators.
+         */
+        get: operations["webhook-deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/ping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try out a webhook
+         * @description An event of type ping is posted in its turn, also to one that is switched off; the list of deliveries shows what came of it. For the team's editors and for operators.
+         */
+        post: operations["ping-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a webhook a new secret
+         * @description It is in this answer and nowhere else. For a day both secrets sign. For the team's editors and for operators.
+         */
+        post: operations["rotate-webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1878,6 +2058,25 @@ export interface components {
              * @example csirt@example.org
              */
             value: string;
+        };
+        AnswerTaken: {
+            /**
+             * Format: uuid
+             * @description The question
+             * @example 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11
+             */
+            challenge: string;
+            /**
+             * Format: int64
+             * @description The highest level proven: 2 by automation, which says nothing about people
+             * @example 2
+             */
+            level: number;
+            /**
+             * @description Where it stands now
+             * @example answered
+             */
+            state: string;
         };
         Answers: {
             /** @description One for each query, in the order of the queries; none where they are grouped */
@@ -2042,6 +2241,18 @@ export interface components {
              * @example 790
              */
             next?: number;
+        };
+        AutomationAnswer: {
+            /**
+             * @description Id of the question, as it was sent
+             * @example 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11
+             */
+            challenge: string;
+            /**
+             * @description The nonce, as it was sent
+             * @example 7F3K9Q2M7F3K9Q2M7F3K9Q2M7F3K9Q2M
+             */
+            nonce: string;
         };
         BatchGroup: {
             /**
@@ -2354,6 +2565,99 @@ export interface components {
              * @example spoke with them by telephone
              */
             note?: string;
+        };
+        ChallengeEvent: {
+            /**
+             * Format: date-time
+             * @description When
+             */
+            at: string;
+            /**
+             * @description Id of its campaign
+             * @example 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
+             */
+            campaign?: string;
+            /**
+             * Format: uuid
+             * @description The question
+             * @example 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11
+             */
+            challenge: string;
+            /**
+             * @description Id of the contact
+             * @example 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+             */
+            contact: string;
+            /**
+             * @description The state before
+             * @example sent
+             */
+            from: string;
+            /**
+             * @description The same when a webhook is sent it again
+             * @example 5d41402abc4b2a76b9719d911017c592
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description The highest level proven so far
+             * @example 2
+             */
+            level: number;
+            /**
+             * Format: int64
+             * @description Number of the event, over all questions
+             * @example 4711
+             */
+            number: number;
+            /**
+             * @description Why it was closed without proof
+             * @example unanswered
+             */
+            outcome?: string;
+            /**
+             * Format: int64
+             * @description Revision of the contact that the question is about
+             * @example 1
+             */
+            revision: number;
+            /**
+             * Format: uuid
+             * @description Id of the team that is asked
+             */
+            team: string;
+            /**
+             * @description The state from then on
+             * @example answered
+             */
+            to: string;
+            /**
+             * @description What happened
+             * @example challenge.answered
+             * @enum {string}
+             */
+            type: "challenge.sent" | "challenge.delivered" | "challenge.bounced" | "challenge.reminded" | "challenge.expired" | "challenge.escalated" | "challenge.answered" | "challenge.closed";
+        };
+        ChallengeEvents: {
+            /**
+             * @description What the numbers belong to: the database and what the viewer may see; send it along
+             * @example 3f6c0e9d5b1a47c28e90d1f2a3b4c5d6
+             */
+            epoch: string;
+            /** @description In the order of their numbers, which have gaps where a filter leaves events out */
+            events: components["schemas"]["ChallengeEvent"][];
+            /**
+             * Format: int64
+             * @description The number of the newest event of all; nothing follows yet when next is head
+             * @example 4711
+             */
+            head: number;
+            /**
+             * Format: int64
+             * @description What to send as after for what follows
+             * @example 4711
+             */
+            next: number;
         };
         Change: {
             /**
@@ -2976,6 +3280,15 @@ export interface components {
             /** @description What it is */
             token: components["schemas"]["Token"];
         };
+        CreatedWebhook: {
+            /**
+             * @description What events are signed with: its characters are the key of HMAC-SHA-256. It can't be shown again
+             * @example rcw_0123456789ABCDEFGHJKMNPQRSTVWXYZ0123456789ABCDEFGHJK
+             */
+            secret: string;
+            /** @description What it is for */
+            webhook: components["schemas"]["Webhook"];
+        };
         Designation: {
             /** @description Who designated the team */
             by?: string;
@@ -3257,6 +3570,29 @@ export interface components {
              * @example example.org
              */
             subject: string;
+        };
+        Endpoint: {
+            /**
+             * @description By whom
+             * @example token:rct_4f2a9c1b
+             */
+            by: string;
+            /**
+             * @description Id of the contact, to whose URL questions are posted
+             * @example 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
+             */
+            contact: string;
+            /**
+             * Format: date-time
+             * @description When the keys were set
+             */
+            created: string;
+            /**
+             * @description How its answers are signed
+             * @example hmac
+             * @enum {string}
+             */
+            scheme: "hmac" | "ed25519";
         };
         Evidence: {
             /**
@@ -4177,6 +4513,19 @@ export interface components {
              */
             to: string;
         };
+        NewEndpoint: {
+            /**
+             * @description Of hmac the shared secret, 32 characters or more, which are the key; of ed25519 the public key in base64
+             * @example correct-horse-battery-staple-and-more
+             */
+            key: string;
+            /**
+             * @description How its answers are signed
+             * @example hmac
+             * @enum {string}
+             */
+            scheme: "hmac" | "ed25519";
+        };
         NewEvidence: {
             /**
              * Format: date-time
@@ -4236,7 +4585,7 @@ export interface components {
              * @example code
              * @enum {string}
              */
-            kind?: "code" | "nonce" | "signed" | "both" | "drill" | "phone";
+            kind?: "code" | "nonce" | "signed" | "both" | "drill" | "webhook" | "phone";
             /**
              * @description By which policy; absent is the one that holds for the contact
              * @example half-yearly
@@ -4365,6 +4714,30 @@ export interface components {
              * @example example-csirt
              */
             team?: string;
+        };
+        NewWebhook: {
+            /**
+             * @description Whether it is told of what happens; absent: yes
+             * @example true
+             */
+            active?: boolean | null;
+            /**
+             * @description What it is for
+             * @example our ticket system
+             */
+            note?: string;
+            /**
+             * @description Handle or id of the team whose questions it hears of; absent: everybody's, for operators. It can't be changed
+             * @example example-csirt
+             */
+            team?: string;
+            /** @description What it hears of; absent or empty: everything */
+            types?: ("challenge.sent" | "challenge.delivered" | "challenge.bounced" | "challenge.reminded" | "challenge.expired" | "challenge.escalated" | "challenge.answered" | "challenge.closed")[];
+            /**
+             * @description https URL with a host name, on the default port
+             * @example https://hooks.example.org/rollcall
+             */
+            url: string;
         };
         Origin: {
             /**
@@ -5441,6 +5814,15 @@ export interface components {
              */
             visibility?: "clear" | "green" | "amber" | "amber+strict" | "red";
         };
+        SetEndpoint: {
+            /** @description What it is for */
+            endpoint: components["schemas"]["Endpoint"];
+            /**
+             * @description What questions are signed with: its characters are the key of HMAC-SHA-256. It can't be shown again
+             * @example rcw_0123456789ABCDEFGHJKMNPQRSTVWXYZ0123456789ABCDEFGHJK
+             */
+            secret: string;
+        };
         SourceReport: {
             /** @description Nothing is to be corrected anywhere */
             agree: boolean;
@@ -6154,6 +6536,142 @@ export interface components {
              * @example 86400
              */
             p90_seconds?: number | null;
+        };
+        Webhook: {
+            /**
+             * @description It is told of what happens
+             * @example true
+             */
+            active: boolean;
+            /**
+             * Format: date-time
+             * @description Until when the secret before the present one signs as well
+             */
+            both_until?: string;
+            /**
+             * @description By whom
+             * @example token:rct_4f2a9c1b
+             */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            created: string;
+            /**
+             * Format: uuid
+             * @description Its id
+             * @example c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11
+             */
+            id: string;
+            /**
+             * @description What it is for
+             * @example our ticket system
+             */
+            note?: string;
+            /**
+             * @description Why it was switched off by itself
+             * @example the endpoint answered 410 Gone
+             */
+            off?: string;
+            /** @description Whose questions it hears of; absent: everybody's */
+            team?: components["schemas"]["TeamRef"];
+            /**
+             * @description What it hears of; absent: everything
+             * @example [
+             *       "challenge.answered"
+             *     ]
+             */
+            types?: string[];
+            /**
+             * Format: uri
+             * @description Where events are posted
+             * @example https://hooks.example.org/rollcall
+             */
+            url: string;
+        };
+        WebhookDeliveries: {
+            /** @description Newest first */
+            deliveries: components["schemas"]["WebhookDelivery"][];
+            /**
+             * Format: int64
+             * @description What to send as before for the next page; absent on the last
+             * @example 4700
+             */
+            next?: number;
+        };
+        WebhookDelivery: {
+            /**
+             * Format: int64
+             * @description How often it was tried
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it happened
+             */
+            created: string;
+            /**
+             * Format: date-time
+             * @description When it was over
+             */
+            done?: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next
+             */
+            due?: string;
+            /**
+             * @description As in the header Rollcall-Delivery: the same each time that it is tried
+             * @example c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11-4711
+             */
+            id: string;
+            /**
+             * Format: int64
+             * @description Number of the event
+             * @example 4711
+             */
+            number: number;
+            /**
+             * @description Code of what went wrong at the last try
+             * @example fetch.timeout
+             */
+            problem?: string;
+            /**
+             * @description What became of it; dropped is what waited when the webhook was switched off
+             * @example done
+             * @enum {string}
+             */
+            state: "waiting" | "done" | "given-up" | "dropped";
+            /**
+             * Format: int64
+             * @description HTTP status of the last try
+             * @example 204
+             */
+            status?: number;
+            /**
+             * @description Type of the event, or ping
+             * @example challenge.answered
+             */
+            type: string;
+        };
+        WebhookList: {
+            /** @description Oldest first */
+            webhooks: components["schemas"]["Webhook"][];
+        };
+        WebhookPing: {
+            /**
+             * @description Id of the delivery, in the list of deliveries
+             * @example c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11-4712
+             */
+            delivery: string;
+            /**
+             * Format: int64
+             * @description Number of the event
+             * @example 4712
+             */
+            number: number;
         };
         Word: {
             /**
@@ -7703,6 +8221,154 @@ export interface operations {
             };
             /** @description Unsupported Media Type */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "challenge-events": {
+        parameters: {
+            query?: {
+                /** @description Handle or id of a team; without it and campaign, all, for operators */
+                team?: string;
+                /** @description Id of a campaign */
+                campaign?: string;
+                /** @description Only events of this type */
+                type?: string;
+                /** @description Only events above this number: the next of the page before */
+                after?: number;
+                /** @description Events on a page at most */
+                limit?: number;
+                /** @description Seconds to wait for an event when there is none yet */
+                wait?: number;
+                /** @description The epoch of the page before; when it is another by now, the answer is changes.epoch */
+                epoch?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "events": [
+                     *         {
+                     *           "id": "5d41402abc4b2a76b9719d911017c592",
+                     *           "number": 4711,
+                     *           "type": "challenge.answered",
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "challenge": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *           "team": "5694da62-6314-4565-9c4d-1298538826be",
+                     *           "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *           "revision": 1,
+                     *           "from": "sent",
+                     *           "to": "answered",
+                     *           "level": 2
+                     *         }
+                     *       ],
+                     *       "next": 4711,
+                     *       "head": 4711,
+                     *       "epoch": "3f6c0e9d5b1a47c28e90d1f2a3b4c5d6"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChallengeEvents"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15477,6 +16143,381 @@ export interface operations {
             };
             /** @description Precondition Required */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-endpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description Id of the contact */
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *       "scheme": "hmac",
+                     *       "created": "2026-11-21T20:00:00Z",
+                     *       "by": "token:rct_4f2a9c1b"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Endpoint"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "set-endpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description Id of the contact */
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "scheme": "hmac",
+                 *       "key": "correct-horse-battery-staple-and-more"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewEndpoint"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "secret": "rcw_0123456789ABCDEFGHJKMNPQRSTVWXYZ0123456789ABCDEFGHJK",
+                     *       "endpoint": {
+                     *         "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *         "scheme": "hmac",
+                     *         "created": "2026-11-21T20:00:00Z",
+                     *         "by": "token:rct_4f2a9c1b"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SetEndpoint"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-endpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description Id of the contact */
+                contact: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -23976,6 +25017,1226 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "answer-question": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Time and signature over time and body */
+                "Rollcall-Signature"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "challenge": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                 *       "nonce": "7F3K9Q2M7F3K9Q2M7F3K9Q2M7F3K9Q2M"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AutomationAnswer"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "challenge": "4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+                     *       "state": "answered",
+                     *       "level": 2
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AnswerTaken"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-webhooks": {
+        parameters: {
+            query?: {
+                /** @description Handle or id of a team; without it, those of the editor's team, or all for operators */
+                team?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhooks": [
+                     *         {
+                     *           "id": "c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
+                     *           "team": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT"
+                     *           },
+                     *           "url": "https://hooks.example.org/rollcall",
+                     *           "types": [
+                     *             "challenge.answered",
+                     *             "challenge.closed"
+                     *           ],
+                     *           "note": "our ticket system",
+                     *           "active": true,
+                     *           "created": "2026-11-21T20:00:00Z",
+                     *           "by": "token:rct_4f2a9c1b"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "team": "example-csirt",
+                 *       "url": "https://hooks.example.org/rollcall",
+                 *       "types": [
+                 *         "challenge.answered",
+                 *         "challenge.closed"
+                 *       ],
+                 *       "note": "our ticket system",
+                 *       "active": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    Location?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "secret": "rcw_0123456789ABCDEFGHJKMNPQRSTVWXYZ0123456789ABCDEFGHJK",
+                     *       "webhook": {
+                     *         "id": "c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
+                     *         "team": {
+                     *           "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *           "handle": "example-csirt",
+                     *           "name": "EXAMPLE-CSIRT"
+                     *         },
+                     *         "url": "https://hooks.example.org/rollcall",
+                     *         "types": [
+                     *           "challenge.answered",
+                     *           "challenge.closed"
+                     *         ],
+                     *         "note": "our ticket system",
+                     *         "active": true,
+                     *         "created": "2026-11-21T20:00:00Z",
+                     *         "by": "token:rct_4f2a9c1b"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the webhook */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "url": "https://hooks.example.org/rollcall",
+                     *       "types": [
+                     *         "challenge.answered",
+                     *         "challenge.closed"
+                     *       ],
+                     *       "note": "our ticket system",
+                     *       "active": true,
+                     *       "created": "2026-11-21T20:00:00Z",
+                     *       "by": "token:rct_4f2a9c1b"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "change-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the webhook */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://hooks.example.org/rollcall",
+                 *       "types": [
+                 *         "challenge.answered",
+                 *         "challenge.closed"
+                 *       ],
+                 *       "note": "our ticket system",
+                 *       "active": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
+                     *       "team": {
+                     *         "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *         "handle": "example-csirt",
+                     *         "name": "EXAMPLE-CSIRT"
+                     *       },
+                     *       "url": "https://hooks.example.org/rollcall",
+                     *       "types": [
+                     *         "challenge.answered",
+                     *         "challenge.closed"
+                     *       ],
+                     *       "note": "our ticket system",
+                     *       "active": true,
+                     *       "created": "2026-11-21T20:00:00Z",
+                     *       "by": "token:rct_4f2a9c1b"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the webhook */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "webhook-deliveries": {
+        parameters: {
+            query?: {
+                /** @description Only events below this number: the next of the page before */
+                before?: number;
+                /** @description Deliveries on a page */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the webhook */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "id": "c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11-4711",
+                     *           "number": 4711,
+                     *           "type": "challenge.answered",
+                     *           "state": "done",
+                     *           "attempts": 1,
+                     *           "status": 204,
+                     *           "created": "2026-11-21T20:00:00Z",
+                     *           "done": "2026-11-21T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookDeliveries"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "ping-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the webhook */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "delivery": "c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11-4712",
+                     *       "number": 4712
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookPing"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "rotate-webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the webhook */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "secret": "rcw_0123456789ABCDEFGHJKMNPQRSTVWXYZ0123456789ABCDEFGHJK",
+                     *       "webhook": {
+                     *         "id": "c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
+                     *         "team": {
+                     *           "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *           "handle": "example-csirt",
+                     *           "name": "EXAMPLE-CSIRT"
+                     *         },
+                     *         "url": "https://hooks.example.org/rollcall",
+                     *         "types": [
+                     *           "challenge.answered",
+                     *           "challenge.closed"
+                     *         ],
+                     *         "note": "our ticket system",
+                     *         "active": true,
+                     *         "created": "2026-11-21T20:00:00Z",
+                     *         "by": "token:rct_4f2a9c1b"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CreatedWebhook"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -60,6 +60,10 @@ func Run(t *testing.T, e Engine) {
 		{"rows of forgotten checks go", testPruneUnknown},
 		{"a backup holds results and no leases", testChecksBackup},
 
+		{"webhooks and endpoints are kept", testHooks},
+		{"deliveries are leased in order", testDeliveries},
+		{"events are numbered and pruned", testNotices},
+
 		{"numbers taken and not used do not commit", testUnusedNumbers},
 		{"a failed write can't be committed around", testSwallowedError},
 		{"an error or a panic undoes everything", testRollback},

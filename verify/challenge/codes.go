@@ -28,6 +28,21 @@ const (
 	CodeSelftest       directory.Code = "challenge.selftest"
 )
 
+// The codes of problems with webhooks and with what automation answers.
+const (
+	CodeAnswer      directory.Code = "webhook.answer"
+	CodeAnswerKey   directory.Code = "webhook.answer-key"
+	CodeAnswerNonce directory.Code = "webhook.nonce"
+	CodeEndpoint    directory.Code = "webhook.endpoint"
+	CodeHookBusy    directory.Code = "webhook.busy"
+	CodeHookMany    directory.Code = "webhook.too-many"
+	CodeHookNote    directory.Code = "webhook.note"
+	CodeHookType    directory.Code = "webhook.type"
+	CodeHookURL     directory.Code = "webhook.url"
+	CodeSecret      directory.Code = "webhook.secret" // of a delivery
+	CodeSignature   directory.Code = "webhook.signature"
+)
+
 // Codes returns the problem codes of this package, sorted.
 func Codes() []directory.CodeInfo {
 	return []directory.CodeInfo{
@@ -48,6 +63,17 @@ func Codes() []directory.CodeInfo {
 		{Code: CodePolicyOrder, Title: "The times of a policy follow each other", Advice: "Reminders come within the window, the ladder after it, the close last, and the next question after that."},
 		{Code: CodePolicyRange, Title: "The figures of a policy are within what is fair", Advice: "Stay within the bounds that the problem names."},
 		{Code: CodePolicySyntax, Title: "The values of a policy have their form", Advice: "Write delays as 4mo, 10d, 3bd or 12h, quiet hours as 20:00-07:00, days as 2026-12-24."},
+		{Code: CodeAnswer, Title: "An answer of automation is a JSON object with challenge and nonce, of at most 4 KiB", Advice: "Send both as they came with the question."},
+		{Code: CodeAnswerKey, Title: "Automation signs with a secret of 32 to 1,024 characters, or with an Ed25519 key", Spec: "RFC 8032", Advice: "Send the secret as it is, or the public key in base64."},
+		{Code: CodeAnswerNonce, Title: "An answer has the nonce of its question, in time", Advice: "Send the nonce of the last question, as it came."},
+		{Code: CodeEndpoint, Title: "Automation is asked at the https URL of a contact of channel url", Advice: "Add such a contact, and register the key for it."},
+		{Code: CodeHookBusy, Title: "A ping waits behind what waits already", Advice: "See what became of the last deliveries."},
+		{Code: CodeHookMany, Title: "A team has at most 20 webhooks, and an instance 500", Advice: "Remove one that is not needed."},
+		{Code: CodeHookNote, Title: "The note of a webhook has at most 200 characters", Advice: "Shorten it."},
+		{Code: CodeHookType, Title: "An event is a state that a question moves to", Advice: "Write challenge.answered, or name none for all."},
+		{Code: CodeHookURL, Title: "A webhook has an https URL with a host name, on the default port", Advice: "Give the endpoint a name and a certificate."},
+		{Code: CodeSecret, Title: "The secret of a webhook opens with the server's key", Advice: "Rotate it: it was stored under another key, or is damaged."},
+		{Code: CodeSignature, Title: "What automation sends is signed by its registered key, within five minutes", Spec: "RFC 2104", Advice: "Sign the time, a dot and the body as they are sent; see docs/webhooks.md."},
 		{Code: CodePolicyUnknown, Title: "A policy uses known fields and words", Advice: "Use one of those that the problem names."},
 	}
 }

@@ -122,6 +122,9 @@ func (d *Desk) put(tx Tx, c *Challenge, policy Policy) error {
 		}
 		return err
 	}
+	if err := askable(tx, c); err != nil {
+		return err
+	}
 	if err := tx.PutChallenge(*c, timerOf(c, policy)); err != nil {
 		return err
 	}
@@ -152,7 +155,7 @@ func (d *Desk) plan(a Ask) (Challenge, Policy, error) {
 		}
 	}
 	switch {
-	case kind == KindWebhook, kind == KindImported && !a.found, kind.ByMail() && contact.Channel != "email":
+	case kind == KindWebhook && contact.Channel != "url", kind == KindImported && !a.found, kind.ByMail() && contact.Channel != "email":
 		return Challenge{}, Policy{}, fmt.Errorf("%w: %s of a contact by %s", ErrNotAsked, kind, contact.Channel)
 	case kind.NeedsKey() && key == "":
 		return Challenge{}, Policy{}, fmt.Errorf("%w: %s needs a key of the team that can be used for %s", ErrNotAsked, kind, contact.Value)
@@ -283,8 +286,10 @@ func (d *Desk) carry(tx Tx, c Challenge, effect Effect, policy Policy, now time.
 		return c, tx.OpenCase(c.ID, x, now)
 	case Escalate:
 		return c, d.escalate(tx, &c, x, now)
-	case Announce: // the log has it
-		return c, nil
+	case Webhook:
+		return d.postQuestion(tx, c, x, policy, now)
+	case Announce:
+		return c, d.tell(tx, &c, x, now)
 	}
 	return c, fmt.Errorf("%w: effect %s", ErrDesk, effect)
 }
@@ -298,6 +303,9 @@ func evidenceOf(r *Record) directory.Evidence {
 	by := r.By
 	if by == "" {
 		by = "challenge"
+	}
+	if r.Machine && r.Note == "" {
+		r.Note = "the team's automation answered, which says nothing about people"
 	}
 	return directory.Evidence{ID: evidenceID(r.Key), Contact: r.Contact, Revision: r.Revision, Level: r.Level, Outcome: r.Outcome,
 		Method: r.Method, At: r.At, ValidUntil: r.Until, By: by, Note: r.Note, RawHash: r.Raw}
@@ -318,6 +326,9 @@ func (d *Desk) post(tx Tx, c Challenge, m Mail, policy Policy, now time.Time) (C
 	}
 	c = c.WithIssue(m.Step, issue)
 	mailbox, domain := MailTo(c.Address)
+	if m.Letter == LetterPost { // a URL is no mailbox, and has no link to a page for people
+		return c, tx.PostMail(OutMail{Key: m.Key, Challenge: c.ID, Step: m.Step, Letter: m.Letter, Salt: salt, Created: now, Due: now})
+	}
 	err = tx.PostMail(OutMail{Key: m.Key, Challenge: c.ID, Step: m.Step, Letter: m.Letter, Last: m.Last, Salt: salt, Address: mailbox, Domain: domain, Created: now, Due: now})
 	if err != nil {
 		return c, err

@@ -83,9 +83,16 @@ func (d *Desk) Outlook(ctx context.Context, p directory.Principal, team *directo
 	if err != nil {
 		return nil, err
 	}
+	automated, err := d.automated(ctx, team.ID)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Outlook, len(team.Contacts))
 	for i := range team.Contacts {
 		out[i] = d.outlook(team, &team.Contacts[i])
+		if out[i].Kind == KindWebhook && !automated[team.Contacts[i].ID] {
+			out[i].Kind = "" // a page for people
+		}
 		for n := range asked {
 			out[i].take(&asked[n])
 		}
@@ -229,12 +236,16 @@ func (d *Desk) due(ctx context.Context) ([]waitingContact, error) {
 	for i := range open {
 		busy[open[i].Contact] = true
 	}
+	automated, err := d.automated(ctx, "")
+	if err != nil {
+		return nil, err
+	}
 	now := d.now()
 	var list []waitingContact
 	for team := range d.cfg.Index().Teams() {
 		for i := range team.Contacts {
 			contact := &team.Contacts[i]
-			if contact.Channel != "email" || busy[contact.ID] {
+			if contact.Channel != "email" && !automated[contact.ID] || busy[contact.ID] {
 				continue
 			}
 			o := d.outlook(team, contact)
@@ -251,6 +262,16 @@ func (d *Desk) due(ctx context.Context) ([]waitingContact, error) {
 		return strings.Compare(string(a.ask.Contact), string(b.ask.Contact))
 	})
 	return list, ctx.Err()
+}
+
+// automated returns the contacts of a team, or of all, whose automation can be asked.
+func (d *Desk) automated(ctx context.Context, team directory.TeamID) (map[directory.ContactID]bool, error) {
+	list, err := d.cfg.Store.Endpoints(ctx, team)
+	known := make(map[directory.ContactID]bool, len(list))
+	for i := range list {
+		known[list[i].Contact] = true
+	}
+	return known, err
 }
 
 // Stopped reports whether the kill switch is on.

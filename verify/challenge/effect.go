@@ -23,6 +23,7 @@ const (
 	LetterFirst    Letter = "first"
 	LetterReminder Letter = "reminder"
 	LetterCode     Letter = "code" // a new code, because the old one was mistyped too often
+	LetterPost     Letter = "post" // no mail: a [Question] that is posted to an endpoint
 )
 
 // Mail asks for one mail to the challenged contact. The sender makes new

@@ -1,8 +1,6 @@
 package challenge
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -197,12 +195,8 @@ func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event)
 // take notes what a mail means, and keeps the mail as evidence.
 func (r *Receiver) take(ctx context.Context, c *Challenge, env mail.Envelope, e Event) error {
 	d := r.cfg.Desk
-	var packed bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed) // fails on a wrong level only
-	_, _ = z.Write(env.Raw)                              // a Buffer takes everything
-	_ = z.Close()
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
-		if err := tx.KeepRaw(e.Raw, e.At, packed.Bytes()); err != nil {
+		if err := tx.KeepRaw(e.Raw, e.At, packed(env.Raw)); err != nil {
 			return err
 		}
 		now, err := tx.Challenge(c.ID)

@@ -138,13 +138,13 @@ func (s *Sender) one(ctx context.Context, m *OutMail) error {
 		return err
 	}
 	if !c.Open() { // answered or stopped in the meantime
-		return s.settle(ctx, m, Event{}, time.Time{})
+		return d.settle(ctx, m, Event{}, time.Time{})
 	}
 	if !c.Paused.IsZero() { // since this mail was claimed, or while it was tried
-		return s.settle(ctx, m, Event{}, heldBack)
+		return d.settle(ctx, m, Event{}, heldBack)
 	}
 	if moved, gone := d.moved(&c); gone {
-		return s.settle(ctx, m, Event{Kind: moved}, time.Time{})
+		return d.settle(ctx, m, Event{Kind: moved}, time.Time{})
 	}
 	letter, err := s.letter(&c, m)
 	if err != nil {
@@ -153,7 +153,7 @@ func (s *Sender) one(ctx context.Context, m *OutMail) error {
 	out, err := s.cfg.Composer.Render(letter)
 	if err != nil {
 		d.cfg.Log.Error("a mail can't be made", "mail", m.Key, "err", err)
-		return s.settle(ctx, m, Event{Kind: EventUnsendable, Step: m.Step}, time.Time{})
+		return d.settle(ctx, m, Event{Kind: EventUnsendable, Step: m.Step}, time.Time{})
 	}
 	handing, done := outlasting(ctx, noteTime)
 	r := s.cfg.Submit(handing, out)
@@ -205,23 +205,22 @@ func (s *Sender) result(ctx context.Context, m *OutMail, r *mail.Result) error {
 	switch {
 	case r.Outcome == mail.Accepted:
 		e.Kind, e.ID = EventAccepted, "accepted/"+m.Step
-		return s.settle(ctx, m, e, time.Time{})
+		return d.settle(ctx, m, e, time.Time{})
 	case r.Outcome == mail.Permanent && !r.Ours:
 		e.Kind = EventRefused
-		return s.settle(ctx, m, e, time.Time{})
+		return d.settle(ctx, m, e, time.Time{})
 	case m.Attempt >= s.cfg.Tries:
 		e.Kind = EventUnsendable
-		return s.settle(ctx, m, e, time.Time{})
+		return d.settle(ctx, m, e, time.Time{})
 	}
 	d.cfg.Log.Warn("the relay does not take a mail", "mail", m.Key, "stage", r.Stage, "code", r.Code, "err", r.Err)
 	e.Kind = EventDeferred
-	return s.settle(ctx, m, e, d.now().Add(min(longestRetry, firstRetry<<min(m.Attempt-1, 10))))
+	return d.settle(ctx, m, e, d.now().Add(min(longestRetry, firstRetry<<min(m.Attempt-1, 10))))
 }
 
 // settle notes what became of a mail, together with what it means for the
 // question. Of a lease that is over nothing is noted: whoever has it now will.
-func (s *Sender) settle(ctx context.Context, m *OutMail, e Event, again time.Time) error {
-	d := s.cfg.Desk
+func (d *Desk) settle(ctx context.Context, m *OutMail, e Event, again time.Time) error {
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		mine, err := tx.SettleMail(*m, again)
 		if err != nil || !mine || e.Kind == "" {

@@ -131,11 +131,11 @@ func cell(c, after challenge.Challenge, out []challenge.Effect) string {
 	return strings.Join(words, " ")
 }
 
-// table reads testdata/transitions.txt: blocks of one event, with a line for
+// table reads a file of testdata such as transitions.txt: blocks of one event, with a line for
 // each state in which it does something. It is written by hand.
-func table(t *testing.T) map[string]map[string]string {
+func table(t *testing.T, file string) map[string]map[string]string {
 	t.Helper()
-	text, err := os.ReadFile("testdata/transitions.txt")
+	text, err := os.ReadFile("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,11 +150,11 @@ func table(t *testing.T) map[string]map[string]string {
 			event = line
 			rows[event] = map[string]string{}
 		case !ok:
-			t.Fatalf("transitions.txt: no row: %q", line)
+			t.Fatalf("%s: no row: %q", file, line)
 		default:
 			for _, state := range strings.Fields(strings.ReplaceAll(name, ",", " ")) {
 				if _, twice := rows[event][state]; twice {
-					t.Fatalf("transitions.txt: %s has two rows for %s", event, state)
+					t.Fatalf("%s: %s has two rows for %s", file, event, state)
 				}
 				rows[event][state] = rest
 			}
@@ -164,20 +164,29 @@ func table(t *testing.T) map[string]map[string]string {
 }
 
 // TestEveryStateAndEvent holds each pair of a state and an event against the
-// table. A pair without a row fails, and so does a row without a pair.
+// table of its kind. A pair without a row fails, and so does a row without a pair.
 func TestEveryStateAndEvent(t *testing.T) {
+	for kind, file := range map[challenge.Kind]string{challenge.KindCode: "transitions.txt", challenge.KindWebhook: "transitions-webhook.txt"} {
+		t.Run(string(kind), func(t *testing.T) { everyPair(t, kind, file) })
+	}
+}
+
+func everyPair(t *testing.T, of challenge.Kind, file string) {
 	p := preset(t, challenge.PresetReactionTest)
 	p.Minimum, p.Confirm = directory.Listed, true
-	rows := table(t)
+	rows, lives := table(t, file), lives()
+	if of == challenge.KindWebhook {
+		lives[challenge.StateAnswered] = append(slices.Clone(lives[challenge.StateSent]), at(challenge.EventWebhook, 5))
+	}
 	for _, kind := range challenge.EventKinds() {
 		for _, state := range challenge.States() {
-			c, _ := run(scheduledAt(challenge.KindCode), p, lives()[state]...)
+			c, _ := run(scheduledAt(of), p, lives[state]...)
 			if c.State != state {
 				t.Fatalf("the life that leads to %s ends in %s", state, c.State)
 			}
 			now := monday.Add(6 * time.Hour)
-			if len(lives()[state]) > 0 {
-				now = later(now, lives()[state][len(lives()[state])-1].At.Add(time.Hour))
+			if len(lives[state]) > 0 {
+				now = later(now, lives[state][len(lives[state])-1].At.Add(time.Hour))
 			}
 			if kind, at := c.Next(p); !at.IsZero() && slices.Contains([]challenge.EventKind{challenge.EventDue}, kind) {
 				now = later(now, at)

@@ -44,10 +44,12 @@ type Store interface {
 	DeskFigures(context.Context) (DeskFigures, error)
 	// Stopped reports whether the kill switch is on: nothing is sent to anybody.
 	Stopped(context.Context) (bool, error)
-	// ClaimMails leases mails that are to go out, the longest due first.
+	// ClaimMails leases mails that are to go out, the longest due first; or questions
+	// to endpoints, whose letter is [LetterPost].
 	ClaimMails(context.Context, ClaimMails) ([]OutMail, error)
 	// NextMail returns when a mail is to go out next; the zero time for none.
 	NextMail(context.Context) (time.Time, error)
+	HookStore
 }
 
 // Tx is one transaction on challenges.
@@ -84,8 +86,9 @@ type Tx interface {
 	// PutConsent notes that a team lets others see how quickly it answers, or does no more.
 	PutConsent(team directory.TeamID, given bool, by string, at time.Time) error
 	// Note writes down who did what, under the next number of the one sequence. Its subject
-	// is "campaign:UUID", "challenge:UUID" or "consent:UUID", of a team.
+	// is "campaign:UUID", "challenge:UUID", "webhook:UUID", or "consent:UUID" of a team.
 	Note(directory.AuditEntry) error
+	HookTx
 }
 
 // ListFilter says which challenges are listed.
@@ -123,6 +126,7 @@ type OpenCase struct {
 type DeskFigures struct {
 	Open  int // questions
 	Mails int // to be handed over
+	Posts int // to endpoints: notices and questions
 	Cases int // for operators
 }
 
@@ -157,6 +161,7 @@ type ClaimMails struct {
 	Owner string // who asks, for people
 	Now   time.Time
 	Lease time.Duration
+	Posts bool // questions to endpoints in place of mails
 }
 
 // MailTo returns a contact's address and its domain in the form in which mails

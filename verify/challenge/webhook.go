@@ -198,16 +198,17 @@ type Question struct {
 // Notice is the body of a webhook of this instance: a change of state. It has
 // neither addresses nor secrets.
 type Notice struct {
-	ID        string              `json:"id"` // the same when it is sent again
+	ID        string              `json:"id"`               // the same when it is sent again
+	Number    int64               `json:"number,omitempty"` // in the order of all notices; given when it is stored
 	Type      string              `json:"type"`
 	At        time.Time           `json:"at"`
-	Challenge ID                  `json:"challenge"`
-	Team      directory.TeamID    `json:"team"`
-	Contact   directory.ContactID `json:"contact"`
-	Revision  int                 `json:"revision"`
+	Challenge ID                  `json:"challenge,omitempty"` // a ping has none, nor what follows but for the team
+	Team      directory.TeamID    `json:"team,omitempty"`
+	Contact   directory.ContactID `json:"contact,omitempty"`
+	Revision  int                 `json:"revision,omitempty"`
 	Campaign  CampaignID          `json:"campaign,omitempty"`
-	From      State               `json:"from"`
-	To        State               `json:"to"`
+	From      State               `json:"from,omitempty"`
+	To        State               `json:"to,omitempty"`
 	Outcome   Outcome             `json:"outcome,omitempty"`
 	Level     directory.Level     `json:"level"`
 }
@@ -215,6 +216,6 @@ type Notice struct {
 // NoticeOf returns the notice of a change of state of c.
 func NoticeOf(c *Challenge, a Announce, at time.Time) Notice {
 	id := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d", c.ID, a.From, a.To, at.UnixNano()))
-	return Notice{ID: hex.EncodeToString(id[:16]), Type: "challenge." + string(a.To), At: at, Challenge: c.ID, Team: c.Team, Contact: c.Contact,
+	return Notice{ID: hex.EncodeToString(id[:16]), Type: noticeType(a.To), At: at, Challenge: c.ID, Team: c.Team, Contact: c.Contact,
 		Revision: c.Revision, Campaign: c.Campaign, From: a.From, To: a.To, Outcome: a.Outcome, Level: c.Reached}
 }

@@ -208,7 +208,9 @@ func TestReferences(t *testing.T) {
 func conform(t testing.TB, q request, a answer) {
 	t.Helper()
 	p, _, _ := strings.Cut(q.path, "?")
-	for _, op := range operations() {
+	all := operations()
+	slices.SortStableFunc(all, func(a, b operation) int { return strings.Count(a.path, "{") - strings.Count(b.path, "{") }) // words before parameters
+	for _, op := range all {
 		pattern := "^" + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(op.path, `[^/]+`) + "$"
 		if method := q.method; op.method != method && (method != "" || op.method != "GET") || !regexp.MustCompile(pattern).MatchString(p) {
 			continue

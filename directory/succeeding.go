@@ -361,3 +361,13 @@ func (d *Directory) putSuccession(tx Tx, p Principal, act action, r *Record, s S
 		Detail: string(s.Fingerprint) + " " + detail}})
 	return r.Team(), err
 }
+
+// MayStateKey returns the error of a principal that may not hand in what an old key
+// of a team says.
+func (d *Directory) MayStateKey(p Principal, t *Team) error { return authorise(p, actStateKey, t) }
+
+// MayVouchForKey returns the error of a principal that may not confirm keys of a team.
+func (d *Directory) MayVouchForKey(p Principal, t *Team) error { return authorise(p, actVouch, t) }
+
+// MayRefuseKey returns the error of a principal that may not refuse keys of a team.
+func (d *Directory) MayRefuseKey(p Principal, t *Team) error { return authorise(p, actRefuseKey, t) }

@@ -86,7 +86,7 @@ func TestTeamSuccessor(t *testing.T) {
 	}
 	says(run(1, "alpha", keyFile), "should not take the place of "+string(oldKey.Fingerprint))
 	says(run(1, "--confirm", "called them", "alpha", keyFile), "confirmed by cli:", "called them")
-	says(run(1, "--confirm", "called them", "alpha", keyFile), "continuity.vouched")
+	says(run(1, "--confirm", "called them", "alpha", keyFile), "vouched for this key already")
 	says(run(1, "alpha", keyFile), "should not take the place of") // once more is still one
 	if _, err := d.VouchForKey(ctx, ben, "alpha", nextKey.Fingerprint, "met them"); err != nil {
 		t.Fatal(err)

@@ -9,8 +9,8 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-// KeyContinuity is how a team came to a key, and what speaks for it.
-type KeyContinuity struct {
+// KeySuccession is how a team came to a key, and what speaks for it.
+type KeySuccession struct {
 	Fingerprint  string          `json:"fingerprint" doc:"The key" example:"0123456789ABCDEF0123456789ABCDEF01234567"`
 	State        string          `json:"state" enum:"first,proven,waiting,unproven,refused" doc:"first: the team had none before it; proven: a ground is enough; waiting: nothing speaks for it yet; unproven: nothing does, and nobody objected for 30 days; refused: somebody who knows said that it is wrong" example:"proven"`
 	Trusted      bool            `json:"trusted" doc:"Whether it is relied on now: to encrypt questions to, and to verify signatures by" example:"true"`
@@ -47,9 +47,9 @@ type FormerKeyInfo struct {
 	Left        time.Time `json:"left" format:"date-time" doc:"When it left"`
 }
 
-// KeyContinuityList is how a team came to its keys.
-type KeyContinuityList struct {
-	Keys     []KeyContinuity `json:"keys" doc:"In the team's order"`
+// KeySuccessionList is how a team came to its keys.
+type KeySuccessionList struct {
+	Keys     []KeySuccession `json:"keys" doc:"In the team's order"`
 	Former   []FormerKeyInfo `json:"former" doc:"Keys that were relied on and left, the last first; they can still speak for others"`
 	Withheld bool            `json:"withheld,omitzero" doc:"There are more keys, which you may not see"`
 }
@@ -69,10 +69,10 @@ type keyWordInput struct {
 	Key string `path:"key" maxLength:"64" doc:"Fingerprint of one of the team's keys" example:"0123456789ABCDEF0123456789ABCDEF01234567"`
 }
 
-func exampleContinuity() KeyContinuity {
+func exampleContinuity() KeySuccession {
 	at := exampleDay()
 	const old = "89ABCDEF0123456789ABCDEF0123456789ABCDEF"
-	return KeyContinuity{Fingerprint: exampleFingerprint, State: string(directory.KeyProven), Trusted: true, Since: at.AddDate(0, 0, -20), Predecessors: []string{old},
+	return KeySuccession{Fingerprint: exampleFingerprint, State: string(directory.KeyProven), Trusted: true, Since: at.AddDate(0, 0, -20), Predecessors: []string{old},
 		Grounds: []KeyGroundInfo{{Ground: string(directory.KeyStated), Holds: true, At: at, Old: old, Signed: at.AddDate(0, 0, -21)}}}
 }
 
@@ -82,7 +82,7 @@ func (s *Server) registerContinuity() {
 	register(s, spec{id: "list-key-continuity", method: http.MethodGet, path: all, tag: "parts", access: public,
 		summary: "Show how a team came to its keys",
 		more:    "A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.",
-		errors:  []int{notFound}, answer: KeyContinuityList{Keys: []KeyContinuity{exampleContinuity()}, Former: []FormerKeyInfo{former}}}, s.keyContinuity)
+		errors:  []int{notFound}, answer: KeySuccessionList{Keys: []KeySuccession{exampleContinuity()}, Former: []FormerKeyInfo{former}}}, s.keyContinuity)
 	register(s, spec{id: "state-key", method: http.MethodPost, path: one + "statement", tag: "parts", access: token,
 		summary: "Hand in what an old key says of a key",
 		more:    "A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.",
@@ -97,9 +97,9 @@ func (s *Server) registerContinuity() {
 		errors:  []int{badRequest, notFound, conflict}, body: KeyNoteRequest{Note: "nobody here made it"}, answer: exampleContinuity()}, s.refuseKey)
 }
 
-func continuityFrom(t *directory.Team, k *directory.TeamKey, now time.Time) KeyContinuity {
+func continuityFrom(t *directory.Team, k *directory.TeamKey, now time.Time) KeySuccession {
 	f := k.Fingerprint
-	out := KeyContinuity{Fingerprint: string(f), State: string(t.KeyState(f, now)), Trusted: t.Trusts(f, now), Since: instantOf(k.Origin.At), Predecessors: []string{}, Grounds: []KeyGroundInfo{}}
+	out := KeySuccession{Fingerprint: string(f), State: string(t.KeyState(f, now)), Trusted: t.Trusts(f, now), Since: instantOf(k.Origin.At), Predecessors: []string{}, Grounds: []KeyGroundInfo{}}
 	x := t.Succession(f)
 	if x == nil {
 		return out
@@ -121,10 +121,10 @@ func continuityFrom(t *directory.Team, k *directory.TeamKey, now time.Time) KeyC
 	return out
 }
 
-// KeyContinuityFrom is the form on the wire of how a team, as the viewer may see it,
+// KeySuccessionsFrom is the form on the wire of how a team, as the viewer may see it,
 // came to its keys.
-func KeyContinuityFrom(t *directory.Team, now time.Time) KeyContinuityList {
-	out := KeyContinuityList{Keys: []KeyContinuity{}, Former: []FormerKeyInfo{}, Withheld: slices.Contains(t.Withheld, "keys")}
+func KeySuccessionsFrom(t *directory.Team, now time.Time) KeySuccessionList {
+	out := KeySuccessionList{Keys: []KeySuccession{}, Former: []FormerKeyInfo{}, Withheld: slices.Contains(t.Withheld, "keys")}
 	for i := range t.Keys {
 		out.Keys = append(out.Keys, continuityFrom(t, &t.Keys[i], now))
 	}
@@ -134,15 +134,15 @@ func KeyContinuityFrom(t *directory.Team, now time.Time) KeyContinuityList {
 	return out
 }
 
-func (s *Server) keyContinuity(ctx context.Context, in *teamInput) (*listOutput[KeyContinuityList], error) {
+func (s *Server) keyContinuity(ctx context.Context, in *teamInput) (*listOutput[KeySuccessionList], error) {
 	t, err := s.seen(ctx, callFrom(ctx).viewer, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &listOutput[KeyContinuityList]{etag(t.Revision), KeyContinuityFrom(&t, s.cfg.Now())}, nil
+	return &listOutput[KeySuccessionList]{etag(t.Revision), KeySuccessionsFrom(&t, s.cfg.Now())}, nil
 }
 
-func (s *Server) stateKey(ctx context.Context, in *keyWordInput) (*itemOutput[KeyContinuity], error) {
+func (s *Server) stateKey(ctx context.Context, in *keyWordInput) (*itemOutput[KeySuccession], error) {
 	c := callFrom(ctx)
 	var body KeyStatement
 	if err := c.decode(&body); err != nil {
@@ -153,7 +153,7 @@ func (s *Server) stateKey(ctx context.Context, in *keyWordInput) (*itemOutput[Ke
 	})
 }
 
-func (s *Server) vouchForKey(ctx context.Context, in *keyWordInput) (*itemOutput[KeyContinuity], error) {
+func (s *Server) vouchForKey(ctx context.Context, in *keyWordInput) (*itemOutput[KeySuccession], error) {
 	c := callFrom(ctx)
 	var body KeyNoteRequest
 	if err := c.decode(&body); err != nil {
@@ -164,7 +164,7 @@ func (s *Server) vouchForKey(ctx context.Context, in *keyWordInput) (*itemOutput
 	})
 }
 
-func (s *Server) refuseKey(ctx context.Context, in *keyWordInput) (*itemOutput[KeyContinuity], error) {
+func (s *Server) refuseKey(ctx context.Context, in *keyWordInput) (*itemOutput[KeySuccession], error) {
 	c := callFrom(ctx)
 	var body KeyNoteRequest
 	if err := c.decode(&body); err != nil {
@@ -177,7 +177,7 @@ func (s *Server) refuseKey(ctx context.Context, in *keyWordInput) (*itemOutput[K
 
 // saidOfKey has something said of a key that the viewer sees, and shows what came of it.
 func (s *Server) saidOfKey(ctx context.Context, in *keyWordInput, may func(directory.Principal, *directory.Team) error,
-	say func(directory.Fingerprint) (directory.Team, error)) (*itemOutput[KeyContinuity], error) {
+	say func(directory.Fingerprint) (directory.Team, error)) (*itemOutput[KeySuccession], error) {
 	viewer := callFrom(ctx).viewer
 	t, err := s.seen(ctx, viewer, in.ID)
 	if err == nil {
@@ -197,5 +197,5 @@ func (s *Server) saidOfKey(ctx context.Context, in *keyWordInput, may func(direc
 	if i, err = keyShelf().find(t.Keys, string(f)); err != nil {
 		return nil, err
 	}
-	return &itemOutput[KeyContinuity]{etag(t.Revision), continuityFrom(&t, &t.Keys[i], s.cfg.Now())}, nil
+	return &itemOutput[KeySuccession]{etag(t.Revision), continuityFrom(&t, &t.Keys[i], s.cfg.Now())}, nil
 }

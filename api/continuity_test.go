@@ -72,9 +72,9 @@ func TestKeyContinuity(t *testing.T) {
 		}
 		enter(first)
 		enter(first, next)
-		list := func(role string) api.KeyContinuityList {
+		list := func(role string) api.KeySuccessionList {
 			t.Helper()
-			var got api.KeyContinuityList
+			var got api.KeySuccessionList
 			s.do(t, get("/v1/teams/alpha/keys/continuity").by(role)).into(t, 200, &got)
 			return got
 		}
@@ -109,7 +109,7 @@ func TestKeyContinuity(t *testing.T) {
 		wantRefusal(t, s.do(t, request{method: "POST", path: at + "/vouch", body: `{"note":"it is ours"}`, as: "editor"}), 403, "auth.role")
 		wantRefusal(t, s.do(t, request{method: "POST", path: "/v1/teams/alpha/keys/" + string(first.Fingerprint) + "/vouch", body: `{"note":"called"}`, as: "operator"}), 409, "continuity.first")
 		wantRefusal(t, s.do(t, request{method: "POST", path: at + "/statement", body: statementBy(t, old, "good morning\n"), as: "editor"}), 422, "continuity.fingerprint")
-		var k api.KeyContinuity
+		var k api.KeySuccession
 		s.do(t, request{method: "POST", path: strings.ToLower(at) + "/statement", body: statementBy(t, old, "new: "+string(next.Fingerprint)+"\n"), as: "editor"}).into(t, 200, &k)
 		if k.State != "proven" || !k.Trusted || len(k.Grounds) != 2 || k.Grounds[1].Ground != "stated" || k.Grounds[1].Old != string(first.Fingerprint) {
 			t.Errorf("after the statement: %+v", k)

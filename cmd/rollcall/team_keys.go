@@ -61,7 +61,7 @@ func (c *call) teamKeys(word keyWord, asJSON bool) error {
 		if err != nil {
 			return err
 		}
-		list := api.KeyContinuityFrom(&t, c.now())
+		list := api.KeySuccessionsFrom(&t, c.now())
 		if asJSON {
 			return printJSON(c.stdout, list)
 		}
@@ -111,7 +111,7 @@ func (c *call) keyWord(word keyWord) (func(*directory.Directory) error, error) {
 }
 
 // continuityText is how a team came to its keys, for people.
-func continuityText(list *api.KeyContinuityList) string {
+func continuityText(list *api.KeySuccessionList) string {
 	b := new(strings.Builder)
 	for i := range list.Keys {
 		k := &list.Keys[i]

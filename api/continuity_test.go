@@ -94,6 +94,11 @@ func TestKeyContinuity(t *testing.T) {
 				t.Errorf("%s does not mark the key: %s", path, body)
 			}
 		}
+		var found api.Answer
+		s.do(t, get("/v1/lookup?q="+string(next.Fingerprint))).into(t, 200, &found)
+		if len(found.Candidates) != 1 || found.Candidates[0].Continuity != "unproven" || !strings.HasSuffix(found.Candidates[0].Why, ", which is unproven") {
+			t.Errorf("a lookup of the key says %+v", found.Candidates)
+		}
 		var digest api.Digest
 		s.do(t, get("/v1/teams/alpha/digest")).into(t, 200, &digest)
 		if i := slices.IndexFunc(digest.Items, func(i api.DigestItem) bool { return i.Code == "pgpkey.successor-unproven" }); i < 0 || digest.Items[i].Advice == "" || digest.Items[i].Due.IsZero() {

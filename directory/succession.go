@@ -192,58 +192,58 @@ func (t *Team) succeed(list []Succession, former []FormerKey) {
 		return
 	}
 	t.Successions = slices.Clone(list)
-	j := judgement{team: t, proven: map[Fingerprint]bool{}}
 	for i := range t.Successions {
-		j.decide(&t.Successions[i])
+		t.Successions[i].Proofs = slices.Clone(t.Successions[i].Proofs)
 	}
+	proven := t.provenKeys()
 	for i := range t.Keys {
 		k := &t.Keys[i]
-		k.Continuity = j.standing(k.Fingerprint)
+		switch s := t.Succession(k.Fingerprint); {
+		case s == nil || proven[k.Fingerprint]:
+			k.Continuity = ""
+		case !s.Refused.IsZero():
+			k.Continuity = ContinuityRefused
+		default:
+			k.Continuity = ContinuityUnproven
+		}
 	}
 }
 
-// judgement decides which keys of a team are proven.
-type judgement struct {
-	team   *Team
-	proven map[Fingerprint]bool // those decided; false also while it is being decided, so that no two keys prove each other
+// provenKeys marks the proofs that hold, and returns the keys for which they are
+// enough. It begins with those that nobody has to speak for, so that two keys never
+// prove each other, and goes on until no more is proven.
+func (t *Team) provenKeys() map[Fingerprint]bool {
+	proven := map[Fingerprint]bool{}
+	for more := true; more; {
+		more = false
+		for i := range t.Successions {
+			s := &t.Successions[i]
+			if s.weigh(func(f Fingerprint) bool { return t.speaks(f, proven) }) && !proven[s.Fingerprint] {
+				proven[s.Fingerprint], more = true, true
+			}
+		}
+	}
+	return proven
 }
 
-// decide marks the proofs of a key that hold, and reports whether they are enough.
-func (j *judgement) decide(s *Succession) bool {
-	if was, known := j.proven[s.Fingerprint]; known {
-		return was
-	}
-	j.proven[s.Fingerprint] = false
-	s.Proofs = slices.Clone(s.Proofs)
+// weigh marks the proofs of a key that hold, and reports whether they are enough.
+func (s *Succession) weigh(speaks func(Fingerprint) bool) bool {
 	enough := false
 	for i := range s.Proofs {
 		p := &s.Proofs[i]
-		p.Counts = s.Refused.IsZero() && (p.Old == "" || j.speaks(p.Old)) || p.Ground == KeyConfirmed && p.At.After(s.Refused)
+		p.Counts = s.Refused.IsZero() && (p.Old == "" || speaks(p.Old)) || p.Ground == KeyConfirmed && p.At.After(s.Refused)
 		enough = enough || p.Counts && p.Ground != KeyConfirmed
 	}
-	j.proven[s.Fingerprint] = enough || vouchers(s.Proofs) >= 2
-	return j.proven[s.Fingerprint]
+	return enough || vouchers(s.Proofs) >= 2
 }
 
 // speaks reports whether the word of an old key still counts: it is not known to
 // be compromised, and is relied on itself. One that was forgotten counted then.
-func (j *judgement) speaks(f Fingerprint) bool {
-	if k := j.team.known(f); k != nil && k.Compromised() {
+func (t *Team) speaks(f Fingerprint, proven map[Fingerprint]bool) bool {
+	if k := t.known(f); k != nil && k.Compromised() {
 		return false
 	}
-	s := j.team.Succession(f)
-	return s == nil || j.decide(s)
-}
-
-func (j *judgement) standing(f Fingerprint) Word {
-	s := j.team.Succession(f)
-	switch {
-	case s == nil || j.proven[f]:
-		return ""
-	case !s.Refused.IsZero():
-		return ContinuityRefused
-	}
-	return ContinuityUnproven
+	return t.Succession(f) == nil || proven[f]
 }
 
 // known returns a key of the team, be it a former one; nil where there is none.

@@ -703,6 +703,13 @@ func TestKeysThatProveEachOther(t *testing.T) {
 	if got := state(r, b) + state(r, c); got != directory.KeyProven+directory.KeyProven {
 		t.Errorf("a chain from the first key stands as %s", got)
 	}
+	mutual := by(b, c)
+	mutual.Proofs = append(mutual.Proofs, directory.KeyProof{Ground: directory.KeyChannels, By: "x", At: now, Channels: []directory.Word{"vks", "wkd"}})
+	r.Successions = []directory.Succession{mutual, by(c, b)}
+	if got := state(r, b) + state(r, c); got != directory.KeyProven+directory.KeyProven {
+		t.Errorf("keys of which one is proven otherwise stand as %s", got)
+	}
+	r.Successions = []directory.Succession{by(c, b), by(b, a)}
 	r.Successions[1].Refused = now
 	if got := state(r, b) + state(r, c); got != directory.KeyRefused+directory.KeyWaiting {
 		t.Errorf("a chain with a refused key in it stands as %s", got)

@@ -90,6 +90,12 @@ const (
 	CandidateClaimListed    CandidateClaim = "listed"
 )
 
+// Defines values for CandidateContinuity.
+const (
+	CandidateContinuityRefused  CandidateContinuity = "refused"
+	CandidateContinuityUnproven CandidateContinuity = "unproven"
+)
+
 // Defines values for CandidateRung.
 const (
 	CandidateRungAsn         CandidateRung = "asn"
@@ -2259,8 +2265,11 @@ type Candidate struct {
 	Claim CandidateClaim `json:"claim,omitempty,omitzero"`
 
 	// Contact The contact for the asked use; null where none can be shown
-	Contact     *AnswerContact `json:"contact"`
-	Designation Designation    `json:"designation,omitempty,omitzero"`
+	Contact *AnswerContact `json:"contact"`
+
+	// Continuity Of a key that was asked for and that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong
+	Continuity  CandidateContinuity `json:"continuity,omitempty,omitzero"`
+	Designation Designation         `json:"designation,omitempty,omitzero"`
 
 	// Evidence What was proven about the contact, when, how and until when; null without a contact
 	Evidence *Evidence `json:"evidence"`
@@ -2300,6 +2309,9 @@ type Candidate struct {
 
 // CandidateClaim How far the team's responsibility is established; absent is declared
 type CandidateClaim string
+
+// CandidateContinuity Of a key that was asked for and that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong
+type CandidateContinuity string
 
 // CandidateRung Step of the ladder
 //

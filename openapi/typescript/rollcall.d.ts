@@ -2385,6 +2385,11 @@ export interface components {
             claim?: "listed" | "declared" | "confirmed" | "disputed";
             /** @description The contact for the asked use; null where none can be shown */
             contact: components["schemas"]["AnswerContact"] | null;
+            /**
+             * @description Of a key that was asked for and that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong
+             * @enum {string}
+             */
+            continuity?: "unproven" | "refused";
             /** @description Of a national team */
             designation?: components["schemas"]["Designation"];
             /** @description What was proven about the contact, when, how and until when; null without a contact */

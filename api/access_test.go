@@ -72,6 +72,16 @@ var rights = map[string]struct {
 		[9]int{401, 403, 403, 202, 403, 403, 403, 202, 403}},
 	"withdraw-control": {func(s *scene) request { return request{method: "DELETE", path: s.proof()} },
 		[9]int{401, 403, 403, 204, 403, 403, 403, 204, 403}},
+	"list-key-continuity": {func(s *scene) request { s.follower(); return get("/v1/teams/alpha/keys/continuity") }, all(200)},
+	"state-key": {func(s *scene) request {
+		return request{method: "POST", path: s.follower() + "/statement", body: `{"statement":"hello"}`}
+	}, [9]int{401, 403, 403, 422, 403, 403, 403, 422, 403}}, // who may is told that it is none
+	"vouch-for-key": {func(s *scene) request {
+		return request{method: "POST", path: s.follower() + "/vouch", body: `{"note":"called them"}`}
+	}, onlyOperator(200, 403)},
+	"refuse-key": {func(s *scene) request {
+		return request{method: "POST", path: s.follower() + "/refuse", body: `{"note":"not ours"}`}
+	}, [9]int{401, 403, 403, 200, 403, 403, 403, 200, 403}},
 	"list-policies":   {func(*scene) request { return get("/v1/policies") }, all(200)},
 	"list-challenges": {func(s *scene) request { s.question(); return get("/v1/challenges?team=alpha") }, mayRead(200)},
 	"get-challenge":   {func(s *scene) request { return get(s.question()) }, mayRead(200)},

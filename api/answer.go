@@ -63,6 +63,7 @@ func appendCandidate(dst []byte, c *directory.Candidate) []byte {
 	dst = append(dst, '"')
 	dst = appendOptional(dst, `,"holder":`, c.Holder)
 	dst = appendOptional(dst, `,"claim":`, c.Claim)
+	dst = appendOptional(dst, `,"continuity":`, c.Continuity)
 	if c.Withheld {
 		dst = append(dst, `,"withheld":true`...)
 	}

@@ -42,7 +42,7 @@ func ref(t *directory.Team) *api.TeamRef {
 func wantedCandidate(c *directory.Candidate) api.Candidate {
 	out := api.Candidate{
 		Team: *ref(c.Team), MatchedOn: c.MatchedOn.String(), Rung: string(c.Rung), Rank: c.Rank, Why: c.Why(),
-		Holder: c.Holder, Claim: c.Claim, Withheld: c.Withheld, Near: c.Near,
+		Holder: c.Holder, Claim: c.Claim, Continuity: c.Continuity, Withheld: c.Withheld, Near: c.Near,
 	}
 	if k := c.Contact; k != nil {
 		out.Contact = &api.AnswerContact{ID: string(k.ID), Channel: k.Channel, Value: k.Value, Uses: k.Uses, Classes: k.Classes, Label: k.Label, Person: k.Person}
@@ -123,7 +123,7 @@ func answerOf(seed uint64, text string) *directory.Answer {
 		Query: directory.Query{Text: text, Kind: directory.KindTeam}, Status: directory.StatusAmbiguous, Incomplete: rng.IntN(2) == 0, Seq: rng.Int64(),
 	}
 	for range rng.IntN(4) {
-		c := directory.Candidate{Team: team, MatchedOn: subject(), Rung: directory.RungNational, Rank: rng.IntN(9), Holder: word(), Claim: word(), Withheld: rng.IntN(2) == 0, Near: rng.IntN(2) == 0,
+		c := directory.Candidate{Team: team, MatchedOn: subject(), Rung: directory.RungNational, Rank: rng.IntN(9), Holder: word(), Claim: word(), Continuity: word(), Withheld: rng.IntN(2) == 0, Near: rng.IntN(2) == 0,
 			Checks: verdicts(), OnMatch: verdicts()}
 		if rng.IntN(3) > 0 {
 			c.Contact = &directory.Contact{ID: "x", Channel: word(), Value: word(), Label: word(), Person: word(), Hours: directory.Hours{Always: rng.IntN(2) == 0}}

@@ -32,6 +32,7 @@ type Candidate struct {
 	Why         string              `json:"why" doc:"Why the team is a candidate, in words" example:"is responsible for 192.0.2.0/24"`
 	Holder      string              `json:"holder,omitzero" doc:"The organisation behind what matched" example:"Example University"`
 	Claim       string              `json:"claim,omitzero" enum:"listed,declared,confirmed,disputed" doc:"How far the team's responsibility is established; absent is declared"`
+	Continuity  string              `json:"continuity,omitzero" enum:"unproven,refused" doc:"Of a key that was asked for and that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong"`
 	Withheld    bool                `json:"withheld,omitzero" doc:"A better contact exists that the viewer may not see"`
 	Near        bool                `json:"near,omitzero" doc:"The name only looks like the one asked for; never to be taken without asking"`
 	Evidence    *format.Evidence    `json:"evidence" doc:"What was proven about the contact, when, how and until when; null without a contact"`

@@ -45,7 +45,7 @@ func (q request) with(name, value string) request {
 func (q request) by(role string) request { q.as = role; return q }
 
 func badRequests() []bad {
-	return slices.Concat(badBasics(), badParts(), badSync(), badExports(), badMatches(), badBatches(), badSearches(), badImports(), badVerification(), badChallenges(), badWebhooks(), badEdge())
+	return slices.Concat(badBasics(), badParts(), badSync(), badExports(), badMatches(), badBatches(), badSearches(), badImports(), badVerification(), badChallenges(), badWebhooks(), badEdge(), badContinuity())
 }
 
 func badBasics() []bad {

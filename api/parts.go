@@ -32,6 +32,7 @@ func (s *Server) registerParts() {
 	registerReads(s, contacts)
 	registerShelf(s, contacts)
 	s.registerKeys()
+	s.registerContinuity()
 	registerReads(s, resources)
 	registerShelf(s, resources)
 	registerReads(s, memberships)

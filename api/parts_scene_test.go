@@ -92,6 +92,20 @@ func (s *scene) newKey() string {
 	return s.spareKey()
 }
 
+// follower is the path of a key of team alpha that came after another, and that
+// nobody has spoken of.
+func (s *scene) follower() string {
+	for {
+		team := mustTeam(s.t, s)
+		for _, k := range team.Keys {
+			if x := team.Succession(k.Fingerprint); x != nil && len(x.Proofs) == 0 && x.Refused.IsZero() {
+				return "/v1/teams/alpha/keys/" + string(k.Fingerprint)
+			}
+		}
+		s.spareKey()
+	}
+}
+
 // member makes a team of the forum first and returns its handle.
 func (s *scene) member() string {
 	handle := fmt.Sprintf("member-%d", s.next())

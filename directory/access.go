@@ -29,6 +29,9 @@ const (
 	actWatch       action = "watch checks"
 	actRevoke      action = "merge revocations"
 	actVouch       action = "vouch for key"
+	actStateKey    action = "hand in statement about key"
+	actRefuseKey   action = "refuse key"
+	actSightKey    action = "record key found"
 
 	actAsk      action = "ask contact"
 	actAnswers  action = "read challenges"
@@ -74,6 +77,9 @@ var rules = map[action]rule{
 	actWatch:       {ScopeRead, []Role{Operator}, nil},
 	actRevoke:      {ScopeWrite, []Role{Operator}, []Role{Editor}},
 	actVouch:       {ScopeAdmin, []Role{Operator}, nil},
+	actStateKey:    {ScopeWrite, []Role{Operator}, []Role{Editor}},
+	actRefuseKey:   {ScopeWrite, []Role{Operator}, []Role{Editor}},
+	actSightKey:    {ScopeAdmin, []Role{Operator}, nil},
 
 	actAsk:      {ScopeWrite, []Role{Operator}, []Role{Editor, Secretariat}},
 	actAnswers:  {ScopeRead, []Role{Operator}, []Role{Editor, Secretariat}},

@@ -121,6 +121,7 @@ type Candidate struct {
 	Rank        int          // from 1; candidates of one rank are undecided
 	Holder      string       // the organisation behind what matched, where known
 	Claim       Word         // of [Claims], of a resource; "" is declared
+	Continuity  Word         // of [TeamKey], of a key
 	Designation *Designation // of a national team
 
 	// What checks found about what the answer leans on: the contact, the domain

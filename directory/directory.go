@@ -234,7 +234,10 @@ func (d *Directory) put(tx Tx, r *Record, op Op, p Principal, act action, fields
 // the problems of the result.
 func (r *Record) settle(before *Team, d *Directory, now time.Time) []Problem {
 	problems := settleContacts(before, &r.Own, r.ID, d.newID, now)
-	r.Own.Keys = keepRevocations(before.Keys, r.Own.Keys)
+	for i := range r.Own.Keys { // an edit may send back what it was shown
+		r.Own.Keys[i].Continuity = ""
+	}
+	r.Own.Keys = keepRevocations(before.allKeys(), r.Own.Keys)
 	if _, err := ParseTeamID(string(r.ID)); err != nil {
 		problems = append(problems, asProblem(err, "/id"))
 	}

@@ -94,6 +94,7 @@ func (d *Directory) apply(r *Record, before *Team, p Principal, e Edit) ([]strin
 	}
 	if len(fields) > 0 {
 		r.Revision++
+		r.succeed(before, &after, p.Name, now)
 		r.OwnDates = redate(&ownBefore, &r.Own, r.OwnDates, r.OwnAt)
 		r.Updated, r.OwnAt, r.OwnBy = now, now, p.Name
 	}

@@ -85,6 +85,7 @@ func (im *importer) write(tx Reader, w *pending, handles map[Handle]bool) (TeamW
 	buried := !r.Deleted.IsZero() && len(r.Layers) > 0 // by a person: an import leaves no layers behind
 	im.relayer(&r, &before, w, now)
 	after := r.Team()
+	r.succeed(&before, &after, tw.Action, now)
 	r.Revision++
 	r.Updated = now
 	if buried {
@@ -125,7 +126,7 @@ func (im *importer) relayer(r *Record, before *Team, w *pending, now time.Time) 
 		}
 	}
 	settleContacts(before, &l.Profile, r.ID, im.d.newID, now)
-	l.Profile.Keys = keepRevocations(before.Keys, l.Profile.Keys)
+	l.Profile.Keys = keepRevocations(before.allKeys(), l.Profile.Keys)
 	if i < 0 {
 		r.Layers = append(slices.Clip(r.Layers), l)
 		return

@@ -95,6 +95,7 @@ func (ri *recordImport) take(tx Reader, row int, r Record) error {
 		ri.report.Updated++
 		ri.report.Records.Updated++
 		r.Revision = old.Revision + 1
+		r.overwrite(&old, ri.p.Name, ri.d.cfg.Now())
 	}
 	ri.report.Rows++
 	before, after := old.Team(), r.Team()

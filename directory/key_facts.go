@@ -117,12 +117,25 @@ func (c *certificate) revocationFacts(k *Key) {
 			continue
 		}
 		at := s.CreationTime.UTC()
+		told := Key{Revoked: true, RevokedAt: at, RevocationReason: revocationReason(s.Signature)}
+		switch {
+		case !k.Revoked, told.Compromised() && !k.Compromised(): // a key that is lost later was not just superseded
+			k.RevocationReason = told.RevocationReason
+		case told.Compromised() == k.Compromised() && at.Before(k.RevokedAt):
+			k.RevocationReason = told.RevocationReason
+		}
 		if !k.Revoked || at.Before(k.RevokedAt) {
-			k.RevokedAt, k.RevocationReason = at, revocationReason(s.Signature)
+			k.RevokedAt = at
 		}
 		k.Revoked = true
 	}
 }
+
+// The reasons that leave what the key signed before as it is.
+const (
+	reasonSuperseded = "superseded"
+	reasonRetired    = "no longer used"
+)
 
 // revocationReason words the reason of RFC 9580 section 5.2.3.31.
 func revocationReason(s *packet.Signature) string {
@@ -130,11 +143,11 @@ func revocationReason(s *packet.Signature) string {
 	if s.RevocationReason != nil {
 		switch *s.RevocationReason {
 		case packet.KeySuperseded:
-			reason = "superseded"
+			reason = reasonSuperseded
 		case packet.KeyCompromised:
 			reason = "key compromised"
 		case packet.KeyRetired:
-			reason = "no longer used"
+			reason = reasonRetired
 		case packet.UserIDNotValid:
 			reason = "user ID no longer valid"
 		}

@@ -35,6 +35,7 @@ func (r *Record) Team() Team {
 		m.add(&l.Profile, Origin{Source: l.Source, AsOf: l.AsOf, At: l.At}, l.Dates)
 	}
 	t.confirm(r.Controls)
+	t.succeed(r.Successions, r.FormerKeys)
 	t.Raw = r.rawOf(order)
 	t.Checks = t.onlyOf(r.Checks)
 	return t
@@ -303,7 +304,7 @@ func changed(before, after *Profile) []string {
 func bare(p Profile) Profile {
 	p.Resources = each(p.Resources, func(r *Resource) { r.Origin = Origin{} })
 	p.Contacts = each(p.Contacts, func(c *Contact) { c.Origin, c.Since = Origin{}, time.Time{} })
-	p.Keys = each(p.Keys, func(k *TeamKey) { k.Origin = Origin{} })
+	p.Keys = each(p.Keys, func(k *TeamKey) { k.Origin, k.Continuity = Origin{}, "" })
 	p.Prose = each(p.Prose, func(s *Section) { s.Origin = Origin{} })
 	p.Memberships = each(p.Memberships, func(m *Membership) { m.Origin = Origin{} })
 	p.Designations = each(p.Designations, func(d *Designation) { d.Origin = Origin{} })

@@ -97,6 +97,13 @@ func (c *climb) tier(r Rung, h *holder, ranked bool) int {
 			return 2
 		}
 		return 1
+	case RungFingerprint: // a key that has to be proven first, here and not elsewhere
+		switch h.team.Keys[h.item].Continuity {
+		case ContinuityUnproven:
+			return 1
+		case ContinuityRefused:
+			return 2
+		}
 	case RungNational:
 		if ranked {
 			return h.team.Designations[h.item].Preference
@@ -222,6 +229,8 @@ func (c *climb) add(r Rung, found Subject, h *holder, ch choice, rank int) {
 		if h.verdicts != nil && r == RungDomain && (ch.contact == nil || string(res.Domain) != ch.contact.host()) {
 			k.OnMatch = h.verdicts.resources[h.item]
 		}
+	case RungFingerprint:
+		k.Continuity = h.team.Keys[h.item].Continuity
 	case RungNational:
 		k.Designation = &h.team.Designations[h.item]
 	}

@@ -173,6 +173,9 @@ func (c *Candidate) AppendWhy(dst []byte) []byte {
 	if c.Claim == "confirmed" || c.Claim == "disputed" {
 		dst = append(append(dst, ", which is "...), c.Claim...)
 	}
+	if c.Continuity != "" {
+		dst = append(append(dst, ", which is "...), c.Continuity...)
+	}
 	switch {
 	case c.Contact == nil && c.Withheld:
 		return append(dst, "; its contact is not shown to everyone"...)

@@ -68,6 +68,7 @@ func (d *Directory) merge(tx Tx, actor string, source, target *Record) (Team, er
 	if len(problems) > 0 {
 		return Team{}, &Error{Kind: Invalid, Op: string(actMerge), Subject: string(source.Handle), Problems: problems}
 	}
+	j.into.inherit(source, &before, &after, actor, now)
 	seq, err := tx.NextSeq(2)
 	if err != nil {
 		return Team{}, err

@@ -99,6 +99,9 @@ func Redact(t *Team, p Principal) Team {
 	}
 	out.Evidence = redactEvidence(&out, t.Evidence, p)
 	out.Controls = redactControls(&out, t.Controls)
+	if len(t.Successions)+len(t.FormerKeys) > 0 {
+		redactSuccessions(&out, t, p)
+	}
 	if out.Withheld != nil {
 		out.Checks = out.onlyOf(t.Checks)
 	}

@@ -35,6 +35,9 @@ func (d *Directory) MergeRevocations(ctx context.Context, p Principal, ref strin
 				return err
 			}
 		}
+		if n, err = r.revokeFormer(f, data, n); err != nil {
+			return err
+		}
 		if n == 0 {
 			return nil
 		}
@@ -46,6 +49,19 @@ func (d *Directory) MergeRevocations(ctx context.Context, p Principal, ref strin
 		return d.put(tx, &r, OpUpsert, p, actRevoke, []string{"keys"})
 	})
 	return n, d.committed(ctx, err)
+}
+
+// revokeFormer merges data into a former key.
+func (r *Record) revokeFormer(f Fingerprint, data []byte, n int) (int, error) {
+	r.FormerKeys = slices.Clone(r.FormerKeys)
+	for i := range r.FormerKeys {
+		merged, most, err := revoke([]TeamKey{r.FormerKeys[i].TeamKey}, f, data, n)
+		if err != nil {
+			return n, err
+		}
+		r.FormerKeys[i].TeamKey, n = merged[0], most
+	}
+	return n, nil
 }
 
 // revoke merges data into the key with a fingerprint; n is the most that any copy

@@ -139,6 +139,7 @@ type TeamWrite struct {
 	Actor  string
 	Action string   // "create team", "import dotgov" …
 	Fields []string // wire names of the top-level fields that changed
+	Detail string   // more for the audit trail; "" is nothing
 }
 
 // Op is what a change did.

@@ -139,6 +139,10 @@ type TeamKey struct {
 	Key
 	Visibility TLP    `json:",omitzero"` // "" is CLEAR
 	Origin     Origin `json:"-"`         // set in a [Team] only
+
+	// Continuity says of a key that came beside or in place of another that nothing
+	// speaks for it: [ContinuityUnproven] or [ContinuityRefused]. Set in a [Team] only.
+	Continuity Word `json:"-"`
 }
 
 // Section is the text of one section of RFC 2350 appendix D in one language.
@@ -237,14 +241,20 @@ type Record struct {
 	Seq        int64     // number of the change that made this revision, or added evidence
 	Created    time.Time //
 	Updated    time.Time
-	Deleted    time.Time  `json:",omitzero"` // zero while the team lives; a tombstone stays
-	MergedInto TeamID     `json:",omitzero"` // the team this one became part of
-	Own        Profile    // what the team entered
-	OwnAt      time.Time  `json:",omitzero"`
-	OwnBy      string     `json:",omitzero"` // who entered it last
-	OwnDates   Dates      `json:",omitzero"`
-	Layers     []Layer    `json:",omitzero"` // in order of import
-	Evidence   []Evidence `json:"-"`         // newest first; kept beside the record
+	Deleted    time.Time `json:",omitzero"` // zero while the team lives; a tombstone stays
+	MergedInto TeamID    `json:",omitzero"` // the team this one became part of
+	Own        Profile   // what the team entered
+	OwnAt      time.Time `json:",omitzero"`
+	OwnBy      string    `json:",omitzero"` // who entered it last
+	OwnDates   Dates     `json:",omitzero"`
+	Layers     []Layer   `json:",omitzero"` // in order of import
+
+	// Successions are how keys came beside or in place of others, in that order, and
+	// FormerKeys those that left, the last first.
+	Successions []Succession `json:",omitzero"`
+	FormerKeys  []FormerKey  `json:",omitzero"`
+
+	Evidence []Evidence `json:"-"` // newest first; kept beside the record
 
 	// Checks are what followers were told of checks, in the order of checks and
 	// subjects; kept beside the record.
@@ -270,8 +280,12 @@ type Team struct {
 	Evidence []Evidence        // newest first
 	Checks   []CheckVerdict    // what checks found, in the order of checks and subjects
 	Controls []Control         // proofs that the team controls its domains, in their order
-	Raw      []Raw             // what sources say in their own words, where no field could take it
-	Withheld []string          // what [Redact] took out, as "contacts" or "keys"
+
+	Successions []Succession // how keys came beside or in place of others
+	FormerKeys  []FormerKey  // that were relied on and left, the last first
+
+	Raw      []Raw    // what sources say in their own words, where no field could take it
+	Withheld []string // what [Redact] took out, as "contacts" or "keys"
 }
 
 // TeamSource is one source that says something about a team.

@@ -66,7 +66,9 @@ func (d *Directory) unmerge(tx Tx, actor string, gone, into *Record) (Unmerged, 
 	}
 	s.left.Seq, s.back.Seq = seq, seq+1
 	had, have, was := into.Team(), s.left.Team(), Team{}
-	back := s.back.Team()
+	old, back := before.Team(), s.back.Team()
+	s.left.disinherit(before, &had, &have, actor, s.left.Updated)
+	s.back.succeed(&old, &back, actor, s.back.Updated)
 	err = tx.PutTeams([]TeamWrite{
 		{Record: s.left, Op: OpUpsert, Actor: actor, Action: actUnmerge, Fields: changed(&had.Profile, &have.Profile)},
 		{Record: s.back, Op: OpUpsert, Actor: actor, Action: actUnmerge, Fields: append(changed(&was.Profile, &back.Profile), "merged_into")},

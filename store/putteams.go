@@ -170,7 +170,7 @@ func (t *tx) rowsOf(writes []directory.TeamWrite) (teamRows, error) {
 		rows.change = append(rows.change, changeRow(directory.Change{
 			Seq: r.Seq, Type: "team", ID: string(r.ID), Op: w.Op, Revision: r.Revision, At: r.Updated})...)
 		rows.audit = append(rows.audit, auditRow(directory.AuditEntry{
-			Seq: r.Seq, At: r.Updated, Actor: w.Actor, Action: w.Action, Subject: "team:" + string(r.ID), Fields: w.Fields})...)
+			Seq: r.Seq, At: r.Updated, Actor: w.Actor, Action: w.Action, Subject: "team:" + string(r.ID), Fields: w.Fields, Detail: w.Detail})...)
 		for _, l := range r.Layers {
 			row := []any{l.Source, l.Key, string(r.ID), l.Hash}
 			key := [2]string{l.Source, l.Key}

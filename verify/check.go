@@ -93,6 +93,17 @@ type ClaimedContact struct {
 type ClaimedKey struct {
 	Fingerprint string `json:"fingerprint"`
 	Armor       string `json:"armor"`
+
+	// Continuity says that nothing speaks for a key that came beside or in place of
+	// another ([directory.TeamKey]), and Since when it did.
+	Continuity string    `json:"continuity,omitempty"`
+	Since      time.Time `json:"since,omitzero"`
+}
+
+// Trusted reports whether the key may be relied on at now, as far as its succession
+// goes ([directory.Team.Trusts]).
+func (k *ClaimedKey) Trusted(now time.Time) bool {
+	return k.Continuity == "" || k.Continuity == directory.ContinuityUnproven && !now.Before(k.Since.Add(directory.KeyWait))
 }
 
 // ClaimedControl is a domain that a team is proving, or has proven, to control.
@@ -112,7 +123,11 @@ func ClaimsOf(t *directory.Team) Claims {
 			Uses: append([]string(nil), o.Uses...), Public: o.Visibility == "" || o.Visibility == directory.Clear})
 	}
 	for _, k := range t.Keys {
-		c.Keys = append(c.Keys, ClaimedKey{Fingerprint: string(k.Fingerprint), Armor: k.Armor})
+		claim := ClaimedKey{Fingerprint: string(k.Fingerprint), Armor: k.Armor, Continuity: k.Continuity}
+		if s := t.Succession(k.Fingerprint); s != nil && k.Continuity != "" {
+			claim.Since = s.At
+		}
+		c.Keys = append(c.Keys, claim)
 	}
 	for _, r := range t.Resources {
 		if r.Type == "domain" {
@@ -143,6 +158,8 @@ type Result struct {
 	Proofs []Proof
 	// Revocations are what was found that the keys of [Target.Claims] lack.
 	Revocations []Revocation
+	// Sightings are where keys of [Target.Claims] that nothing speaks for were found.
+	Sightings []directory.KeySighting
 	// Control is what the check saw of [Target.Control]; nil: nothing that counts.
 	Control *Control
 }

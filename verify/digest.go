@@ -35,6 +35,9 @@ func Digest(t *directory.Team, known []Verification, policy directory.Policy, ex
 		d.contact(t, &t.Contacts[i])
 	}
 	d.channels(t)
+	for i := range t.Keys {
+		d.key(t, &t.Keys[i])
+	}
 	slices.SortStableFunc(d.list, attentionOrder)
 	return d.list
 }
@@ -71,6 +74,34 @@ type digest struct {
 	list    []Attention
 }
 
+// What the check of keys says of those that follow others. The digest knows it from
+// the team, so that nobody is told of a key that was proven since the check.
+const (
+	codeUnproven Code = "pgpkey.successor-unproven"
+	codeRefused  Code = "pgpkey.successor-refused"
+)
+
+// key says of a key that came beside or in place of another that nothing speaks for it.
+func (d *digest) key(t *directory.Team, k *directory.TeamKey) {
+	s := t.Succession(k.Fingerprint)
+	if s == nil || k.Continuity == "" {
+		return
+	}
+	code, since := codeUnproven, s.At
+	if k.Continuity == directory.ContinuityRefused {
+		code, since = codeRefused, s.Refused
+	}
+	p, ok := d.explain(code)
+	if !ok {
+		return
+	}
+	a := Attention{Finding: p.Find("").On(string(k.Fingerprint)), Title: p.Title, Since: since}
+	if t.KeyState(k.Fingerprint, d.now) == directory.KeyWaiting {
+		a.Due = s.At.Add(directory.KeyWait)
+	}
+	d.list = append(d.list, a)
+}
+
 func (d *digest) verification(v *Verification) {
 	if v.Verdict == VerdictInconclusive {
 		if v.Tries > 0 { // it was tried, and the trouble was not ours
@@ -81,6 +112,9 @@ func (d *digest) verification(v *Verification) {
 	}
 	for _, f := range v.Findings {
 		if f.Severity != Error && f.Severity != Warning && f.Severity != Recommendation {
+			continue
+		}
+		if f.Code == codeUnproven || f.Code == codeRefused { // the team says it itself, as it is now
 			continue
 		}
 		if f.Subject == "" {

@@ -47,6 +47,7 @@ func (r *Runner) work(t *task) {
 	if o.Err == nil {
 		f.Evidence = r.evidence(&target.Claims, t.job.Check, &o, at)
 		r.revoke(t, o.Result.Revocations)
+		r.sight(t, o.Result.Sightings)
 	}
 	f.Control = r.control(t.job.Row, target.Control, &o, at)
 	r.results <- finished{t, f}
@@ -124,6 +125,20 @@ func (r *Runner) isolated(ctx context.Context, check *Check, n Network, target T
 	}()
 	o.Result, o.Err = check.Run(ctx, n, target)
 	return o
+}
+
+// sight has the directory take in where keys were found that have to be proven.
+func (r *Runner) sight(t *task, list []directory.KeySighting) {
+	verifier := directory.Principal{Name: "check." + t.job.Check, Role: directory.Operator}
+	for _, x := range list {
+		news, err := r.cfg.Directory.SightKey(t.ctx, verifier, string(t.job.Team), x)
+		switch {
+		case err != nil:
+			r.cfg.Log.Warn("a sighting can't be taken in", "team", t.job.Team, "key", x.Fingerprint, "err", err)
+		case news:
+			r.cfg.Log.Info("a key was proven by where it is", "team", t.job.Team, "key", x.Fingerprint)
+		}
+	}
 }
 
 // revoke has the directory take over what a check found to be revoked. The team is

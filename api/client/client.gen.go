@@ -90,6 +90,12 @@ const (
 	CandidateClaimListed    CandidateClaim = "listed"
 )
 
+// Defines values for CandidateContinuity.
+const (
+	CandidateContinuityRefused  CandidateContinuity = "refused"
+	CandidateContinuityUnproven CandidateContinuity = "unproven"
+)
+
 // Defines values for CandidateRung.
 const (
 	CandidateRungAsn         CandidateRung = "asn"
@@ -635,6 +641,8 @@ const (
 	PgpkeySignedInFuture                FindingCode = "pgpkey.signed-in-future"
 	PgpkeySizeRefused                   FindingCode = "pgpkey.size-refused"
 	PgpkeySubkeyDropped                 FindingCode = "pgpkey.subkey-dropped"
+	PgpkeySuccessorRefused              FindingCode = "pgpkey.successor-refused"
+	PgpkeySuccessorUnproven             FindingCode = "pgpkey.successor-unproven"
 	PgpkeySurroundingText               FindingCode = "pgpkey.surrounding-text"
 	PgpkeyTooLarge                      FindingCode = "pgpkey.too-large"
 	PgpkeyTooManySignatures             FindingCode = "pgpkey.too-many-signatures"
@@ -735,6 +743,7 @@ const (
 	SecuritytxtSignatureKeyExpired      FindingCode = "securitytxt.signature-key-expired"
 	SecuritytxtSignatureKeyRevoked      FindingCode = "securitytxt.signature-key-revoked"
 	SecuritytxtSignatureKeyUnfit        FindingCode = "securitytxt.signature-key-unfit"
+	SecuritytxtSignatureKeyUnproven     FindingCode = "securitytxt.signature-key-unproven"
 	SecuritytxtSignatureLineEndings     FindingCode = "securitytxt.signature-line-endings"
 	SecuritytxtSignatureMalformed       FindingCode = "securitytxt.signature-malformed"
 	SecuritytxtSignatureSeveral         FindingCode = "securitytxt.signature-several"
@@ -789,6 +798,12 @@ const (
 	ImportJobStateRunning   ImportJobState = "running"
 )
 
+// Defines values for KeyContinuity.
+const (
+	KeyContinuityRefused  KeyContinuity = "refused"
+	KeyContinuityUnproven KeyContinuity = "unproven"
+)
+
 // Defines values for KeyVisibility.
 const (
 	KeyVisibilityAmber       KeyVisibility = "amber"
@@ -796,6 +811,20 @@ const (
 	KeyVisibilityClear       KeyVisibility = "clear"
 	KeyVisibilityGreen       KeyVisibility = "green"
 	KeyVisibilityRed         KeyVisibility = "red"
+)
+
+// Defines values for KeyGroundInfoGround.
+const (
+	KeyGroundInfoGroundCertified KeyGroundInfoGround = "certified"
+	KeyGroundInfoGroundChannels  KeyGroundInfoGround = "channels"
+	KeyGroundInfoGroundConfirmed KeyGroundInfoGround = "confirmed"
+	KeyGroundInfoGroundStated    KeyGroundInfoGround = "stated"
+)
+
+// Defines values for KeyInfoContinuity.
+const (
+	KeyInfoContinuityRefused  KeyInfoContinuity = "refused"
+	KeyInfoContinuityUnproven KeyInfoContinuity = "unproven"
 )
 
 // Defines values for KeyInfoVisibility.
@@ -807,6 +836,12 @@ const (
 	KeyInfoVisibilityRed         KeyInfoVisibility = "red"
 )
 
+// Defines values for KeyPatchContinuity.
+const (
+	KeyPatchContinuityRefused  KeyPatchContinuity = "refused"
+	KeyPatchContinuityUnproven KeyPatchContinuity = "unproven"
+)
+
 // Defines values for KeyPatchVisibility.
 const (
 	KeyPatchVisibilityAmber       KeyPatchVisibility = "amber"
@@ -814,6 +849,15 @@ const (
 	KeyPatchVisibilityClear       KeyPatchVisibility = "clear"
 	KeyPatchVisibilityGreen       KeyPatchVisibility = "green"
 	KeyPatchVisibilityRed         KeyPatchVisibility = "red"
+)
+
+// Defines values for KeySuccessionState.
+const (
+	KeySuccessionStateFirst    KeySuccessionState = "first"
+	KeySuccessionStateProven   KeySuccessionState = "proven"
+	KeySuccessionStateRefused  KeySuccessionState = "refused"
+	KeySuccessionStateUnproven KeySuccessionState = "unproven"
+	KeySuccessionStateWaiting  KeySuccessionState = "waiting"
 )
 
 // Defines values for MatchExactness.
@@ -2297,8 +2341,11 @@ type Candidate struct {
 	Claim CandidateClaim `json:"claim,omitempty,omitzero"`
 
 	// Contact The contact for the asked use; null where none can be shown
-	Contact     *AnswerContact `json:"contact"`
-	Designation Designation    `json:"designation,omitempty,omitzero"`
+	Contact *AnswerContact `json:"contact"`
+
+	// Continuity Of a key that was asked for and that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong
+	Continuity  CandidateContinuity `json:"continuity,omitempty,omitzero"`
+	Designation Designation         `json:"designation,omitempty,omitzero"`
 
 	// Evidence What was proven about the contact, when, how and until when; null without a contact
 	Evidence *Evidence `json:"evidence"`
@@ -2338,6 +2385,9 @@ type Candidate struct {
 
 // CandidateClaim How far the team's responsibility is established; absent is declared
 type CandidateClaim string
+
+// CandidateContinuity Of a key that was asked for and that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong
+type CandidateContinuity string
 
 // CandidateRung Step of the ladder
 //
@@ -3616,6 +3666,17 @@ type ForeignResult struct {
 	Team string `json:"team"`
 }
 
+// FormerKeyInfo defines model for FormerKeyInfo.
+type FormerKeyInfo struct {
+	// Fingerprint The key
+	//
+	// Examples: 89ABCDEF0123456789ABCDEF0123456789ABCDEF
+	Fingerprint string `json:"fingerprint"`
+
+	// Left When it left
+	Left time.Time `json:"left"`
+}
+
 // Health defines model for Health.
 type Health struct {
 	// Status Always ok: a process that is not well does not answer
@@ -3833,6 +3894,9 @@ type Key struct {
 	// Bits Size of the primary key
 	Bits int64 `json:"bits,omitempty,omitzero"`
 
+	// Continuity Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven
+	Continuity KeyContinuity `json:"continuity,omitempty,omitzero"`
+
 	// Created When the key was made
 	Created time.Time `json:"created,omitempty,omitzero"`
 
@@ -3873,8 +3937,55 @@ type Key struct {
 	Visibility KeyVisibility `json:"visibility,omitempty,omitzero"`
 }
 
+// KeyContinuity Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven
+type KeyContinuity string
+
 // KeyVisibility TLP 2.0 label; absent is clear
 type KeyVisibility string
+
+// KeyGroundInfo defines model for KeyGroundInfo.
+type KeyGroundInfo struct {
+	// At When it was taken in
+	At time.Time `json:"at"`
+
+	// By Who handed it in, found it or confirmed; for the team and operators
+	//
+	// Examples: token:rct_4f2a9c1b
+	By string `json:"by,omitempty,omitzero"`
+
+	// Channels The channels
+	//
+	// Examples: ["securitytxt","wkd"]
+	Channels []string `json:"channels,omitempty,omitzero"`
+
+	// Ground certified: an old key has certified it; stated: an old key has signed a statement that names it; channels: two independent channels have it; confirmed: an operator asked the team on another way
+	//
+	// Examples: stated
+	Ground KeyGroundInfoGround `json:"ground"`
+
+	// Holds Whether it counts: an old key that is known to be compromised speaks for nothing, nor does anything said before a refusal. Of confirmed it takes two
+	//
+	// Examples: true
+	Holds bool `json:"holds"`
+
+	// Note How the team was asked, what the old key has signed, or the address looked for; for the team and operators
+	//
+	// Examples: called the number in the contract
+	Note string `json:"note,omitempty,omitzero"`
+
+	// Old The key that has signed
+	//
+	// Examples: 89ABCDEF0123456789ABCDEF0123456789ABCDEF
+	Old string `json:"old,omitempty,omitzero"`
+
+	// Signed When it did, by its own word
+	Signed time.Time `json:"signed,omitempty,omitzero"`
+}
+
+// KeyGroundInfoGround certified: an old key has certified it; stated: an old key has signed a statement that names it; channels: two independent channels have it; confirmed: an operator asked the team on another way
+//
+// Examples: stated
+type KeyGroundInfoGround string
 
 // KeyInfo defines model for KeyInfo.
 type KeyInfo struct {
@@ -3898,6 +4009,9 @@ type KeyInfo struct {
 	//
 	// Examples: true
 	CanVerify bool `json:"can_verify"`
+
+	// Continuity Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven
+	Continuity KeyInfoContinuity `json:"continuity,omitempty,omitzero"`
 
 	// Created When the key was made
 	Created time.Time `json:"created,omitempty,omitzero"`
@@ -3948,6 +4062,9 @@ type KeyInfo struct {
 	Why string `json:"why,omitempty,omitzero"`
 }
 
+// KeyInfoContinuity Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven
+type KeyInfoContinuity string
+
 // KeyInfoVisibility TLP 2.0 label; absent is clear
 type KeyInfoVisibility string
 
@@ -3981,6 +4098,14 @@ type KeyNote struct {
 	Want string `json:"want,omitempty,omitzero"`
 }
 
+// KeyNoteRequest defines model for KeyNoteRequest.
+type KeyNoteRequest struct {
+	// Note How the team was asked, or what is wrong with the key
+	//
+	// Examples: called the number in the contract
+	Note string `json:"note"`
+}
+
 // KeyPatch defines model for KeyPatch.
 type KeyPatch struct {
 	// Algorithm Of the primary key
@@ -3991,6 +4116,9 @@ type KeyPatch struct {
 
 	// Bits Size of the primary key
 	Bits int64 `json:"bits,omitempty,omitzero"`
+
+	// Continuity Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven
+	Continuity KeyPatchContinuity `json:"continuity,omitempty,omitzero"`
 
 	// Created When the key was made
 	Created time.Time `json:"created,omitempty,omitzero"`
@@ -4032,8 +4160,88 @@ type KeyPatch struct {
 	Visibility KeyPatchVisibility `json:"visibility,omitempty,omitzero"`
 }
 
+// KeyPatchContinuity defines model for KeyPatch.Continuity.
+type KeyPatchContinuity string
+
 // KeyPatchVisibility defines model for KeyPatch.Visibility.
 type KeyPatchVisibility string
+
+// KeyRefusal defines model for KeyRefusal.
+type KeyRefusal struct {
+	// At When it was refused
+	At time.Time `json:"at"`
+
+	// By Who refused it; for the team and operators
+	//
+	// Examples: token:rct_4f2a9c1b
+	By string `json:"by,omitempty,omitzero"`
+
+	// Why Why; for the team and operators
+	//
+	// Examples: nobody here made it
+	Why string `json:"why,omitempty,omitzero"`
+}
+
+// KeyStatement defines model for KeyStatement.
+type KeyStatement struct {
+	// Statement A text that an old key has clear-signed, alone, of at most 64 KiB, with the full fingerprint of the new key in it; or the new key in ASCII armour, with the old key's certification
+	//
+	// Examples: -----BEGIN PGP SIGNED MESSAGE-----
+	Statement string `json:"statement"`
+}
+
+// KeySuccession defines model for KeySuccession.
+type KeySuccession struct {
+	// By Who entered or imported it; for the team and operators
+	//
+	// Examples: token:rct_4f2a9c1b
+	By string `json:"by,omitempty,omitzero"`
+
+	// Fingerprint The key
+	//
+	// Examples: 0123456789ABCDEF0123456789ABCDEF01234567
+	Fingerprint string `json:"fingerprint"`
+
+	// Grounds What was said of it, the oldest first
+	Grounds []KeyGroundInfo `json:"grounds"`
+
+	// Predecessors Fingerprints of the keys that were relied on when it came
+	Predecessors []string   `json:"predecessors"`
+	Refusal      KeyRefusal `json:"refusal,omitempty,omitzero"`
+
+	// Since Since when the team has it
+	Since time.Time `json:"since,omitempty,omitzero"`
+
+	// State first: the team had none before it; proven: a ground is enough; waiting: nothing speaks for it yet; unproven: nothing does, and nobody objected for 30 days; refused: somebody who knows said that it is wrong
+	//
+	// Examples: proven
+	State KeySuccessionState `json:"state"`
+
+	// Trusted Whether it is relied on now: to encrypt questions to, and to verify signatures by
+	//
+	// Examples: true
+	Trusted bool `json:"trusted"`
+
+	// Until When the waiting ends; absent unless it waits
+	Until time.Time `json:"until,omitempty,omitzero"`
+}
+
+// KeySuccessionState first: the team had none before it; proven: a ground is enough; waiting: nothing speaks for it yet; unproven: nothing does, and nobody objected for 30 days; refused: somebody who knows said that it is wrong
+//
+// Examples: proven
+type KeySuccessionState string
+
+// KeySuccessionList defines model for KeySuccessionList.
+type KeySuccessionList struct {
+	// Former Keys that were relied on and left, the last first; they can still speak for others
+	Former []FormerKeyInfo `json:"former"`
+
+	// Keys In the team's order
+	Keys []KeySuccession `json:"keys"`
+
+	// Withheld There are more keys, which you may not see
+	Withheld bool `json:"withheld,omitempty,omitzero"`
+}
 
 // Match defines model for Match.
 type Match struct {
@@ -7508,6 +7716,15 @@ type PatchKeyApplicationMergePatchPlusJSONRequestBody = KeyPatch
 // PutKeyJSONRequestBody defines body for PutKey for application/json ContentType.
 type PutKeyJSONRequestBody = Key
 
+// RefuseKeyJSONRequestBody defines body for RefuseKey for application/json ContentType.
+type RefuseKeyJSONRequestBody = KeyNoteRequest
+
+// StateKeyJSONRequestBody defines body for StateKey for application/json ContentType.
+type StateKeyJSONRequestBody = KeyStatement
+
+// VouchForKeyJSONRequestBody defines body for VouchForKey for application/json ContentType.
+type VouchForKeyJSONRequestBody = KeyNoteRequest
+
 // AddMembershipJSONRequestBody defines body for AddMembership for application/json ContentType.
 type AddMembershipJSONRequestBody = Membership
 
@@ -8568,6 +8785,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
 	AddKey(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListKeyContinuity Show how a team came to its keys
+	//
+	// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+	//
+	// Corresponds with GET /v1/teams/{id}/keys/continuity (the `ListKeyContinuity` operationId).
+	ListKeyContinuity(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteKey Take out a key
 	//
 	// The history of the team keeps it.
@@ -8626,6 +8850,60 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
 	PutKey(ctx context.Context, id string, key string, params *PutKeyParams, body PutKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefuseKeyWithBody Say that a key is not the team's
+	//
+	// It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/refuse (the `RefuseKey` operationId).
+	RefuseKeyWithBody(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RefuseKey Say that a key is not the team's
+	//
+	// It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/refuse (the `RefuseKey` operationId).
+	RefuseKey(ctx context.Context, id string, key string, body RefuseKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StateKeyWithBody Hand in what an old key says of a key
+	//
+	// A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/statement (the `StateKey` operationId).
+	StateKeyWithBody(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StateKey Hand in what an old key says of a key
+	//
+	// A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/statement (the `StateKey` operationId).
+	StateKey(ctx context.Context, id string, key string, body StateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VouchForKeyWithBody Confirm a key
+	//
+	// Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/vouch (the `VouchForKey` operationId).
+	VouchForKeyWithBody(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// VouchForKey Confirm a key
+	//
+	// Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/vouch (the `VouchForKey` operationId).
+	VouchForKey(ctx context.Context, id string, key string, body VouchForKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListMemberships List the memberships of a team
 	//
@@ -11194,6 +11472,23 @@ func (c *Client) AddKey(ctx context.Context, id string, params *AddKeyParams, bo
 	return c.Client.Do(req)
 }
 
+// ListKeyContinuity Show how a team came to its keys
+//
+// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+//
+// Corresponds with GET /v1/teams/{id}/keys/continuity (the `ListKeyContinuity` operationId).
+func (c *Client) ListKeyContinuity(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListKeyContinuityRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DeleteKey Take out a key
 //
 // The history of the team keeps it.
@@ -11313,6 +11608,120 @@ func (c *Client) PutKeyWithBody(ctx context.Context, id string, key string, para
 // Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
 func (c *Client) PutKey(ctx context.Context, id string, key string, params *PutKeyParams, body PutKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewPutKeyRequest(c.Server, id, key, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefuseKeyWithBody Say that a key is not the team's
+//
+// It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/refuse (the `RefuseKey` operationId).
+func (c *Client) RefuseKeyWithBody(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefuseKeyRequestWithBody(c.Server, id, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RefuseKey Say that a key is not the team's
+//
+// It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/refuse (the `RefuseKey` operationId).
+func (c *Client) RefuseKey(ctx context.Context, id string, key string, body RefuseKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRefuseKeyRequest(c.Server, id, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StateKeyWithBody Hand in what an old key says of a key
+//
+// A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/statement (the `StateKey` operationId).
+func (c *Client) StateKeyWithBody(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStateKeyRequestWithBody(c.Server, id, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StateKey Hand in what an old key says of a key
+//
+// A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/statement (the `StateKey` operationId).
+func (c *Client) StateKey(ctx context.Context, id string, key string, body StateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStateKeyRequest(c.Server, id, key, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VouchForKeyWithBody Confirm a key
+//
+// Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/vouch (the `VouchForKey` operationId).
+func (c *Client) VouchForKeyWithBody(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVouchForKeyRequestWithBody(c.Server, id, key, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// VouchForKey Confirm a key
+//
+// Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/vouch (the `VouchForKey` operationId).
+func (c *Client) VouchForKey(ctx context.Context, id string, key string, body VouchForKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewVouchForKeyRequest(c.Server, id, key, body)
 	if err != nil {
 		return nil, err
 	}
@@ -16772,6 +17181,40 @@ func NewAddKeyRequestWithBody(server string, id string, params *AddKeyParams, co
 	return req, nil
 }
 
+// NewListKeyContinuityRequest constructs an http.Request for the ListKeyContinuity method
+func NewListKeyContinuityRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys/continuity", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewDeleteKeyRequest constructs an http.Request for the DeleteKey method
 func NewDeleteKeyRequest(server string, id string, key string, params *DeleteKeyParams) (*http.Request, error) {
 	var err error
@@ -17008,6 +17451,168 @@ func NewPutKeyRequestWithBody(server string, id string, key string, params *PutK
 		req.Header.Set("If-Match", headerParam0)
 
 	}
+
+	return req, nil
+}
+
+// NewRefuseKeyRequest calls the generic RefuseKey builder with application/json body
+func NewRefuseKeyRequest(server string, id string, key string, body RefuseKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRefuseKeyRequestWithBody(server, id, key, "application/json", bodyReader)
+}
+
+// NewRefuseKeyRequestWithBody constructs an http.Request for the RefuseKey method, with any body, and a specified content type
+func NewRefuseKeyRequestWithBody(server string, id string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys/%s/refuse", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewStateKeyRequest calls the generic StateKey builder with application/json body
+func NewStateKeyRequest(server string, id string, key string, body StateKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStateKeyRequestWithBody(server, id, key, "application/json", bodyReader)
+}
+
+// NewStateKeyRequestWithBody constructs an http.Request for the StateKey method, with any body, and a specified content type
+func NewStateKeyRequestWithBody(server string, id string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys/%s/statement", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewVouchForKeyRequest calls the generic VouchForKey builder with application/json body
+func NewVouchForKeyRequest(server string, id string, key string, body VouchForKeyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewVouchForKeyRequestWithBody(server, id, key, "application/json", bodyReader)
+}
+
+// NewVouchForKeyRequestWithBody constructs an http.Request for the VouchForKey method, with any body, and a specified content type
+func NewVouchForKeyRequestWithBody(server string, id string, key string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "key", key, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/keys/%s/vouch", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -20169,6 +20774,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
 	AddKeyWithResponse(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
 
+	// ListKeyContinuityWithResponse Show how a team came to its keys
+	//
+	// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/keys/continuity (the `ListKeyContinuity` operationId).
+	ListKeyContinuityWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKeyContinuityResponse, error)
+
 	// DeleteKeyWithResponse Take out a key
 	//
 	// The history of the team keeps it.
@@ -20231,6 +20845,60 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PUT /v1/teams/{id}/keys/{key} (the `PutKey` operationId).
 	PutKeyWithResponse(ctx context.Context, id string, key string, params *PutKeyParams, body PutKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*PutKeyResponse, error)
+
+	// RefuseKeyWithBodyWithResponse Say that a key is not the team's
+	//
+	// It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/refuse (the `RefuseKey` operationId).
+	RefuseKeyWithBodyWithResponse(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RefuseKeyResponse, error)
+
+	// RefuseKeyWithResponse Say that a key is not the team's
+	//
+	// It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/refuse (the `RefuseKey` operationId).
+	RefuseKeyWithResponse(ctx context.Context, id string, key string, body RefuseKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RefuseKeyResponse, error)
+
+	// StateKeyWithBodyWithResponse Hand in what an old key says of a key
+	//
+	// A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/statement (the `StateKey` operationId).
+	StateKeyWithBodyWithResponse(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StateKeyResponse, error)
+
+	// StateKeyWithResponse Hand in what an old key says of a key
+	//
+	// A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/statement (the `StateKey` operationId).
+	StateKeyWithResponse(ctx context.Context, id string, key string, body StateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*StateKeyResponse, error)
+
+	// VouchForKeyWithBodyWithResponse Confirm a key
+	//
+	// Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/vouch (the `VouchForKey` operationId).
+	VouchForKeyWithBodyWithResponse(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VouchForKeyResponse, error)
+
+	// VouchForKeyWithResponse Confirm a key
+	//
+	// Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/teams/{id}/keys/{key}/vouch (the `VouchForKey` operationId).
+	VouchForKeyWithResponse(ctx context.Context, id string, key string, body VouchForKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*VouchForKeyResponse, error)
 
 	// ListMembershipsWithResponse List the memberships of a team
 	//
@@ -26622,6 +27290,73 @@ func (r AddKeyResponse) ContentType() string {
 	return ""
 }
 
+// ListKeyContinuityResponse200Headers the declared response headers of an HTTP 200 response for ListKeyContinuity
+type ListKeyContinuityResponse200Headers struct {
+	ETag            string
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// ListKeyContinuityResponse429Headers the declared response headers of an HTTP 429 response for ListKeyContinuity
+type ListKeyContinuityResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type ListKeyContinuityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeySuccessionList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListKeyContinuityResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListKeyContinuityResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListKeyContinuityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListKeyContinuityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListKeyContinuityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // DeleteKeyResponse204Headers the declared response headers of an HTTP 204 response for DeleteKey
 type DeleteKeyResponse204Headers struct {
 	ETag            string
@@ -26922,6 +27657,243 @@ func (r PutKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r PutKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RefuseKeyResponse200Headers the declared response headers of an HTTP 200 response for RefuseKey
+type RefuseKeyResponse200Headers struct {
+	ETag            string
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// RefuseKeyResponse429Headers the declared response headers of an HTTP 429 response for RefuseKey
+type RefuseKeyResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type RefuseKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeySuccession
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationproblemJSON408 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *RefuseKeyResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *RefuseKeyResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r RefuseKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RefuseKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RefuseKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// StateKeyResponse200Headers the declared response headers of an HTTP 200 response for StateKey
+type StateKeyResponse200Headers struct {
+	ETag            string
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// StateKeyResponse429Headers the declared response headers of an HTTP 429 response for StateKey
+type StateKeyResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type StateKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeySuccession
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationproblemJSON408 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *StateKeyResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *StateKeyResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r StateKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r StateKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r StateKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// VouchForKeyResponse200Headers the declared response headers of an HTTP 200 response for VouchForKey
+type VouchForKeyResponse200Headers struct {
+	ETag            string
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// VouchForKeyResponse429Headers the declared response headers of an HTTP 429 response for VouchForKey
+type VouchForKeyResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type VouchForKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeySuccession
+	// ApplicationproblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationproblemJSON400 *Problem
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationproblemJSON408 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
+	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationproblemJSON413 *Problem
+	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationproblemJSON415 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *VouchForKeyResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *VouchForKeyResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r VouchForKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r VouchForKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r VouchForKeyResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -31677,6 +32649,21 @@ func (c *ClientWithResponses) AddKeyWithResponse(ctx context.Context, id string,
 	return ParseAddKeyResponse(rsp)
 }
 
+// ListKeyContinuityWithResponse Show how a team came to its keys
+//
+// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/keys/continuity (the `ListKeyContinuity` operationId).
+func (c *ClientWithResponses) ListKeyContinuityWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKeyContinuityResponse, error) {
+	rsp, err := c.ListKeyContinuity(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListKeyContinuityResponse(rsp)
+}
+
 // DeleteKeyWithResponse Take out a key
 //
 // The history of the team keeps it.
@@ -31780,6 +32767,96 @@ func (c *ClientWithResponses) PutKeyWithResponse(ctx context.Context, id string,
 		return nil, err
 	}
 	return ParsePutKeyResponse(rsp)
+}
+
+// RefuseKeyWithBodyWithResponse Say that a key is not the team's
+//
+// It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/refuse (the `RefuseKey` operationId).
+func (c *ClientWithResponses) RefuseKeyWithBodyWithResponse(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*RefuseKeyResponse, error) {
+	rsp, err := c.RefuseKeyWithBody(ctx, id, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefuseKeyResponse(rsp)
+}
+
+// RefuseKeyWithResponse Say that a key is not the team's
+//
+// It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/refuse (the `RefuseKey` operationId).
+func (c *ClientWithResponses) RefuseKeyWithResponse(ctx context.Context, id string, key string, body RefuseKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*RefuseKeyResponse, error) {
+	rsp, err := c.RefuseKey(ctx, id, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRefuseKeyResponse(rsp)
+}
+
+// StateKeyWithBodyWithResponse Hand in what an old key says of a key
+//
+// A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/statement (the `StateKey` operationId).
+func (c *ClientWithResponses) StateKeyWithBodyWithResponse(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*StateKeyResponse, error) {
+	rsp, err := c.StateKeyWithBody(ctx, id, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStateKeyResponse(rsp)
+}
+
+// StateKeyWithResponse Hand in what an old key says of a key
+//
+// A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/statement (the `StateKey` operationId).
+func (c *ClientWithResponses) StateKeyWithResponse(ctx context.Context, id string, key string, body StateKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*StateKeyResponse, error) {
+	rsp, err := c.StateKey(ctx, id, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseStateKeyResponse(rsp)
+}
+
+// VouchForKeyWithBodyWithResponse Confirm a key
+//
+// Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/vouch (the `VouchForKey` operationId).
+func (c *ClientWithResponses) VouchForKeyWithBodyWithResponse(ctx context.Context, id string, key string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*VouchForKeyResponse, error) {
+	rsp, err := c.VouchForKeyWithBody(ctx, id, key, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVouchForKeyResponse(rsp)
+}
+
+// VouchForKeyWithResponse Confirm a key
+//
+// Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/teams/{id}/keys/{key}/vouch (the `VouchForKey` operationId).
+func (c *ClientWithResponses) VouchForKeyWithResponse(ctx context.Context, id string, key string, body VouchForKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*VouchForKeyResponse, error) {
+	rsp, err := c.VouchForKey(ctx, id, key, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseVouchForKeyResponse(rsp)
 }
 
 // ListMembershipsWithResponse List the memberships of a team
@@ -46330,6 +47407,160 @@ func ParseAddKeyResponse(rsp *http.Response) (*AddKeyResponse, error) {
 	return response, nil
 }
 
+// ParseListKeyContinuityResponse parses an HTTP response from a ListKeyContinuityWithResponse call
+func ParseListKeyContinuityResponse(rsp *http.Response) (*ListKeyContinuityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListKeyContinuityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeySuccessionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListKeyContinuityResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListKeyContinuityResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseDeleteKeyResponse parses an HTTP response from a DeleteKeyWithResponse call
 func ParseDeleteKeyResponse(rsp *http.Response) (*DeleteKeyResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -47037,6 +48268,594 @@ func ParsePutKeyResponse(rsp *http.Response) (*PutKeyResponse, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers PutKeyResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRefuseKeyResponse parses an HTTP response from a RefuseKeyWithResponse call
+func ParseRefuseKeyResponse(rsp *http.Response) (*RefuseKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RefuseKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeySuccession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers RefuseKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers RefuseKeyResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseStateKeyResponse parses an HTTP response from a StateKeyWithResponse call
+func ParseStateKeyResponse(rsp *http.Response) (*StateKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &StateKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeySuccession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers StateKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers StateKeyResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseVouchForKeyResponse parses an HTTP response from a VouchForKeyWithResponse call
+func ParseVouchForKeyResponse(rsp *http.Response) (*VouchForKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &VouchForKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeySuccession
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers VouchForKeyResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers VouchForKeyResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -20,7 +20,7 @@ func teamCommand(w world) *cobra.Command {
 		Example: "  rollcall team list --db teams.db --country AT\n  rollcall team show --db teams.db example-csirt",
 		Args:    cobra.ArbitraryArgs, RunE: group,
 	}
-	cmd.AddCommand(teamListCommand(w), teamShowCommand(w), teamDigestCommand(w), teamSuccessorCommand(w), teamSecurityTxtCommand(w), teamSourcesCommand(w), teamDeleteCommand(w),
+	cmd.AddCommand(teamListCommand(w), teamShowCommand(w), teamDigestCommand(w), teamSuccessorCommand(w), teamKeysCommand(w), teamSecurityTxtCommand(w), teamSourcesCommand(w), teamDeleteCommand(w),
 		teamControlCommand(w),
 		teamMatchesCommand(w), teamMergeCommand(w), teamUnmergeCommand(w), teamDifferentCommand(w), teamMatchCommand(w))
 	return cmd

@@ -22,7 +22,7 @@ operators have confirmed it. It changes no key. Status 1: nothing does.
 
 With --confirm you vouch, under your name, that you have asked the team on
 another way, such as by telephone, and were told that the key is right. That, and
-a statement that counts, are kept in the audit trail.`
+a statement that counts, are kept and count once the key is entered.`
 
 func teamSuccessorCommand(w world) *cobra.Command {
 	var statement, confirm string
@@ -111,24 +111,23 @@ func (c *call) succeed(d *directory.Directory, db *store.DB, s pgpkey.Succession
 	}
 	s.Channels = channelsOf(known, s.Fingerprint)
 	if confirm != "" {
-		w := directory.KeyWord{Fingerprint: s.Fingerprint, Ground: directory.KeyConfirmed, Note: confirm}
-		if err := d.VouchForKey(c.ctx, c.operator(), c.args[0], w); err != nil {
+		if t, err = d.VouchForKey(c.ctx, c.operator(), c.args[0], s.Fingerprint, confirm); err != nil {
 			return nil, err
 		}
 	}
-	_, stated := successionOf(&t, s, nil)
-	if stated != "" {
-		w := directory.KeyWord{Fingerprint: s.Fingerprint, Ground: directory.KeyStated, Note: stated}
-		if err := d.VouchForKey(c.ctx, c.operator(), c.args[0], w); err != nil {
+	// A statement that does not count, and why, is told by what follows; a key that
+	// was there from the start needs none.
+	if len(s.Statement) > 0 && len(t.Keys)+len(t.FormerKeys) > 0 {
+		after, err := d.StateKey(c.ctx, c.operator(), c.args[0], s.Fingerprint, s.Statement)
+		switch directory.KindOf(err) {
+		case "":
+			t = after
+		case directory.Invalid, directory.Conflict:
+		default:
 			return nil, err
 		}
 	}
-	words, err := d.KeyWords(c.ctx, c.operator(), c.args[0], s.Fingerprint)
-	if err != nil {
-		return nil, err
-	}
-	out, _ := successionOf(&t, s, words)
-	return out, nil
+	return successionOf(&t, s), nil
 }
 
 // channelsOf lists the channels on which the last checks found a key.
@@ -150,14 +149,14 @@ func channelsOf(known []verify.Verification, f directory.Fingerprint) (list []pg
 }
 
 // successionOf holds a new key against each that the team has, and takes the one
-// that most speaks for. stated is what a statement proves.
-func successionOf(t *directory.Team, s pgpkey.Succession, words []directory.KeyWord) (out *keySuccession, stated string) {
-	out = &keySuccession{Team: t.Handle, Fingerprint: s.Fingerprint, Grounds: []pgpkey.Ground{}, For: []string{}, Against: []string{}, Vouched: []keyVoucher{}}
-	for _, w := range words {
-		out.Vouched = append(out.Vouched, keyVoucher{w.Ground, w.By, w.At.UTC().Format("2006-01-02 15:04"), w.Note})
+// that most speaks for.
+func successionOf(t *directory.Team, s pgpkey.Succession) *keySuccession {
+	out := &keySuccession{Team: t.Handle, Fingerprint: s.Fingerprint, Grounds: []pgpkey.Ground{}, For: []string{}, Against: []string{}, Vouched: []keyVoucher{}}
+	for _, w := range t.GroundsFor(s.Fingerprint) {
 		if w.Ground == directory.KeyConfirmed {
 			s.Operators = append(s.Operators, w.By)
 		}
+		out.Vouched = append(out.Vouched, keyVoucher{w.Ground, w.By, w.At.UTC().Format("2006-01-02 15:04"), w.Note})
 	}
 	for _, old := range t.Keys {
 		if old.Fingerprint == s.Fingerprint {
@@ -170,11 +169,8 @@ func successionOf(t *directory.Team, s pgpkey.Succession, words []directory.KeyW
 		}
 		out.Old, out.Proposed, out.Statement = old.Fingerprint, p.Proposed(), p.Statement
 		out.Grounds, out.For, out.Against = append([]pgpkey.Ground{}, p.Grounds...), append([]string{}, p.For...), append([]string{}, p.Against...)
-		if i := slices.Index(p.Grounds, pgpkey.GroundStatement); i >= 0 {
-			stated = fmt.Sprintf("by %s: %s", old.Fingerprint, p.For[i])
-		}
 	}
-	return out, stated
+	return out
 }
 
 func (k *keySuccession) print(c *call) error {

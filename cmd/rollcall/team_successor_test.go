@@ -86,8 +86,9 @@ func TestTeamSuccessor(t *testing.T) {
 	}
 	says(run(1, "alpha", keyFile), "should not take the place of "+string(oldKey.Fingerprint))
 	says(run(1, "--confirm", "called them", "alpha", keyFile), "confirmed by cli:", "called them")
-	run(1, "--confirm", "called them", "alpha", keyFile) // once more is still one
-	if err := d.VouchForKey(ctx, ben, "alpha", directory.KeyWord{Fingerprint: nextKey.Fingerprint, Ground: directory.KeyConfirmed, Note: "met them"}); err != nil {
+	says(run(1, "--confirm", "called them", "alpha", keyFile), "vouched for this key already")
+	says(run(1, "alpha", keyFile), "should not take the place of") // once more is still one
+	if _, err := d.VouchForKey(ctx, ben, "alpha", nextKey.Fingerprint, "met them"); err != nil {
 		t.Fatal(err)
 	}
 	says(run(0, "alpha", keyFile), "may take the place of", "confirmed by 2 operators", "ben the other")
@@ -96,7 +97,7 @@ func TestTeamSuccessor(t *testing.T) {
 	says(run(2, "alpha", statement), "KEYFILE")
 	says(run(2, "alpha", filepath.Join(dir, "none")), "no such file")
 	run(1, "beta", keyFile)
-	if team, err := d.Team(ctx, ben, "alpha"); err != nil || team.Revision != 1 || len(team.Keys) != 1 || team.Keys[0].Fingerprint != oldKey.Fingerprint {
+	if team, err := d.Team(ctx, ben, "alpha"); err != nil || team.Revision != 4 || len(team.Keys) != 1 || team.Keys[0].Fingerprint != oldKey.Fingerprint {
 		t.Errorf("the team is %+v, %v; want its key as it was", team.Keys, err)
 	}
 }

@@ -395,6 +395,9 @@ func (r rendering) keys(text string) string {
 			}
 			parts = append(parts, list(facts))
 		}
+		if k.Continuity != "" {
+			parts = append(parts, "The key "+k.Fingerprint.Spaced()+" is "+k.Continuity+": nothing shows yet that it is the team's.")
+		}
 		if keyPackets(k.Key) != nil {
 			parts = append(parts, strings.TrimSpace(written(k.Armor)))
 		}

@@ -50,6 +50,9 @@ type rollcallRecord struct {
 	OwnDates   rollcallDates   `json:"own_dates,omitzero"`
 	Layers     []rollcallLayer `json:"layers,omitzero"`
 	Evidence   []rollcallProof `json:"evidence,omitzero"`
+
+	Successions []rollcallSuccession `json:"successions,omitzero"`
+	FormerKeys  []rollcallFormer     `json:"former_keys,omitzero"`
 }
 
 type rollcallLayer struct {
@@ -139,6 +142,7 @@ func recordTo(r directory.Record) rollcallRecord {
 		ID: string(r.ID), Handle: string(r.Handle), Revision: r.Revision, Created: utc(r.Created), Updated: utc(r.Updated),
 		Deleted: utc(r.Deleted), MergedInto: string(r.MergedInto), Own: ProfileTo(r.Own), OwnAt: utc(r.OwnAt), OwnBy: r.OwnBy, OwnDates: dates[directory.Dates, rollcallDates](r.OwnDates),
 		Layers: each(r.Layers, layerTo), Evidence: each(r.Evidence, proofTo),
+		Successions: each(r.Successions, successionTo), FormerKeys: each(r.FormerKeys, formerTo),
 	}
 }
 
@@ -308,6 +312,9 @@ func recordFrom(line []byte) (directory.Record, []directory.Problem) {
 		OwnDates:   dates[rollcallDates, directory.Dates](w.OwnDates),
 		Layers:     convert("/layers", w.Layers, p.layer),
 		Evidence:   convert("/evidence", w.Evidence, p.proof),
+
+		Successions: convert("/successions", w.Successions, p.succession),
+		FormerKeys:  convert("/former_keys", w.FormerKeys, p.former),
 	}
 	if w.Revision < 1 {
 		p.add("field.range", "/revision", strconv.FormatInt(w.Revision, 10), "a revision below 1", "1 or more")

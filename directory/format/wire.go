@@ -141,6 +141,7 @@ type Key struct {
 	Repairs           []string  `json:"repairs,omitzero" doc:"What was mended on entry to read the key"`
 	Armor             string    `json:"armor,omitzero" maxLength:"716800" doc:"The key in ASCII armour (RFC 9580 section 6.2)"`
 	Visibility        string    `json:"visibility,omitzero" enum:"clear,green,amber,amber+strict,red" doc:"TLP 2.0 label; absent is clear"`
+	Continuity        string    `json:"continuity,omitzero" enum:"unproven,refused" readOnly:"true" doc:"Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven"`
 	Origin            *Origin   `json:"origin,omitzero" readOnly:"true" doc:"Where the item comes from"`
 }
 

@@ -174,6 +174,7 @@ func (b *writer) teamKey(k *directory.TeamKey) {
 	texts(b, "repairs", k.Repairs)
 	b.text("armor", k.Armor)
 	b.text("visibility", string(k.Visibility))
+	b.text("continuity", k.Continuity)
 	b.origin("origin", k.Origin)
 }
 

@@ -76,7 +76,7 @@ func keyTo(k directory.TeamKey) Key {
 		Created: utc(k.Created), Expires: utc(k.Expires), EncryptionExpires: utc(k.EncryptionExpires),
 		Revoked: k.Revoked, RevokedAt: utc(k.RevokedAt), RevocationReason: k.RevocationReason,
 		UserIDs: each(k.UserIDs, userIDTo), Stripped: k.Stripped, Repairs: k.Repairs, Armor: k.Armor,
-		Visibility: string(k.Visibility), Origin: originTo(k.Origin),
+		Visibility: string(k.Visibility), Continuity: k.Continuity, Origin: originTo(k.Origin),
 	}
 }
 

@@ -1300,6 +1300,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/teams/{id}/keys/continuity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how a team came to its keys
+         * @description A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+         */
+        get: operations["list-key-continuity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/teams/{id}/keys/{key}": {
         parameters: {
             query?: never;
@@ -1330,6 +1350,66 @@ export interface paths {
          * @description A JSON merge patch (RFC 7396): null takes a member out.
          */
         patch: operations["patch-key"];
+        trace?: never;
+    };
+    "/v1/teams/{id}/keys/{key}/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that a key is not the team's
+         * @description It is not relied on from now on, unless two operators confirm it afterwards. One that was there from the start is taken out instead. For the team's editors and operators.
+         */
+        post: operations["refuse-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/keys/{key}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand in what an old key says of a key
+         * @description A statement that one of the team's old keys has clear-signed, or the key with its certification. The same again changes nothing. For the team's editors and operators.
+         */
+        post: operations["state-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/teams/{id}/keys/{key}/vouch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm a key
+         * @description Your word that you have asked the team on another way, and were told that the key is right. It takes two operators; the same one twice is 409 continuity.vouched. For operators.
+         */
+        post: operations["vouch-for-key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/v1/teams/{id}/memberships": {
@@ -2516,6 +2596,11 @@ export interface components {
             claim?: "listed" | "declared" | "confirmed" | "disputed";
             /** @description The contact for the asked use; null where none can be shown */
             contact: components["schemas"]["AnswerContact"] | null;
+            /**
+             * @description Of a key that was asked for and that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong
+             * @enum {string}
+             */
+            continuity?: "unproven" | "refused";
             /** @description Of a national team */
             designation?: components["schemas"]["Designation"];
             /** @description What was proven about the contact, when, how and until when; null without a contact */
@@ -3696,7 +3781,7 @@ export interface components {
          * @description A code of the table of findings, see /v1/problems. Codes are never renamed, only retired; new versions add some.
          * @enum {string}
          */
-        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "control.bogus" | "control.expired" | "control.expires-soon" | "control.inconsistent" | "control.lost" | "control.malformed" | "control.missing" | "control.not-begun" | "control.not-published" | "control.too-many-aliases" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "sources.contacts-differ" | "sources.keys-differ" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
+        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "control.bogus" | "control.expired" | "control.expires-soon" | "control.inconsistent" | "control.lost" | "control.malformed" | "control.missing" | "control.not-begun" | "control.not-published" | "control.too-many-aliases" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.successor-refused" | "pgpkey.successor-unproven" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-key-unproven" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "sources.contacts-differ" | "sources.keys-differ" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
         ForeignResult: {
             /**
              * Format: date-time
@@ -3724,6 +3809,18 @@ export interface components {
              * @example example-csirt
              */
             team: string;
+        };
+        FormerKeyInfo: {
+            /**
+             * @description The key
+             * @example 89ABCDEF0123456789ABCDEF0123456789ABCDEF
+             */
+            fingerprint: string;
+            /**
+             * Format: date-time
+             * @description When it left
+             */
+            left: string;
         };
         Health: {
             /**
@@ -3945,6 +4042,11 @@ export interface components {
              */
             bits?: number;
             /**
+             * @description Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven
+             * @enum {string}
+             */
+            readonly continuity?: "unproven" | "refused";
+            /**
              * Format: date-time
              * @description When the key was made
              */
@@ -3993,6 +4095,52 @@ export interface components {
              */
             visibility?: "clear" | "green" | "amber" | "amber+strict" | "red";
         };
+        KeyGroundInfo: {
+            /**
+             * Format: date-time
+             * @description When it was taken in
+             */
+            at: string;
+            /**
+             * @description Who handed it in, found it or confirmed; for the team and operators
+             * @example token:rct_4f2a9c1b
+             */
+            by?: string;
+            /**
+             * @description The channels
+             * @example [
+             *       "securitytxt",
+             *       "wkd"
+             *     ]
+             */
+            channels?: string[];
+            /**
+             * @description certified: an old key has certified it; stated: an old key has signed a statement that names it; channels: two independent channels have it; confirmed: an operator asked the team on another way
+             * @example stated
+             * @enum {string}
+             */
+            ground: "certified" | "stated" | "channels" | "confirmed";
+            /**
+             * @description Whether it counts: an old key that is known to be compromised speaks for nothing, nor does anything said before a refusal. Of confirmed it takes two
+             * @example true
+             */
+            holds: boolean;
+            /**
+             * @description How the team was asked, what the old key has signed, or the address looked for; for the team and operators
+             * @example called the number in the contract
+             */
+            note?: string;
+            /**
+             * @description The key that has signed
+             * @example 89ABCDEF0123456789ABCDEF0123456789ABCDEF
+             */
+            old?: string;
+            /**
+             * Format: date-time
+             * @description When it did, by its own word
+             */
+            signed?: string;
+        };
         KeyInfo: {
             /**
              * @description Of the primary key
@@ -4016,6 +4164,11 @@ export interface components {
              * @example true
              */
             can_verify: boolean;
+            /**
+             * @description Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven
+             * @enum {string}
+             */
+            readonly continuity?: "unproven" | "refused";
             /**
              * Format: date-time
              * @description When the key was made
@@ -4096,6 +4249,13 @@ export interface components {
              */
             want?: string;
         };
+        KeyNoteRequest: {
+            /**
+             * @description How the team was asked, or what is wrong with the key
+             * @example called the number in the contract
+             */
+            note: string;
+        };
         KeyPatch: {
             /** @description Of the primary key */
             algorithm?: string | null;
@@ -4103,6 +4263,8 @@ export interface components {
             armor?: string | null;
             /** @description Size of the primary key */
             bits?: number | null;
+            /** @description Of a key that came beside or in place of another: unproven, while nothing speaks for it; refused, after somebody said that it is wrong. Absent: it was there from the start, or is proven */
+            continuity?: ("unproven" | "refused") | null;
             /** @description When the key was made */
             created?: string | null;
             /** @description When the last key to encrypt to expires */
@@ -4129,6 +4291,77 @@ export interface components {
             version?: number | null;
             /** @description TLP 2.0 label; absent is clear */
             visibility?: ("clear" | "green" | "amber" | "amber+strict" | "red") | null;
+        };
+        KeyRefusal: {
+            /**
+             * Format: date-time
+             * @description When it was refused
+             */
+            at: string;
+            /**
+             * @description Who refused it; for the team and operators
+             * @example token:rct_4f2a9c1b
+             */
+            by?: string;
+            /**
+             * @description Why; for the team and operators
+             * @example nobody here made it
+             */
+            why?: string;
+        };
+        KeyStatement: {
+            /**
+             * @description A text that an old key has clear-signed, alone, of at most 64 KiB, with the full fingerprint of the new key in it; or the new key in ASCII armour, with the old key's certification
+             * @example -----BEGIN PGP SIGNED MESSAGE-----
+             */
+            statement: string;
+        };
+        KeySuccession: {
+            /**
+             * @description Who entered or imported it; for the team and operators
+             * @example token:rct_4f2a9c1b
+             */
+            by?: string;
+            /**
+             * @description The key
+             * @example 0123456789ABCDEF0123456789ABCDEF01234567
+             */
+            fingerprint: string;
+            /** @description What was said of it, the oldest first */
+            grounds: components["schemas"]["KeyGroundInfo"][];
+            /** @description Fingerprints of the keys that were relied on when it came */
+            predecessors: string[];
+            /** @description That it was refused, even if it was confirmed since */
+            refusal?: components["schemas"]["KeyRefusal"];
+            /**
+             * Format: date-time
+             * @description Since when the team has it
+             */
+            since?: string;
+            /**
+             * @description first: the team had none before it; proven: a ground is enough; waiting: nothing speaks for it yet; unproven: nothing does, and nobody objected for 30 days; refused: somebody who knows said that it is wrong
+             * @example proven
+             * @enum {string}
+             */
+            state: "first" | "proven" | "waiting" | "unproven" | "refused";
+            /**
+             * @description Whether it is relied on now: to encrypt questions to, and to verify signatures by
+             * @example true
+             */
+            trusted: boolean;
+            /**
+             * Format: date-time
+             * @description When the waiting ends; absent unless it waits
+             */
+            until?: string;
+        };
+        KeySuccessionList: {
+            /** @description Keys that were relied on and left, the last first; they can still speak for others */
+            former: components["schemas"]["FormerKeyInfo"][];
+            /** @description In the team's order */
+            keys: components["schemas"]["KeySuccession"][];
+            /** @description There are more keys, which you may not see */
+            withheld?: boolean;
         };
         Match: {
             /** @description What was decided before the two had something new in common */
@@ -19454,6 +19687,133 @@ export interface operations {
             };
         };
     };
+    "list-key-continuity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *           "state": "proven",
+                     *           "trusted": true,
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "predecessors": [
+                     *             "89ABCDEF0123456789ABCDEF0123456789ABCDEF"
+                     *           ],
+                     *           "grounds": [
+                     *             {
+                     *               "ground": "stated",
+                     *               "holds": true,
+                     *               "at": "2026-11-21T20:00:00Z",
+                     *               "old": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
+                     *               "signed": "2026-10-31T20:00:00Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "former": [
+                     *         {
+                     *           "fingerprint": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
+                     *           "left": "2026-11-21T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeySuccessionList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-key": {
         parameters: {
             query?: never;
@@ -20096,6 +20456,552 @@ export interface operations {
             };
             /** @description Precondition Required */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "refuse-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description Fingerprint of one of the team's keys */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "nobody here made it"
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyNoteRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *       "state": "proven",
+                     *       "trusted": true,
+                     *       "since": "2026-11-01T20:00:00Z",
+                     *       "predecessors": [
+                     *         "89ABCDEF0123456789ABCDEF0123456789ABCDEF"
+                     *       ],
+                     *       "grounds": [
+                     *         {
+                     *           "ground": "stated",
+                     *           "holds": true,
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "old": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
+                     *           "signed": "2026-10-31T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeySuccession"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "state-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description Fingerprint of one of the team's keys */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "statement": "-----BEGIN PGP SIGNED MESSAGE-----"
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyStatement"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *       "state": "proven",
+                     *       "trusted": true,
+                     *       "since": "2026-11-01T20:00:00Z",
+                     *       "predecessors": [
+                     *         "89ABCDEF0123456789ABCDEF0123456789ABCDEF"
+                     *       ],
+                     *       "grounds": [
+                     *         {
+                     *           "ground": "stated",
+                     *           "holds": true,
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "old": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
+                     *           "signed": "2026-10-31T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeySuccession"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "vouch-for-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+                /** @description Fingerprint of one of the team's keys */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "note": "called the number in the contract"
+                 *     }
+                 */
+                "application/json": components["schemas"]["KeyNoteRequest"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *       "state": "proven",
+                     *       "trusted": true,
+                     *       "since": "2026-11-01T20:00:00Z",
+                     *       "predecessors": [
+                     *         "89ABCDEF0123456789ABCDEF0123456789ABCDEF"
+                     *       ],
+                     *       "grounds": [
+                     *         {
+                     *           "ground": "stated",
+                     *           "holds": true,
+                     *           "at": "2026-11-21T20:00:00Z",
+                     *           "old": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
+                     *           "signed": "2026-10-31T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeySuccession"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -47,6 +47,10 @@ func Full() directory.Record {
 	}
 	r.Layers = []directory.Layer{{Source: "list", Key: "row 1", AsOf: Moment(), At: Moment(), Hash: "h1", ID: TeamID(3), Profile: fullProfile(),
 		Dates: directory.Dates{"contacts": Moment()}, Raw: []directory.Raw{{Field: "hours", Text: "nine to five", Visibility: "GREEN"}}}}
+	r.Successions = []directory.Succession{{Fingerprint: fullKey().Fingerprint, At: Moment(), By: "token:rct_1", Old: []directory.Fingerprint{fullKey().Subkeys[0].Fingerprint},
+		Proofs: []directory.KeyProof{{Ground: directory.KeyStated, By: "token:rct_1", At: Moment(), Old: fullKey().Subkeys[0].Fingerprint, Signed: Moment(),
+			Channels: []directory.Word{"wkd"}, Note: "our new key"}}, Refused: Moment(), RefusedBy: "cli:root", Why: "nobody made it"}}
+	r.FormerKeys = []directory.FormerKey{{TeamKey: directory.TeamKey{Key: fullKey(), Visibility: "GREEN"}, Left: Moment()}}
 	return r
 }
 

@@ -201,11 +201,13 @@ func (d *Desk) holds(name string, team *directory.Team, contact *directory.Conta
 }
 
 // keyFor returns the key of a team that a contact's mails are encrypted to: one
-// that names the address where there is one, "" where none can be used.
+// that names the address where there is one, "" where none can be used. One that
+// nothing speaks for yet can't.
 func keyFor(team *directory.Team, contact *directory.Contact, now time.Time) (best directory.Fingerprint) {
 	mailbox, _ := MailTo(contact.Value)
-	for i := range team.Keys {
-		k := &team.Keys[i]
+	trusted := team.TrustedKeys(now)
+	for i := range trusted {
+		k := &trusted[i]
 		encrypt, sign, _ := k.UsableAt(now)
 		if !encrypt || !sign {
 			continue

@@ -366,3 +366,68 @@ func TestDeskSigned(t *testing.T) {
 		}
 	})
 }
+
+// TestDeskNewKey: nothing is encrypted to a key that has to be proven first, and
+// nothing that it signs is accepted.
+func TestDeskNewKey(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx, other := context.Background(), must[*openpgp.Entity](t)
+		next := other(openpgp.NewEntity("Alpha CSIRT", "", "csirt@alpha.example", &packet.Config{Time: func() time.Time { return deskDay.AddDate(-1, 0, 0) }, Algorithm: packet.PubKeyAlgoEdDSA}))
+		var public bytes.Buffer
+		if err := next.Serialize(&public); err != nil {
+			t.Fatal(err)
+		}
+		key, _, err := directory.ParseKey(public.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		enter := func(keys ...directory.TeamKey) {
+			t.Helper()
+			must[directory.Team](t)(o.dir.Edit(ctx, deskOperator, "alpha", directory.Edit{Revision: directory.AnyRevision, Apply: func(_ *directory.Team, own *directory.Profile) error {
+				own.Keys = keys
+				return nil
+			}}))
+		}
+		// Beside the old one, and before it: the old one is used.
+		enter(directory.TeamKey{Key: key}, o.team.Keys[0])
+		c := must[challenge.Challenge](t)(o.Ask(ctx, challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[0].ID, Kind: challenge.KindSigned}))
+		if c.Key != string(o.team.Keys[0].Fingerprint) {
+			t.Errorf("asked with the key %s, want the old one", c.Key)
+		}
+		// Alone: nothing that needs a key can be asked.
+		enter(directory.TeamKey{Key: key})
+		duty := challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[1].ID, Kind: challenge.KindNonce}
+		if _, err := o.Ask(ctx, duty); !errors.Is(err, challenge.ErrNotAsked) {
+			t.Errorf("asked by a key that has to be proven: %v", err)
+		}
+		for _, name := range []string{"cli:ann", "cli:ben"} {
+			must[directory.Team](t)(o.dir.VouchForKey(ctx, directory.Principal{Name: name, Role: directory.Operator}, "alpha", key.Fingerprint, "called"))
+		}
+		c = must[challenge.Challenge](t)(o.Ask(ctx, duty))
+		if c.Key != string(key.Fingerprint) {
+			t.Errorf("asked with the key %s, want the new one", c.Key)
+		}
+		o.run()
+		mails := len(o.box)
+		// Refused while the question is open: it proves nothing any more.
+		o.pass(time.Minute)
+		must[directory.Team](t)(o.dir.RefuseKey(ctx, deskOperator, "alpha", key.Fingerprint, "not theirs"))
+		own := o.key
+		o.key = next
+		_, text := o.last()
+		to := replyInMail.FindString(text)
+		nonces := nonceInMail.FindAllString(text, -1)
+		if mails == 0 || to == "" || len(nonces) == 0 {
+			t.Fatalf("no mail with a nonce and a reply address: %d\n%s", mails, text)
+		}
+		for _, nonce := range nonces {
+			if got := o.answers("duty@alpha.example", to, "Re: question", o.signed(nonce+"\n")); got.Event == challenge.EventProof {
+				t.Errorf("a reply signed by a refused key is %+v", got)
+			}
+			if got := o.answers("duty@alpha.example", to, "Re: question", nonce+"\n"); got.Event == challenge.EventProof {
+				t.Errorf("what only a refused key opens is %+v", got)
+			}
+		}
+		o.key = own
+	})
+}

@@ -161,7 +161,10 @@ func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event)
 	if team == nil {
 		return "", false
 	}
-	armor := armorOf(team, c.Key)
+	armor := armorOf(team, c.Key, d.now())
+	if armor == "" && !slices.ContainsFunc(team.FormerKeys, func(k directory.FormerKey) bool { return string(k.Fingerprint) == c.Key }) {
+		return "", false // it never was one to rely on, or is none any more
+	}
 	for i := len(c.Postings) - 1; i >= 0; i-- {
 		p := &c.Postings[i]
 		nonce := d.cfg.Key.Nonce(c, p.Issue)

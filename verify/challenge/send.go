@@ -277,17 +277,18 @@ func (s *Sender) letter(c *Challenge, m *OutMail) (mail.Letter, error) {
 		l.Of = ""
 	}
 	if p.Issue.Sealed {
-		if l.Key = armorOf(team, c.Key); l.Key == "" {
-			return l, fmt.Errorf("%w: the key %s is not kept any more", ErrDesk, c.Key)
+		if l.Key = armorOf(team, c.Key, s.cfg.Desk.now()); l.Key == "" {
+			return l, fmt.Errorf("%w: the key %s is not kept any more, or has to be proven first", ErrDesk, c.Key)
 		}
 	}
 	return l, nil
 }
 
-func armorOf(team *directory.Team, fingerprint string) string {
+// armorOf returns a key of a team that may be relied on, "" else.
+func armorOf(team *directory.Team, fingerprint string, now time.Time) string {
 	for i := range team.Keys {
-		if string(team.Keys[i].Fingerprint) == fingerprint {
-			return team.Keys[i].Armor
+		if k := &team.Keys[i]; string(k.Fingerprint) == fingerprint && team.Trusts(k.Fingerprint, now) {
+			return k.Armor
 		}
 	}
 	return ""

@@ -37,6 +37,8 @@ type scene struct {
 	codes   string
 	keys    string      // the table: fingerprint names by channel
 	trouble verify.Code // instead of a conclusion
+	sighted string      // keys that have to be proven by channel
+	until   time.Time   // zero: whatever
 }
 
 // checkOf returns the check that looks at a subject.
@@ -178,6 +180,19 @@ func (k *kit) compare(t *testing.T, s scene, got verify.Result, err error) {
 	}
 	if text := strings.Join(codes(got.Findings), " "); text != s.codes {
 		t.Errorf("codes %q, want %q\n%+v\n%+v", text, s.codes, got.Findings, got.Facts)
+	}
+	var sighted []string
+	for _, x := range got.Sightings {
+		if len(x.Copy) == 0 || x.Address == "" {
+			t.Errorf("sighting %+v lacks the copy or the address", x)
+		}
+		sighted = append(sighted, k.named[string(x.Fingerprint)]+" "+strings.Join(x.Channels, ","))
+	}
+	if text := strings.Join(sighted, "; "); text != s.sighted {
+		t.Errorf("sighted %q, want %q", text, s.sighted)
+	}
+	if !s.until.IsZero() && !got.Until.Equal(s.until) {
+		t.Errorf("changes at %s, want %s", got.Until, s.until)
 	}
 	var keys []string
 	for _, f := range got.Facts {

@@ -26,7 +26,7 @@ func (s *search) contact(ctx context.Context, e directory.Email) (verify.Result,
 	if s.Claims.Team == "" {
 		c.byHand()
 	}
-	return verify.Result{Findings: s.findings, Facts: append(s.facts(), c.table()...), Until: until(c.reports()...), Revocations: s.revoked}, nil
+	return verify.Result{Findings: s.findings, Facts: append(s.facts(), c.table()...), Until: until(c.reports()...), Revocations: s.revoked, Sightings: c.sightings()}, nil
 }
 
 // ask asks the channels in turn.
@@ -108,6 +108,35 @@ func (c *comparison) on(f directory.Fingerprint) []Channel {
 	for _, p := range c.places {
 		if p.counts() && slices.Contains(p.prints(), f) && !slices.Contains(all, p.channel) {
 			all = append(all, p.channel)
+		}
+	}
+	return all
+}
+
+// sightings are where the keys are that nothing speaks for yet, as it was seen now.
+func (c *comparison) sightings() []directory.KeySighting {
+	var all []directory.KeySighting
+	for i := range c.Claims.Keys {
+		claim := &c.Claims.Keys[i]
+		if claim.Continuity != directory.ContinuityUnproven {
+			continue
+		}
+		x := directory.KeySighting{Fingerprint: directory.Fingerprint(claim.Fingerprint), Address: c.address}
+		for _, p := range c.places {
+			if !p.counts() || p.old || !slices.Contains(p.prints(), x.Fingerprint) {
+				continue
+			}
+			if channel := directory.Word(p.channel); !slices.Contains(x.Channels, channel) {
+				x.Channels = append(x.Channels, channel)
+			}
+			for _, k := range p.keys {
+				if k.fingerprint == x.Fingerprint && x.Copy == nil {
+					x.Copy = k.raw
+				}
+			}
+		}
+		if len(x.Channels) > 0 {
+			all = append(all, x)
 		}
 	}
 	return all

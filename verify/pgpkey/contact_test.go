@@ -7,6 +7,7 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/lab"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
@@ -332,6 +333,26 @@ func contactScenes(k *kit) []scene {
 	add(14, "a new key that nothing speaks for", func(d string, s *scene) {
 		s.sites, s.claims = []lab.Site{advanced(d, public(k, k.key("new", d)))}, k.team(d, k.key("old", d))
 		s.codes, s.keys = "channel-mismatch", "new wkd"
+	})
+	add(14, "a key that has to be proven, on two channels", func(d string, s *scene) {
+		old, next := k.key("old", d), k.key("new", d)
+		s.sites, s.zone, s.claims = []lab.Site{advanced(d, public(k, next))}, record(d, lab.SignNSEC, public(k, next)), k.team(d, old, next)
+		s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
+		s.keys, s.sighted = "new wkd,openpgpkey,profile", "new wkd,openpgpkey"
+	})
+	add(14, "a key that has to be proven, on one channel and one that is out of reach", func(d string, s *scene) {
+		old, next := k.key("old", d), k.key("new", d)
+		s.sites = []lab.Site{advanced(d, public(k, next)), {Host: "vks." + d, NoIPv6: true, Refuse: true}}
+		s.cfg, s.claims = vks(d), k.team(d, old, next)
+		s.before = []verify.Fact{{Name: "channel.vks", Value: pgpkey.VKSByEmail("https://vks."+d, email(k, "csirt@"+d)) + " found " + print(next)}}
+		s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
+		s.keys, s.sighted = "new wkd,vks,profile", "new wkd"
+	})
+	add(14, "a key that was refused is not looked for", func(d string, s *scene) {
+		old, next := k.key("old", d), k.key("new", d)
+		s.sites, s.claims = []lab.Site{advanced(d, public(k, next))}, k.team(d, old, next)
+		s.claims.Keys[1].Continuity = directory.ContinuityRefused
+		s.keys = "new wkd,profile"
 	})
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
@@ -30,8 +31,9 @@ func (s *search) key(ctx context.Context, f directory.Fingerprint) (verify.Resul
 		return s.nothing()
 	}
 	s.contactAddress(r)
+	s.succession(f)
 	findings := append(slices.Clone(r.Findings), s.findings...)
-	return verify.Result{Findings: findings, Facts: slices.Concat(r.Facts(), s.facts(), s.revocations), Until: until(r), Revocations: s.revoked}, nil
+	return verify.Result{Findings: findings, Facts: slices.Concat(r.Facts(), s.facts(), s.revocations), Until: earliest(until(r), s.waits(f)), Revocations: s.revoked}, nil
 }
 
 // local is the report of the profile's copy, nil when there is none.
@@ -114,6 +116,36 @@ func (s *search) rememberRevocation(where string) {
 			s.revocations = append(s.revocations, f)
 		}
 	}
+}
+
+// succession says of a key that came beside or in place of another that nothing
+// speaks for it.
+func (s *search) succession(f directory.Fingerprint) {
+	k := s.claim(f)
+	switch {
+	case k == nil || k.Continuity == "":
+	case k.Continuity == directory.ContinuityRefused:
+		s.say(find("pgpkey.successor-refused", "since "+day(k.Since)))
+	case k.Trusted(s.Now):
+		s.say(find("pgpkey.successor-unproven", "since "+day(k.Since)+"; it is relied on all the same"))
+	default:
+		s.say(find("pgpkey.successor-unproven", "since "+day(k.Since)+"; nobody relies on it before "+day(k.Since.Add(directory.KeyWait))))
+	}
+}
+
+func (s *search) claim(f directory.Fingerprint) *verify.ClaimedKey {
+	if i := slices.IndexFunc(s.Claims.Keys, func(k verify.ClaimedKey) bool { return k.Fingerprint == string(f) }); i >= 0 {
+		return &s.Claims.Keys[i]
+	}
+	return nil
+}
+
+// waits is when the waiting of a key ends; zero where it does not wait.
+func (s *search) waits(f directory.Fingerprint) time.Time {
+	if k := s.claim(f); k != nil && k.Continuity == directory.ContinuityUnproven && !k.Trusted(s.Now) {
+		return k.Since.Add(directory.KeyWait)
+	}
+	return time.Time{}
 }
 
 // nothing is the result for a fingerprint whose key is nowhere.

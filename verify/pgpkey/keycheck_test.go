@@ -47,6 +47,25 @@ func keyScenes(k *kit) []scene {
 	add(16, "the servers have what the profile has", func(_ string, e *openpgp.Entity, s *scene) {
 		serve(s, public(k, e), armored(k, public(k, e)))
 	})
+	follows := func(s *scene, continuity string, days int) time.Time {
+		since := today.AddDate(0, 0, -days)
+		s.claims.Keys[0].Continuity, s.claims.Keys[0].Since = continuity, since
+		return since.Add(directory.KeyWait)
+	}
+	add(14, "a key that nothing speaks for, and that waits", func(_ string, e *openpgp.Entity, s *scene) {
+		serve(s, nil, nil)
+		s.until, s.codes = follows(s, directory.ContinuityUnproven, 1), "successor-unproven"
+	})
+	add(14, "one that has waited", func(_ string, e *openpgp.Entity, s *scene) {
+		serve(s, nil, nil)
+		follows(s, directory.ContinuityUnproven, 31)
+		s.codes = "successor-unproven"
+	})
+	add(14, "one that was refused", func(_ string, e *openpgp.Entity, s *scene) {
+		serve(s, nil, nil)
+		follows(s, directory.ContinuityRefused, 31)
+		s.codes = "successor-refused"
+	})
 	add(16, "the servers have nothing", func(_ string, _ *openpgp.Entity, s *scene) { serve(s, nil, nil) })
 	add(16, "a revocation on a verifying server", func(_ string, e *openpgp.Entity, s *scene) {
 		serve(s, public(k, revoked(e)), nil)

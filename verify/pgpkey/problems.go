@@ -93,6 +93,8 @@ func channelProblems() []verify.Problem {
 		{Code: "pgpkey.address-case", Severity: verify.Info, Spec: "RFC 5321 section 2.4", Title: "The address is written in other upper and lower case in the key", Advice: "Write it in one way."},
 		{Code: "pgpkey.no-key", Severity: verify.Info, Title: "No key was found on the channels that were asked", Advice: "Publish a key in a Web Key Directory, so that people can write in confidence."},
 		{Code: "pgpkey.replacement", Severity: verify.Info, Title: "A new key may be about to replace the old; it is not taken over without somebody's decision", Advice: "Compare the grounds, ask the team if in doubt, and enter the new key."},
+		{Code: "pgpkey.successor-unproven", Severity: verify.Warning, Title: "The key came beside or in place of another, and nothing shows that it is the team's", Advice: "Sign a statement with the old key that names the new one, or publish the new key in a Web Key Directory and in security.txt, or ask two operators to confirm it by telephone."},
+		{Code: "pgpkey.successor-refused", Severity: verify.Warning, Title: "Somebody who knows said that the key is not the team's", Advice: "Take the key out, and find out who entered it. If it is right, ask two operators to confirm it by telephone."},
 		{Code: "pgpkey.keyserver-wrong-key", Severity: verify.Notification, Title: "A key server answers with another key than it was asked for", Advice: "Nothing: such answers are ignored."},
 	}
 }

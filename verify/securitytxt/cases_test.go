@@ -33,7 +33,7 @@ type testCase struct {
 	tableAnswer
 	Also     []tableAnswer `json:"also"`
 	Sign     *signing      `json:"sign"`
-	Keys     []string      `json:"keys"`     // that the directory holds, by name; see testKeys
+	Keys     []string      `json:"keys"`     // that the directory holds, by name; see testKeys. "waiting team" has to be proven
 	Contacts []string      `json:"contacts"` // "email csirt@example.com", with "hidden " before those that are not public
 	Website  string        `json:"website"`
 	Previous []verify.Fact `json:"previous"`
@@ -147,8 +147,22 @@ func (c *testCase) target(t *testing.T) verify.Target {
 	}
 	claims := verify.Claims{Website: c.Website}
 	for _, name := range c.Keys {
+		standing, name, found := strings.Cut(name, " ")
+		if !found {
+			standing, name = "", standing
+		}
 		k := testKey(t, name)
-		claims.Keys = append(claims.Keys, verify.ClaimedKey{Fingerprint: k.fingerprint(), Armor: k.public(t)})
+		claim := verify.ClaimedKey{Fingerprint: k.fingerprint(), Armor: k.public(t)}
+		switch standing {
+		case "waiting", "waited":
+			claim.Continuity, claim.Since = directory.ContinuityUnproven, c.Now.Add(-directory.KeyWait)
+			if standing == "waiting" {
+				claim.Since = claim.Since.Add(time.Second)
+			}
+		case "refused":
+			claim.Continuity = directory.ContinuityRefused
+		}
+		claims.Keys = append(claims.Keys, claim)
 	}
 	for i, text := range c.Contacts {
 		text, hidden := strings.CutPrefix(text, "hidden ")

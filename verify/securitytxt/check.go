@@ -124,11 +124,22 @@ func (l *look) signature(f File) Signature {
 		return Signature{}
 	}
 	var keys []string
+	var waiting []string
 	for _, k := range l.target.Claims.Keys {
-		keys = append(keys, k.Armor)
+		if k.Trusted(l.target.Now) {
+			keys = append(keys, k.Armor)
+		} else {
+			waiting = append(waiting, k.Armor)
+		}
 	}
 	ring, _ := NewKeyring(keys...) // a key that can't be read verifies nothing
 	s, findings := ring.Verify(f.Signed, l.target.Now)
+	if !s.Verified && len(waiting) > 0 {
+		ring, _ := NewKeyring(waiting...)
+		if by, _ := ring.Verify(f.Signed, l.target.Now); by.Verified {
+			findings = []verify.Finding{find("signature-key-unproven", "by "+by.Issuer)}
+		}
+	}
 	l.findings = append(l.findings, findings...)
 	return s
 }

@@ -207,6 +207,7 @@ func signatureRows() []row {
 		{"signature-key-revoked", must, "2.3", "", "The key that signed the file is revoked", anew},
 		{"signature-key-expired", must, "2.3", "", "The key that signed the file was not in force then, or is not now", "Extend the key in the directory, or sign the file again with one that is in force."},
 		{"signature-key-unfit", must, "2.3", "", "The key that signed the file may not sign by its own statements, or they are not to be relied on", "Sign the file with a key for signing that current programs accept."},
+		{"signature-key-unproven", info, "2.3", "", "The signature is of a key that came beside or in place of another and has to be proven first, so that it proves nothing yet", "Have the new key proven: by a statement of the old one, on a second channel, or by two operators."},
 		{"signature-unverifiable", info, "2.3", "", "The signature is of a key that the directory does not hold for the team", "Add the key to the team's entry in the directory."},
 	}
 }

@@ -64,7 +64,7 @@ func (c *call) newOffice(p officeParts) (*office, error) {
 	if err := m.lacking(); err != nil {
 		return nil, err
 	}
-	o := &office{aside: &asideFolder{dir: m.aside(), now: c.now}}
+	o := &office{aside: c.newAside()}
 	var err error
 	if o.identity, err = c.openIdentity(); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (c *call) newOffice(p officeParts) (*office, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.receiver, err = challenge.NewReceiver(challenge.ReceiverConfig{Desk: o.Desk, Identity: o.identity, Own: o.identity.Key, Aside: o.aside.keep})
+	o.receiver, err = c.newReceiver(o.Desk, o.identity, o.aside)
 	return o, err
 }
 

@@ -14,20 +14,22 @@ import (
 // database when the figures are asked for.
 type officeFigures struct {
 	store challenge.Store
+	aside *asideFolder
 
 	mails, timers    prometheus.Counter
 	replies          *prometheus.CounterVec
 	open, due, cases *prometheus.Desc
+	kept, dropped    *prometheus.Desc
 }
 
-func newOfficeFigures(s challenge.Store) *officeFigures {
+func newOfficeFigures(s challenge.Store, aside *asideFolder) *officeFigures {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: "rollcall_challenge_" + name, Help: help})
 	}
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc("rollcall_challenge_"+name, help, nil, nil)
 	}
-	return &officeFigures{store: s,
+	return &officeFigures{store: s, aside: aside,
 		mails:  counter("mails_tried_total", "Mails that this process tried to hand to the relay."),
 		timers: counter("timers_total", "Timers of questions that this process fired."),
 		replies: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_replies_total",
@@ -35,6 +37,9 @@ func newOfficeFigures(s challenge.Store) *officeFigures {
 		open:  desc("open", "Questions that wait for something."),
 		due:   desc("mails_waiting", "Mails that are to be handed to the relay."),
 		cases: desc("cases_open", "Cases that wait for an operator."),
+
+		kept:    desc("aside_bytes", "Octets of the mails that are kept aside, as this process last counted them."),
+		dropped: desc("aside_dropped_total", "Mails that this process took away from those kept aside, the oldest first, because there were too many."),
 	}
 }
 
@@ -50,7 +55,7 @@ func (f *officeFigures) Describe(to chan<- *prometheus.Desc) {
 	f.mails.Describe(to)
 	f.timers.Describe(to)
 	f.replies.Describe(to)
-	for _, d := range []*prometheus.Desc{f.open, f.due, f.cases} {
+	for _, d := range []*prometheus.Desc{f.open, f.due, f.cases, f.kept, f.dropped} {
 		to <- d
 	}
 }
@@ -60,6 +65,9 @@ func (f *officeFigures) Collect(to chan<- prometheus.Metric) {
 	f.mails.Collect(to)
 	f.timers.Collect(to)
 	f.replies.Collect(to)
+	bytes, dropped := f.aside.figures()
+	to <- prometheus.MustNewConstMetric(f.kept, prometheus.GaugeValue, float64(bytes))
+	to <- prometheus.MustNewConstMetric(f.dropped, prometheus.CounterValue, float64(dropped))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	now, err := f.store.DeskFigures(ctx)

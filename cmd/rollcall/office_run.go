@@ -41,6 +41,7 @@ type officeRun struct {
 	log     *slog.Logger
 	plan    int // contacts an hour that are asked because they are due
 	maildir string
+	largest int64 // octets of a mail that comes in
 	doors   []door
 	tally   *officeFigures
 }
@@ -54,7 +55,7 @@ type door struct {
 // newOfficeRun takes the addresses at which mail comes in.
 func (c *call) newOfficeRun(o *office, s challenge.Store) (*officeRun, error) {
 	m := &c.cfg.Challenge
-	r := &officeRun{office: o, log: c.log, plan: m.Plan, maildir: m.Maildir, tally: newOfficeFigures(s)}
+	r := &officeRun{office: o, log: c.log, plan: m.Plan, maildir: m.Maildir, largest: m.MaxSize, tally: newOfficeFigures(s, o.aside)}
 	for _, at := range []struct {
 		key, address string
 		lmtp         bool
@@ -66,8 +67,11 @@ func (c *call) newOfficeRun(o *office, s challenge.Store) (*officeRun, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", at.key, err), r.close())
 		}
-		server := mail.NewServer(mail.ServerConfig{LMTP: at.lmtp, Host: o.identity.Host, Accepts: o.identity.Accepts, Handle: r.take, Now: c.now, Log: c.log})
-		r.doors = append(r.doors, door{l, server})
+		cfg := mail.ServerConfig{LMTP: at.lmtp, Host: o.identity.Host, Accepts: o.identity.Accepts, Handle: r.take, MaxSize: m.MaxSize, Now: c.now, Log: c.log}
+		if !at.lmtp { // the site's own server is one client, and keeps its mails itself
+			cfg.PeerConns, cfg.PeerMails = m.PeerConns, m.PeerMails
+		}
+		r.doors = append(r.doors, door{l, mail.NewServer(cfg)})
 		c.log.Info("taking mail", "address", l.Addr().String(), "lmtp", at.lmtp)
 	}
 	return r, nil
@@ -112,7 +116,7 @@ func (r *officeRun) run(ctx context.Context) {
 		parts.Go(func() { r.every(ctx, planEvery, "planning", r.ask) })
 	}
 	if r.maildir != "" {
-		box := mail.Maildir{Dir: r.maildir, Accepts: r.identity.Accepts, Handle: r.take}
+		box := mail.Maildir{Dir: r.maildir, Accepts: r.identity.Accepts, Handle: r.take, MaxSize: r.largest}
 		parts.Go(func() {
 			r.every(ctx, scanEvery, "maildir", func(ctx context.Context) (bool, error) {
 				n, err := box.Scan(ctx)

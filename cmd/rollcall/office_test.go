@@ -27,12 +27,13 @@ type workplace struct {
 	s     *server
 	relay chan mail.Envelope
 	team  directory.Team
+	zone  *zone
 }
 
 // newWorkplace starts one; it is stopped at the end of the test.
 func newWorkplace(t *testing.T) *workplace {
 	t.Helper()
-	p := &workplace{t: t, relay: make(chan mail.Envelope, 100)}
+	p := &workplace{t: t, relay: make(chan mail.Envelope, 100), zone: newZone(t)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +45,7 @@ func newWorkplace(t *testing.T) *workplace {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = relay.Serve(ctx, l) }()
-	p.c, p.log = newTestCall(t, config{ShutdownTimeout: time.Minute, Challenge: challengeConfig{On: true, Dir: filepath.Join(t.TempDir(), "mail"), Name: "Rollcall",
+	p.c, p.log = newTestCall(t, config{ShutdownTimeout: time.Minute, Verify: verifyConfig{Resolvers: []string{p.zone.address}}, Challenge: challengeConfig{On: true, Dir: filepath.Join(t.TempDir(), "mail"), Name: "Rollcall",
 		Address: "rollcall@rollcall.example", Contact: "https://rollcall.example/about", Pages: "https://rollcall.example/", Operator: "Example Forum",
 		Relay: l.Addr().String(), RelayTLS: mail.TLSNone, SMTP: "127.0.0.1:0"}})
 	p.c.now = time.Now // mails and their answers pass real programs

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rollcall-csirt/rollcall/store"
-	"github.com/rollcall-csirt/rollcall/verify/challenge"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
@@ -40,7 +39,7 @@ trouble of our own, such as a database that is away. In Postfix's master.cf:
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{mail.ExitTemporary, usage(cmd, "%v", err)}
 	})
-	keyFlags(cmd.Flags(), append([]string{"db"}, challengeKeyNames()...)...)
+	keyFlags(cmd.Flags(), append([]string{"db", "verify_resolvers"}, challengeKeyNames()...)...)
 	cmd.Flags().StringVar(&from, "from", "", "return path of the mail as the `ADDRESS` that the mail server passes; empty for bounces")
 	return cmd
 }
@@ -51,7 +50,6 @@ func (c *call) receive(from string) error {
 	if c.cmd.Flags().Changed("from") {
 		path = &from
 	}
-	m := &c.cfg.Challenge
 	id, err := c.openIdentity()
 	if err != nil {
 		return err
@@ -68,8 +66,7 @@ func (c *call) receive(from string) error {
 			if err != nil {
 				return err
 			}
-			aside := &asideFolder{dir: m.aside(), now: c.now}
-			receiver, err := challenge.NewReceiver(challenge.ReceiverConfig{Desk: desk, Identity: id, Own: id.Key, Aside: aside.keep})
+			receiver, err := c.newReceiver(desk, id, c.newAside())
 			if err != nil {
 				return err
 			}
@@ -78,7 +75,7 @@ func (c *call) receive(from string) error {
 		}, store.MustExist)
 	}
 	err = handled(func(take mail.Handler) (int, error) {
-		return mail.Pipe{In: c.stdin, From: path, To: c.args, Accepts: id.Accepts, Handle: take, Now: c.now}.Receive(c.ctx)
+		return mail.Pipe{In: c.stdin, From: path, To: c.args, Accepts: id.Accepts, Handle: take, MaxSize: c.cfg.Challenge.MaxSize, Now: c.now}.Receive(c.ctx)
 	})
 	if err == nil && status == mail.ExitOK {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
@@ -23,6 +24,9 @@ type ReceiverConfig struct {
 	Identity *mail.Identity  // required
 	Own      *openpgp.Entity // by which encrypted replies are read; nil: they prove nothing
 	Limits   mail.Limits     // zero fields have the defaults
+	// Origin finds out what speaks for where a mail came from, which is kept beside what the
+	// mail proves and decides nothing ([mail.Authenticate]); nil: nobody looks.
+	Origin func(context.Context, mail.Envelope, *mail.Message) mail.Authentication
 	// Aside keeps a mail that belongs to no question, with the reason. Such a mail
 	// is never answered.
 	Aside func(ctx context.Context, env mail.Envelope, why string) error // required
@@ -81,7 +85,22 @@ func (r *Receiver) Look(ctx context.Context, env mail.Envelope) (got Received, e
 	if e.Kind == "" {
 		return got, r.cfg.Aside(ctx, env, string(got.Class.Sort))
 	}
+	e.Origin = r.origin(ctx, env, m)
 	return got, r.take(ctx, &c, env, e)
+}
+
+// originTime bounds all questions about where a mail came from: what has not been
+// answered by then is a temporary error, and the mail goes on without.
+const originTime = 15 * time.Second
+
+func (r *Receiver) origin(ctx context.Context, env mail.Envelope, m *mail.Message) *mail.Authentication {
+	if r.cfg.Origin == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, originTime)
+	defer cancel()
+	a := r.cfg.Origin(ctx, env, m)
+	return &a
 }
 
 // belongs finds the question of a mail by any one of its handles.

@@ -56,6 +56,8 @@ var (
 	challengeFlagTable  = table{"challenge_flag", "contact", cols("contact", "team_id", "flag", "#at", "challenge")}
 	consentTable        = table{"challenge_consent", "team_id", cols("team_id", "#at", "given_by")}
 	outboxTable         = table{"outbox", "key", cols("key", "challenge", "step", "letter", "#last", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner")}
+	noticeStateTable    = table{"notice_state", "team_id", cols("team_id", "doc")}
+	noticeTable         = table{"notice", "id", cols("id", "team_id", "subject", "lookup", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner", "doc")}
 
 	// uploadTable is no part of a backup: a job whose upload is gone says so.
 	uploadTable = table{"import_block", "job_id, n", cols("job_id", "#n", "=data")}
@@ -71,7 +73,7 @@ const rowKey = "team_id, check_name, kind, subject"
 func tables() []table {
 	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
 		foundTable, eventTable, rawTable, pauseTable, controlTable,
-		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, consentTable, outboxTable}
+		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, consentTable, outboxTable, noticeStateTable, noticeTable}
 }
 
 // unsaved lists the tables that are no part of a backup.

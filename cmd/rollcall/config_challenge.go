@@ -23,6 +23,7 @@ type challengeConfig struct {
 	Operator string // who asks, as readers know it
 	Policies string // file of policies and rules
 	Plan     int    // contacts asked an hour because they are due; 0: none by itself
+	Notices  bool   // teams are told what needs attention
 
 	Dir        string // of the identity
 	Name       string
@@ -57,6 +58,7 @@ func challengeKeys() []key {
 		{name: "challenge_operator", arg: "NAME", usage: "NAME of who asks, as contacts know it", set: (*config).setOperatorName},
 		{name: "challenge_policies", arg: "FILE", usage: "JSON FILE with policies and with rules for whom they hold; without one, everybody is asked half-yearly", set: text(func(c *config) *string { return &c.Challenge.Policies })},
 		{name: "challenge_plan", preset: "0", arg: "N", usage: "N contacts an hour that are asked because they are due; 0: only who is ordered or in a campaign", set: number(func(c *config) *int { return &c.Challenge.Plan })},
+		{name: "challenge_notices", preset: "off", arg: "SWITCH", usage: "whether teams get a mail, once a week at most, about what needs attention: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Challenge.Notices })},
 		{name: "mail_dir", arg: "FOLDER", usage: "FOLDER with the keys of the mail identity, made by rollcall mail init", set: text(func(c *config) *string { return &c.Challenge.Dir })},
 		{name: "mail_address", arg: "ADDRESS", usage: "ADDRESS that mails come from", set: (*config).setMailAddress},
 		{name: "mail_name", preset: "Rollcall", arg: "NAME", usage: "NAME beside it", set: text(func(c *config) *string { return &c.Challenge.Name })},

@@ -24,7 +24,7 @@ whether others will believe our mails, and shows their texts.`,
   rollcall mail preview --kind code --language fr`,
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
-	cmd.AddCommand(mailInitCommand(w), mailDNSCommand(w), mailSelftestCommand(w), mailPreviewCommand(w), mailAsideCommand(w))
+	cmd.AddCommand(mailInitCommand(w), mailDNSCommand(w), mailSelftestCommand(w), mailPreviewCommand(w), mailNoticesCommand(w), mailAsideCommand(w))
 	return cmd
 }
 

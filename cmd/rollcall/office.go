@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/catalog"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
@@ -32,11 +34,18 @@ type office struct {
 	sender    *challenge.Sender
 	receiver  *challenge.Receiver
 	aside     *asideFolder
+	notifier  *challenge.Notifier
+}
+
+// officeStore is what an office needs of a database.
+type officeStore interface {
+	challenge.Store
+	Verifications(context.Context, directory.TeamID) ([]verify.Verification, error)
 }
 
 // officeParts are what an office is made of beside its configuration.
 type officeParts struct {
-	store challenge.Store
+	store officeStore
 	index func() *directory.Index
 	ready func(context.Context, *office) error // before a campaign; nil: nobody looks
 }
@@ -86,7 +95,10 @@ func (c *call) newOffice(p officeParts) (*office, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.receiver, err = c.newReceiver(o.Desk, o.identity, o.aside)
+	if o.receiver, err = c.newReceiver(o.Desk, o.identity, o.aside); err != nil {
+		return nil, err
+	}
+	o.notifier, err = challenge.NewNotifier(challenge.NotifierConfig{Sender: o.sender, Known: p.store.Verifications, Explain: catalog.Find, Proof: c.cfg.Policy, Confirm: m.Pages + "confirm/", Stop: m.Pages + "notices/"})
 	return o, err
 }
 

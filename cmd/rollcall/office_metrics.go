@@ -17,6 +17,7 @@ type officeFigures struct {
 	aside *asideFolder
 
 	mails, timers    prometheus.Counter
+	notices          prometheus.Counter
 	replies          *prometheus.CounterVec
 	open, due, cases *prometheus.Desc
 	kept, dropped    *prometheus.Desc
@@ -30,8 +31,9 @@ func newOfficeFigures(s challenge.Store, aside *asideFolder) *officeFigures {
 		return prometheus.NewDesc("rollcall_challenge_"+name, help, nil, nil)
 	}
 	return &officeFigures{store: s, aside: aside,
-		mails:  counter("mails_tried_total", "Mails that this process tried to hand to the relay."),
-		timers: counter("timers_total", "Timers of questions that this process fired."),
+		mails:   counter("mails_tried_total", "Mails that this process tried to hand to the relay."),
+		notices: counter("notices_sent_total", "Notices to teams that the relay took from this process."),
+		timers:  counter("timers_total", "Timers of questions that this process fired."),
 		replies: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_replies_total",
 			Help: "Mails that this process took in, by what they were taken for; aside is what belongs to no question."}, []string{"event"}),
 		open:  desc("open", "Questions that wait for something."),
@@ -43,8 +45,9 @@ func newOfficeFigures(s challenge.Store, aside *asideFolder) *officeFigures {
 	}
 }
 
-func (f *officeFigures) sent(n int)   { f.mails.Add(float64(n)) }
-func (f *officeFigures) ticked(n int) { f.timers.Add(float64(n)) }
+func (f *officeFigures) sent(n int)    { f.mails.Add(float64(n)) }
+func (f *officeFigures) noticed(n int) { f.notices.Add(float64(n)) }
+func (f *officeFigures) ticked(n int)  { f.timers.Add(float64(n)) }
 
 func (f *officeFigures) taken(got *challenge.Received) {
 	f.replies.WithLabelValues(cmp.Or(string(got.Event), "aside")).Inc()
@@ -54,6 +57,7 @@ func (f *officeFigures) taken(got *challenge.Received) {
 func (f *officeFigures) Describe(to chan<- *prometheus.Desc) {
 	f.mails.Describe(to)
 	f.timers.Describe(to)
+	f.notices.Describe(to)
 	f.replies.Describe(to)
 	for _, d := range []*prometheus.Desc{f.open, f.due, f.cases, f.kept, f.dropped} {
 		to <- d
@@ -64,6 +68,7 @@ func (f *officeFigures) Describe(to chan<- *prometheus.Desc) {
 func (f *officeFigures) Collect(to chan<- prometheus.Metric) {
 	f.mails.Collect(to)
 	f.timers.Collect(to)
+	f.notices.Collect(to)
 	f.replies.Collect(to)
 	bytes, dropped := f.aside.figures()
 	to <- prometheus.MustNewConstMetric(f.kept, prometheus.GaugeValue, float64(bytes))

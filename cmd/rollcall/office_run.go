@@ -22,6 +22,8 @@ const (
 	stewardEvery = 30 * time.Second
 	planEvery    = 10 * time.Minute
 	scanEvery    = 5 * time.Second
+	noticeEvery  = time.Minute
+	teamsAtOnce  = 200
 	ticksAtOnce  = 200
 	mailsAtOnce  = 25
 	senders      = 4
@@ -41,6 +43,7 @@ type officeRun struct {
 	log     *slog.Logger
 	plan    int // contacts an hour that are asked because they are due
 	maildir string
+	notices bool
 	largest int64 // octets of a mail that comes in
 	doors   []door
 	tally   *officeFigures
@@ -55,7 +58,7 @@ type door struct {
 // newOfficeRun takes the addresses at which mail comes in.
 func (c *call) newOfficeRun(o *office, s challenge.Store) (*officeRun, error) {
 	m := &c.cfg.Challenge
-	r := &officeRun{office: o, log: c.log, plan: m.Plan, maildir: m.Maildir, largest: m.MaxSize, tally: newOfficeFigures(s, o.aside)}
+	r := &officeRun{office: o, log: c.log, plan: m.Plan, maildir: m.Maildir, notices: m.Notices, largest: m.MaxSize, tally: newOfficeFigures(s, o.aside)}
 	for _, at := range []struct {
 		key, address string
 		lmtp         bool
@@ -114,6 +117,10 @@ func (r *officeRun) run(ctx context.Context) {
 	parts.Go(func() { r.every(ctx, stewardEvery, "campaigns", r.steward) })
 	if r.plan > 0 {
 		parts.Go(func() { r.every(ctx, planEvery, "planning", r.ask) })
+	}
+	if r.notices {
+		parts.Go(func() { r.every(ctx, noticeEvery, "notices", r.decide) })
+		parts.Go(func() { r.every(ctx, scanEvery, "sending notices", r.notify) })
 	}
 	if r.maildir != "" {
 		box := mail.Maildir{Dir: r.maildir, Accepts: r.identity.Accepts, Handle: r.take, MaxSize: r.largest}
@@ -175,4 +182,19 @@ func (r *officeRun) ask(ctx context.Context) (bool, error) {
 		r.log.Info("contacts that are due are asked", "n", n)
 	}
 	return false, err
+}
+
+// decide looks which teams are to be told what needs attention.
+func (r *officeRun) decide(ctx context.Context) (bool, error) {
+	n, err := r.notifier.Decide(ctx, teamsAtOnce)
+	if n > 0 {
+		r.log.Info("notices to teams", "n", n)
+	}
+	return false, err
+}
+
+func (r *officeRun) notify(ctx context.Context) (bool, error) {
+	n, err := r.notifier.Send(ctx, mailsAtOnce)
+	r.tally.noticed(n)
+	return n == mailsAtOnce, err
 }

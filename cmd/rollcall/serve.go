@@ -220,7 +220,8 @@ func (c *call) pages(s *server, rest http.Handler) (http.Handler, error) {
 	if s.office == nil {
 		return rest, nil
 	}
-	page, err := web.New(web.Config{Answers: web.NewDesk(s.office.Desk, s.follower.Index, c.log), Operator: cmp.Or(c.cfg.Challenge.Operator, c.cfg.Challenge.Name),
+	desk := web.NewDesk(s.office.Desk, s.follower.Index, c.log)
+	page, err := web.New(web.Config{Answers: desk, Notices: desk, Operator: cmp.Or(c.cfg.Challenge.Operator, c.cfg.Challenge.Name),
 		Client: c.cfg.Limits.Client, Now: c.now, Log: c.log})
 	if err != nil {
 		return nil, err
@@ -229,9 +230,11 @@ func (c *call) pages(s *server, rest http.Handler) (http.Handler, error) {
 	page.Register(mux)
 	// The API sees its paths as they came: a mux before it would clean and redirect them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/answer/") || strings.HasPrefix(r.URL.Path, "/stop/") {
-			mux.ServeHTTP(w, r)
-			return
+		for _, page := range []string{"/answer/", "/stop/", "/confirm/", "/notices/"} {
+			if strings.HasPrefix(r.URL.Path, page) {
+				mux.ServeHTTP(w, r)
+				return
+			}
 		}
 		rest.ServeHTTP(w, r)
 	}), nil

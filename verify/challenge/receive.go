@@ -47,6 +47,7 @@ func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
 // Received is what a mail was found to be.
 type Received struct {
 	Challenge ID         // "" for none
+	Notice    NoticeID   // that it is about; "" for none
 	Step      string     // of which mail, where it says
 	By        mail.By    // what it was found by
 	Class     mail.Class // what it looks like, which proves nothing
@@ -78,7 +79,7 @@ func (r *Receiver) Look(ctx context.Context, env mail.Envelope) (got Received, e
 	}
 	got.Class = r.cfg.Identity.Classify(env, m)
 	if !found {
-		return got, r.cfg.Aside(ctx, env, "no-question")
+		return got, r.noticed(ctx, env, m, &got)
 	}
 	e := r.event(&c, env, m, &got)
 	got.Event = e.Kind

@@ -48,6 +48,7 @@ type Store interface {
 	ClaimMails(context.Context, ClaimMails) ([]OutMail, error)
 	// NextMail returns when a mail is to go out next; the zero time for none.
 	NextMail(context.Context) (time.Time, error)
+	NoticeStore
 }
 
 // Tx is one transaction on challenges.
@@ -86,6 +87,7 @@ type Tx interface {
 	// Note writes down who did what, under the next number of the one sequence. Its subject
 	// is "campaign:UUID", "challenge:UUID" or "consent:UUID", of a team.
 	Note(directory.AuditEntry) error
+	NoticeTx
 }
 
 // ListFilter says which challenges are listed.

@@ -247,8 +247,10 @@ func TestNoticeRelay(t *testing.T) {
 		ctx := context.Background()
 		n := o.notifier()
 		o.refuse = func() error { return context.DeadlineExceeded }
-		if o.notices(n) != 0 || o.notices(n) != 0 {
-			t.Fatal("the relay took it")
+		for range 2 { // and is not tried again at once
+			if o.notices(n) != 0 {
+				t.Fatal("the relay took it")
+			}
 		}
 		o.refuse = nil
 		o.pass(3 * time.Minute)

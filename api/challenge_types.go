@@ -71,6 +71,24 @@ type QuestionEvent struct {
 	Evidence string    `json:"evidence,omitzero" doc:"SHA-256 of the mail that was kept as evidence" example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
 	By       string    `json:"by,omitzero" doc:"The operator or registrar" example:"token:rct_4f2a9c1b"`
 	Effects  []string  `json:"effects,omitzero" doc:"What came of it" example:"[\"record answered challenge.code\"]"`
+
+	Origin *MailOrigin `json:"origin,omitzero" doc:"Of a mail that came in: what speaks for where it came from. It proves nothing and decides nothing"`
+}
+
+// MailOrigin is how a mail that came in was authenticated (RFC 8601).
+type MailOrigin struct {
+	SPF     string          `json:"spf" enum:"pass,fail,softfail,neutral,none,temperror,permerror" doc:"Whether the mail's return path names the address that it came from (RFC 7208). None, too, where that address is not known: behind a mail server of the site, on a pipe, from a folder" example:"pass"`
+	DKIM    []MailSignature `json:"dkim" doc:"Its DKIM signatures (RFC 6376), at most five"`
+	DMARC   string          `json:"dmarc,omitzero" enum:"pass,fail,none,temperror" doc:"Whether SPF or DKIM speak for the domain in From (RFC 9989). Where the address is not known, fail says of DKIM alone" example:"pass"`
+	Policy  string          `json:"policy,omitzero" enum:"none,quarantine,reject" doc:"What that domain asks for otherwise" example:"reject"`
+	Trusted []string        `json:"trusted,omitzero" doc:"What a mail server of the site found that is named in the configuration" example:"[\"dmarc=pass example.org\"]"`
+}
+
+// MailSignature is a DKIM signature of a mail that came in.
+type MailSignature struct {
+	Domain string `json:"domain" doc:"Who signed, in lower case" example:"example.org"`
+	Result string `json:"result" enum:"pass,fail,temperror" doc:"What became of it" example:"pass"`
+	Reason string `json:"reason,omitzero" doc:"Why it did not pass" example:"dkim: body hash did not verify"`
 }
 
 // NewQuestion is the body of a request that has a contact asked.
@@ -286,11 +304,23 @@ func CaseOf(x *directory.Index, c *challenge.OpenCase) DeskCase {
 }
 
 func eventFrom(l *challenge.Logged) QuestionEvent {
-	e := QuestionEvent{N: l.N, At: utc(l.At), Event: string(l.Event.Kind), Step: l.Event.Step, Status: l.Event.Status, Evidence: l.Event.Raw, By: l.Event.Operator, Effects: l.Effects}
+	e := QuestionEvent{N: l.N, At: utc(l.At), Event: string(l.Event.Kind), Step: l.Event.Step, Status: l.Event.Status, Evidence: l.Event.Raw, By: l.Event.Operator, Effects: l.Effects, Origin: originFrom(&l.Event)}
 	if l.Event.Source != "" {
 		e.By = l.Event.Source
 	}
 	return e
+}
+
+func originFrom(e *challenge.Event) *MailOrigin {
+	a := e.Origin
+	if a == nil {
+		return nil
+	}
+	o := &MailOrigin{SPF: cmp.Or(a.SPF, "none"), DKIM: []MailSignature{}, DMARC: a.DMARC, Policy: a.Policy, Trusted: a.Trusted}
+	for _, s := range a.DKIM {
+		o.DKIM = append(o.DKIM, MailSignature(s))
+	}
+	return o
 }
 
 func exampleQuestion() Question {

@@ -11,6 +11,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
 // unasked gives alpha a sixth contact that nobody was asked about, in place of the last one, and returns its id.
@@ -45,6 +46,12 @@ func (s *scene) happen(path string, events ...challenge.Event) string {
 		}
 	}
 	return path
+}
+
+// replied is a reply of which it is known where it came from.
+func replied() challenge.Event {
+	return challenge.Event{Kind: challenge.EventPlainReply, Origin: &mail.Authentication{DKIM: []mail.Signer{{Domain: "alpha.example", Result: "fail", Reason: "dkim: body hash did not verify"}},
+		DMARC: "fail", Policy: "reject", Trusted: []string{"dmarc=fail alpha.example"}}}
 }
 
 // asked is a question that has gone out.
@@ -107,8 +114,17 @@ func TestQuestions(t *testing.T) {
 			challenge.Event{Kind: challenge.EventBounced, Step: challenge.StepFirst, Status: "5.1.1"})
 		var story api.QuestionStory
 		s.do(t, get(one).by("secretariat")).into(t, 200, &story)
-		if n := len(story.Events); n != 4 || story.Events[n-1].Event != "bounced" || story.Events[n-1].Status != "5.1.1" || story.Question.Bounced != 1 {
+		n := len(story.Events)
+		if n != 4 || story.Events[n-1].Event != "bounced" || story.Events[n-1].Status != "5.1.1" || story.Question.Bounced != 1 {
 			t.Errorf("the story: %+v", story)
+		}
+		if story.Events[n-1].Origin != nil {
+			t.Errorf("an event without a mail says where it came from: %+v", story.Events[n-1])
+		}
+		s.happen(one, replied())
+		s.do(t, get(one).by("secretariat")).into(t, 200, &story)
+		if o := story.Events[n].Origin; o == nil || o.SPF != "none" || len(o.DKIM) != 1 || o.DKIM[0].Result != "fail" || o.DMARC != "fail" || len(o.Trusted) != 1 {
+			t.Errorf("where a reply came from: %+v", o)
 		}
 		var paused api.Question
 		s.do(t, send("POST", one+"/pause", `{"why":"they move"}`)).into(t, 200, &paused)

@@ -82,7 +82,9 @@ type Standing struct {
 }
 
 // Assess derives the standing of c at now from the items that speak of its
-// present revision. It is pure: equal arguments give equal answers.
+// present revision. It is pure: equal arguments give equal answers. A word of
+// level 0, that nothing has changed, is newer than the listing and nothing more: it
+// neither mends what failed nor takes the place of what was proven.
 func Assess(c Contact, items []Evidence, policy Policy, now time.Time) Standing {
 	s := Standing{State: Unverified, At: c.Origin.At, Method: "entry", By: c.Origin.Source}
 	if !entered(c.Origin.Source) {
@@ -96,7 +98,9 @@ func Assess(c Contact, items []Evidence, policy Policy, now time.Time) Standing 
 		if e := &items[i]; e.speaksOf(&c, now) {
 			switch e.Outcome {
 			case OutcomeProved:
-				proved = later(proved, e.At)
+				if e.Level > Listed {
+					proved = later(proved, e.At)
+				}
 			case OutcomeFailed:
 				failed = later(failed, e.At)
 			case OutcomeDisputed:
@@ -131,6 +135,12 @@ func (e *Evidence) speaksOf(c *Contact, now time.Time) bool {
 // count takes in one proof: the highest level that is still fresh wins, else
 // the newest.
 func (s *Standing) count(e Evidence, policy Policy, now time.Time) {
+	if e.Level == Listed {
+		if s.Level == Listed && s.ValidUntil.IsZero() && e.At.After(s.At) {
+			s.At, s.Method, s.By = e.At, e.Method, e.By
+		}
+		return
+	}
 	until := policy.End(e)
 	fresh, had := !now.After(until), !s.ValidUntil.IsZero() && !now.After(s.ValidUntil)
 	better := e.Level > s.Level || (e.Level == s.Level && e.At.After(s.At))

@@ -50,6 +50,9 @@ func TestAssess(t *testing.T) {
 		{"a dispute stays", []directory.Evidence{item(2, proved, 5), item(0, disputed, 10)}, 2, directory.Disputed, daysAgo(5)},
 		{"until somebody settles it", []directory.Evidence{item(2, proved, 5), item(0, disputed, 10), item(0, settled, 2)}, 2, directory.Verified, daysAgo(5)},
 		{"an older settlement does not settle it", []directory.Evidence{item(0, disputed, 10), item(0, settled, 20)}, 0, directory.Disputed, daysAgo(400)},
+		{"that nothing has changed is level 0, and newer than the listing", []directory.Evidence{item(0, proved, 5), item(0, proved, 50)}, 0, directory.Unverified, daysAgo(5)},
+		{"it does not take the place of proof that is due", []directory.Evidence{item(2, proved, 190), item(0, proved, 5)}, 2, directory.Due, daysAgo(190)},
+		{"it does not mend a failure", []directory.Evidence{item(2, proved, 20), item(0, failed, 10), item(0, proved, 5)}, 2, directory.Failed, daysAgo(20)},
 		{"a failure outweighs a dispute", []directory.Evidence{item(0, disputed, 10), item(0, failed, 10)}, 0, directory.Failed, daysAgo(400)},
 	} {
 		t.Run(c.name, func(t *testing.T) {

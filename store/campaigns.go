@@ -15,7 +15,7 @@ const (
 	campaignByID = `SELECT doc FROM campaign WHERE id = $1`
 	campaignList = `SELECT doc FROM campaign WHERE created < $1 ORDER BY created DESC, id LIMIT $2`
 	openNow      = `SELECT COUNT(*) FROM challenge WHERE is_open = 1`
-	mailsNow     = `SELECT COUNT(*) FROM outbox WHERE due_at <> 0 AND address <> ''`
+	mailsNow     = `SELECT (SELECT COUNT(*) FROM outbox WHERE due_at <> 0 AND address <> '') + (SELECT COUNT(*) FROM notice WHERE due_at <> 0)`
 	postsNow     = `SELECT (SELECT COUNT(*) FROM outbox WHERE due_at <> 0 AND address = '') + (SELECT COUNT(*) FROM webhook_delivery WHERE due_at <> 0)`
 	casesNow     = `SELECT COUNT(*) FROM challenge_case WHERE closed = 0`
 	hasConsent   = `SELECT COUNT(*) FROM challenge_consent WHERE team_id = $1`

@@ -19,10 +19,11 @@ const (
 	holdMails = `UPDATE outbox SET due_at = $1 WHERE challenge = $2 AND due_at <> 0`
 	dropFlag  = `DELETE FROM challenge_flag WHERE contact = $1`
 	hasItem   = `SELECT COUNT(*) FROM evidence WHERE team_id = $1 AND id = $2`
-	// What was sent within a day, by whom it went to. The question's own first mail counts too.
-	sentToAddress = `SELECT created FROM outbox WHERE address = $1 AND created >= $2`
-	sentToDomain  = `SELECT created FROM outbox WHERE domain = $1 AND created >= $2`
-	sentInAll     = `SELECT created FROM outbox WHERE created >= $1 AND address <> ''` // questions to endpoints are no mails
+	// What was sent within a day, by whom it went to. The question's own first mail counts too, and so do notices;
+	// questions to endpoints are no mails.
+	sentToAddress = `SELECT created FROM outbox WHERE address = $1 AND created >= $2 UNION ALL SELECT created FROM notice WHERE address = $1 AND created >= $2`
+	sentToDomain  = `SELECT created FROM outbox WHERE domain = $1 AND created >= $2 UNION ALL SELECT created FROM notice WHERE domain = $1 AND created >= $2`
+	sentInAll     = `SELECT created FROM outbox WHERE created >= $1 AND address <> '' UNION ALL SELECT created FROM notice WHERE created >= $1`
 	lastQuestion  = `SELECT COALESCE(MAX(created), 0) FROM outbox WHERE step = $1 AND challenge IN (SELECT id FROM challenge WHERE contact = $2 AND id <> $3)`
 	othersOpen    = `SELECT COUNT(*) FROM challenge WHERE contact = $1 AND is_open = 1 AND id <> $2`
 	campaignState = `SELECT state FROM campaign WHERE id = $1`

@@ -211,9 +211,9 @@ func (t *tx) DropHook(id challenge.HookID) (bool, error) {
 	return n == 1, t.db.fail(op, string(id), err)
 }
 
-// PutNotice implements [challenge.HookTx]. Whoever writes challenges is alone, so
+// PutEvent implements [challenge.HookTx]. Whoever writes challenges is alone, so
 // that numbers come in the order of commits and have no gaps.
-func (t *tx) PutNotice(n challenge.Notice, only challenge.HookID) (int64, error) {
+func (t *tx) PutEvent(n challenge.Notice, only challenge.HookID) (int64, error) {
 	const op = "write notice"
 	if err := t.tx.QueryRowContext(t.ctx, lastNotice).Scan(&n.Number); err != nil {
 		return 0, t.db.fail(op, n.ID, err)
@@ -224,7 +224,7 @@ func (t *tx) PutNotice(n challenge.Notice, only challenge.HookID) (int64, error)
 		return 0, internal(op, n.ID, err)
 	}
 	row := []any{n.Number, micros(n.At), n.Type, string(n.Team), string(n.Campaign), string(only), string(doc)}
-	return n.Number, t.db.fail(op, n.ID, t.insertAll(noticeTable, "", row))
+	return n.Number, t.db.fail(op, n.ID, t.insertAll(askEventTable, "", row))
 }
 
 // PutDelivery implements [challenge.HookTx].

@@ -56,8 +56,10 @@ var (
 	challengeFlagTable  = table{"challenge_flag", "contact", cols("contact", "team_id", "flag", "#at", "challenge")}
 	consentTable        = table{"challenge_consent", "team_id", cols("team_id", "#at", "given_by")}
 	outboxTable         = table{"outbox", "key", cols("key", "challenge", "step", "letter", "#last", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner")}
+	noticeStateTable    = table{"notice_state", "team_id", cols("team_id", "doc")}
+	noticeTable         = table{"notice", "id", cols("id", "team_id", "subject", "lookup", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner", "doc")}
 
-	noticeTable   = table{"challenge_notice", "n", cols("#n", "#at", "type", "team_id", "campaign", "webhook", "doc")}
+	askEventTable  = table{"challenge_notice", "n", cols("#n", "#at", "type", "team_id", "campaign", "webhook", "doc")}
 	hookTable     = table{"webhook", "id", cols("id", "team_id", "#active", "#created", "doc")}
 	deliveryTable = table{"webhook_delivery", "webhook, n", cols("webhook", "#n", "#created", "#begun", "#due_at", "#attempt", "owner", "state", "#status", "problem", "#done")}
 	endpointTable = table{"contact_endpoint", "contact", cols("contact", "team_id", "doc")}
@@ -77,7 +79,7 @@ func tables() []table {
 	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
 		foundTable, eventTable, rawTable, pauseTable, controlTable,
 		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, consentTable, outboxTable,
-		noticeTable, hookTable, deliveryTable, endpointTable}
+		noticeStateTable, noticeTable, askEventTable, hookTable, deliveryTable, endpointTable}
 }
 
 // unsaved lists the tables that are no part of a backup.

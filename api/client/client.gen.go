@@ -860,6 +860,39 @@ const (
 	KeySuccessionStateWaiting  KeySuccessionState = "waiting"
 )
 
+// Defines values for MailOriginDmarc.
+const (
+	MailOriginDmarcFail      MailOriginDmarc = "fail"
+	MailOriginDmarcNone      MailOriginDmarc = "none"
+	MailOriginDmarcPass      MailOriginDmarc = "pass"
+	MailOriginDmarcTemperror MailOriginDmarc = "temperror"
+)
+
+// Defines values for MailOriginPolicy.
+const (
+	MailOriginPolicyNone       MailOriginPolicy = "none"
+	MailOriginPolicyQuarantine MailOriginPolicy = "quarantine"
+	MailOriginPolicyReject     MailOriginPolicy = "reject"
+)
+
+// Defines values for MailOriginSpf.
+const (
+	MailOriginSpfFail      MailOriginSpf = "fail"
+	MailOriginSpfNeutral   MailOriginSpf = "neutral"
+	MailOriginSpfNone      MailOriginSpf = "none"
+	MailOriginSpfPass      MailOriginSpf = "pass"
+	MailOriginSpfPermerror MailOriginSpf = "permerror"
+	MailOriginSpfSoftfail  MailOriginSpf = "softfail"
+	MailOriginSpfTemperror MailOriginSpf = "temperror"
+)
+
+// Defines values for MailSignatureResult.
+const (
+	MailSignatureResultFail      MailSignatureResult = "fail"
+	MailSignatureResultPass      MailSignatureResult = "pass"
+	MailSignatureResultTemperror MailSignatureResult = "temperror"
+)
+
 // Defines values for MatchExactness.
 const (
 	MatchExactnessContact  MatchExactness = "contact"
@@ -4243,6 +4276,70 @@ type KeySuccessionList struct {
 	Withheld bool `json:"withheld,omitempty,omitzero"`
 }
 
+// MailOrigin defines model for MailOrigin.
+type MailOrigin struct {
+	// Dkim Its DKIM signatures (RFC 6376), at most five
+	Dkim []MailSignature `json:"dkim"`
+
+	// Dmarc Whether SPF or DKIM speak for the domain in From (RFC 9989). Where the address is not known, fail says of DKIM alone
+	//
+	// Examples: pass
+	Dmarc MailOriginDmarc `json:"dmarc,omitempty,omitzero"`
+
+	// Policy What that domain asks for otherwise
+	//
+	// Examples: reject
+	Policy MailOriginPolicy `json:"policy,omitempty,omitzero"`
+
+	// Spf Whether the mail's return path names the address that it came from (RFC 7208). None, too, where that address is not known: behind a mail server of the site, on a pipe, from a folder
+	//
+	// Examples: pass
+	Spf MailOriginSpf `json:"spf"`
+
+	// Trusted What a mail server of the site found that is named in the configuration
+	//
+	// Examples: ["dmarc=pass example.org"]
+	Trusted []string `json:"trusted,omitempty,omitzero"`
+}
+
+// MailOriginDmarc Whether SPF or DKIM speak for the domain in From (RFC 9989). Where the address is not known, fail says of DKIM alone
+//
+// Examples: pass
+type MailOriginDmarc string
+
+// MailOriginPolicy What that domain asks for otherwise
+//
+// Examples: reject
+type MailOriginPolicy string
+
+// MailOriginSpf Whether the mail's return path names the address that it came from (RFC 7208). None, too, where that address is not known: behind a mail server of the site, on a pipe, from a folder
+//
+// Examples: pass
+type MailOriginSpf string
+
+// MailSignature defines model for MailSignature.
+type MailSignature struct {
+	// Domain Who signed, in lower case
+	//
+	// Examples: example.org
+	Domain string `json:"domain"`
+
+	// Reason Why it did not pass
+	//
+	// Examples: dkim: body hash did not verify
+	Reason string `json:"reason,omitempty,omitzero"`
+
+	// Result What became of it
+	//
+	// Examples: pass
+	Result MailSignatureResult `json:"result"`
+}
+
+// MailSignatureResult What became of it
+//
+// Examples: pass
+type MailSignatureResult string
+
 // Match defines model for Match.
 type Match struct {
 	Decision MatchDecision `json:"decision,omitempty,omitzero"`
@@ -5385,7 +5482,8 @@ type QuestionEvent struct {
 	// N Its number
 	//
 	// Examples: 1
-	N int64 `json:"n"`
+	N      int64      `json:"n"`
+	Origin MailOrigin `json:"origin,omitempty,omitzero"`
 
 	// Status The enhanced status code (RFC 3463) of a refusal or bounce
 	//

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type challengeConfig struct {
 	Policies string        // file of policies and rules
 	Keep     time.Duration // for which events are kept
 	Plan     int           // contacts asked an hour because they are due; 0: none by itself
+	Notices  bool          // teams are told what needs attention
 
 	Dir        string // of the identity
 	Name       string
@@ -42,7 +44,12 @@ type challengeConfig struct {
 	Lease      time.Duration
 	SMTP, LMTP string // addresses to listen on; "": not
 	Maildir    string
-	Aside      string // folder for mail that belongs to nothing
+	AuthServs  []string // whose Authentication-Results are taken
+	MaxSize    int64    // octets of a mail that comes in
+	PeerConns  int      // at once from one address; 0: no limit
+	PeerMails  int      // a minute from one address; 0: no limit
+	Aside      string   // folder for mail that belongs to nothing
+	AsideMax   int64    // octets of what is kept there
 }
 
 // challengeKeys lists what can be configured about questions to contacts.
@@ -54,6 +61,7 @@ func challengeKeys() []key {
 		{name: "challenge_policies", arg: "FILE", usage: "JSON FILE with policies and with rules for whom they hold; without one, everybody is asked half-yearly", set: text(func(c *config) *string { return &c.Challenge.Policies })},
 		{name: "challenge_plan", preset: "0", arg: "N", usage: "N contacts an hour that are asked because they are due; 0: only who is ordered or in a campaign", set: number(func(c *config) *int { return &c.Challenge.Plan })},
 		{name: "challenge_keep", preset: "90d", arg: "TIME", usage: "TIME for which events of questions, and what became of their webhooks, are kept", set: span(time.Hour, func(c *config) *time.Duration { return &c.Challenge.Keep })},
+		{name: "challenge_notices", preset: "off", arg: "SWITCH", usage: "whether teams get a mail, once a week at most, about what needs attention: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Challenge.Notices })},
 		{name: "mail_dir", arg: "FOLDER", usage: "FOLDER with the keys of the mail identity, made by rollcall mail init", set: text(func(c *config) *string { return &c.Challenge.Dir })},
 		{name: "mail_address", arg: "ADDRESS", usage: "ADDRESS that mails come from", set: (*config).setMailAddress},
 		{name: "mail_name", preset: "Rollcall", arg: "NAME", usage: "NAME beside it", set: text(func(c *config) *string { return &c.Challenge.Name })},
@@ -72,7 +80,12 @@ func challengeKeys() []key {
 		{name: "mail_smtp", arg: "ADDRESS", usage: "ADDRESS to take mail at by SMTP, behind the site's mail server", set: hostPort(func(c *config) *string { return &c.Challenge.SMTP })},
 		{name: "mail_lmtp", arg: "ADDRESS", usage: "ADDRESS to take mail at by LMTP, behind the site's mail server", set: hostPort(func(c *config) *string { return &c.Challenge.LMTP })},
 		{name: "mail_maildir", arg: "FOLDER", usage: "FOLDER into which the site's mail server delivers, in the form of Maildir", set: text(func(c *config) *string { return &c.Challenge.Maildir })},
+		{name: "mail_authserv_ids", arg: "NAMES", list: true, usage: "NAMES (authserv-id) by which the site's mail servers sign their Authentication-Results, which are taken over; none: others' are not", set: (*config).setAuthServs},
+		{name: "mail_max_size", preset: "1MiB", arg: "SIZE", usage: "largest SIZE of a mail that is taken in", set: size(func(c *config) *int64 { return &c.Challenge.MaxSize })},
+		{name: "mail_peer_connections", preset: "20", arg: "N", usage: "N connections at once from one address at mail_smtp; 0: no limit", set: number(func(c *config) *int { return &c.Challenge.PeerConns })},
+		{name: "mail_peer_rate", preset: "600", arg: "N", usage: "N mails a minute from one address at mail_smtp; 0: no limit", set: number(func(c *config) *int { return &c.Challenge.PeerMails })},
 		{name: "mail_aside", arg: "FOLDER", usage: "FOLDER for mail that belongs to no question; aside in mail_dir unless given", set: text(func(c *config) *string { return &c.Challenge.Aside })},
+		{name: "mail_aside_max", preset: "1GiB", arg: "SIZE", usage: "SIZE of all that is kept there; the oldest mails go first", set: size(func(c *config) *int64 { return &c.Challenge.AsideMax })},
 	}
 }
 
@@ -156,6 +169,20 @@ func (c *config) setRelayFrom(s string) error {
 			return bad(item, "not an address", "addresses such as 192.0.2.25, 2001:db8::25")
 		}
 		c.Challenge.RelayFrom = append(c.Challenge.RelayFrom, a)
+	}
+	return nil
+}
+
+// authServ is an authserv-id: RFC 8601 section 2.5, a name that looks like a host's.
+var authServ = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,253}[A-Za-z0-9])?$`)
+
+func (c *config) setAuthServs(s string) error {
+	c.Challenge.AuthServs = nil
+	for _, item := range items(s) {
+		if !authServ.MatchString(item) {
+			return bad(item, "not an authserv-id", "names as they stand first in Authentication-Results, such as mx.example.org")
+		}
+		c.Challenge.AuthServs = append(c.Challenge.AuthServs, item)
 	}
 	return nil
 }

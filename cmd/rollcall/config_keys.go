@@ -42,7 +42,7 @@ func keys() []key {
 		{name: "import_max_mib", preset: "256", arg: "N", usage: "N MiB that a file may have that is uploaded for import", set: number(func(c *config) *int { return &c.ImportMax })},
 		{name: "import_keep", preset: "30d", arg: "TIME", usage: "TIME for which the result of an import job is kept", set: span(time.Minute, func(c *config) *time.Duration { return &c.ImportKeep })},
 		{name: "shutdown_timeout", preset: "10s", arg: "TIME", usage: "TIME that requests under way get to finish on a stop", set: span(time.Millisecond, func(c *config) *time.Duration { return &c.ShutdownTimeout })},
-		{name: "batch_body", preset: "128MiB", arg: "SIZE", usage: "largest SIZE of the body of a batch lookup", set: (*config).setBatchBody},
+		{name: "batch_body", preset: "128MiB", arg: "SIZE", usage: "largest SIZE of the body of a batch lookup", set: size(func(c *config) *int64 { return &c.BatchBody })},
 	}, append(verifyKeys(), challengeKeys()...)...)
 }
 
@@ -130,19 +130,22 @@ func (c *config) setMatchRules(s string) error {
 	return err
 }
 
-func (c *config) setBatchBody(s string) error {
-	digits, unit := s, int64(1)
-	for suffix, size := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
-		if rest, ok := strings.CutSuffix(s, suffix); ok {
-			digits, unit = rest, size
+// size sets a number of octets.
+func size(to func(*config) *int64) func(*config, string) error {
+	return func(c *config, s string) error {
+		digits, unit := s, int64(1)
+		for suffix, size := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+			if rest, ok := strings.CutSuffix(s, suffix); ok {
+				digits, unit = rest, size
+			}
 		}
+		n, err := strconv.ParseUint(digits, 10, 32)
+		if err != nil || n == 0 {
+			return bad(s, "not a size", "a number of bytes, or one with KiB, MiB or GiB, such as 128MiB")
+		}
+		*to(c) = int64(n) * unit
+		return nil
 	}
-	n, err := strconv.ParseUint(digits, 10, 32)
-	if err != nil || n == 0 {
-		return bad(s, "not a size", "a number of bytes, or one with KiB, MiB or GiB, such as 128MiB")
-	}
-	c.BatchBody = int64(n) * unit
-	return nil
 }
 
 func (c *config) setProxyHeader(s string) error {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rollcall-csirt/rollcall/verify/lab"
 )
 
 const demoLong = `Demo starts a real server on an embedded database in a temporary folder, fills it
@@ -51,24 +53,29 @@ func (c *call) demo(keep, hold bool) (err error) {
 		return err
 	}
 	defer post.close()
+	l, err := lab.Start(lab.Config{Now: c.now})
+	if err != nil {
+		return err
+	}
 	demo := *c
 	demo.cfg = &config{
 		DB: filepath.Join(dir, "demo.db"), Listen: "127.0.0.1:0", ShutdownTimeout: c.cfg.ShutdownTimeout,
 		Policy: c.cfg.Policy, MaxChange: c.cfg.MaxChange, Challenge: asking,
+		Verify: verifyConfig{Resolvers: []string{l.Resolver()}}, // also for where mails come from: no question leaves this machine
 	}
 	demo.stderr = io.Discard // that the database is new is no news here
 	demo.log = slog.New(slog.NewTextHandler(c.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := demo.newServer()
 	if err != nil {
-		return err
+		return errors.Join(err, l.Close())
 	}
 	token, err := c.fillDemo(s)
 	if err != nil {
-		return errors.Join(err, s.close())
+		return errors.Join(err, s.close(), l.Close())
 	}
-	d, err := demo.newDemoLab(s)
+	d, err := demo.newDemoLab(s, l)
 	if err != nil {
-		return errors.Join(err, s.close())
+		return errors.Join(err, s.close(), l.Close())
 	}
 	d.post = post
 	return c.runDemo(s, d, demo.cfg.DB, token, hold)

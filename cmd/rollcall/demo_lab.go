@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,17 +28,10 @@ type demoLab struct {
 	post   *demoPost
 }
 
-// newDemoLab starts the lab, enters its teams, and makes the runner.
-func (c *call) newDemoLab(s *server) (*demoLab, error) {
-	l, err := lab.Start(lab.Config{Now: c.now})
-	if err != nil {
-		return nil, err
-	}
+// newDemoLab enters the teams of the lab, and makes the runner.
+func (c *call) newDemoLab(s *server, l *lab.Lab) (*demoLab, error) {
 	d := &demoLab{Lab: l, ids: map[string]directory.TeamID{}}
-	if err := c.fillLab(s, d); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return d, nil
+	return d, c.fillLab(s, d)
 }
 
 func (c *call) fillLab(s *server, d *demoLab) (err error) {

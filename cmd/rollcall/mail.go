@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
@@ -25,7 +24,7 @@ whether others will believe our mails, and shows their texts.`,
   rollcall mail preview --kind code --language fr`,
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
-	cmd.AddCommand(mailInitCommand(w), mailDNSCommand(w), mailSelftestCommand(w), mailPreviewCommand(w), mailAsideCommand(w))
+	cmd.AddCommand(mailInitCommand(w), mailDNSCommand(w), mailSelftestCommand(w), mailPreviewCommand(w), mailNoticesCommand(w), mailAsideCommand(w))
 	return cmd
 }
 
@@ -137,16 +136,11 @@ const selftestTime = time.Minute
 func (c *call) selftest(ctx context.Context, id *mail.Identity, relay *mail.Submitter) (mail.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, selftestTime)
 	defer cancel()
-	cfg := c.liveConfig()
-	cfg.Limiter = verify.NewLimiter(verify.Paces(), selftestTime)
-	if c.lab != nil {
-		c.lab(&cfg)
-	}
-	network, err := verify.NewLive(cfg)
+	dns, err := c.mailDNS(selftestTime)
 	if err != nil {
-		return nil, notAsked("%w", err)
+		return nil, err
 	}
-	return mail.Selftest(ctx, mailResolver{network}, id, mail.Way{Relay: relay, Addresses: c.cfg.Challenge.RelayFrom}), nil
+	return mail.Selftest(ctx, dns, id, mail.Way{Relay: relay, Addresses: c.cfg.Challenge.RelayFrom}), nil
 }
 
 // ready is what a campaign waits for: a self-test that passes.
@@ -282,7 +276,7 @@ func (c *call) mailAside(asJSON bool) error {
 	if c.cfg.Challenge.Dir == "" && c.cfg.Challenge.Aside == "" {
 		return usage(c.cmd, "mail_dir: missing; want the folder of the mail identity, or mail_aside")
 	}
-	list, err := (&asideFolder{dir: c.cfg.Challenge.aside(), now: c.now}).list()
+	list, err := c.newAside().list()
 	switch {
 	case err != nil:
 		return err

@@ -5,14 +5,49 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
 // mailResolver asks the DNS through the network of the checks, as package mail wants it.
 type mailResolver struct{ network verify.Network }
+
+// mailDNS is the DNS that the mails of this instance and those that come in are judged by. Who would
+// have to wait longer than wait for a resolver is sent away.
+func (c *call) mailDNS(wait time.Duration) (mailResolver, error) {
+	cfg := c.liveConfig()
+	cfg.Limiter = verify.NewLimiter(verify.Paces(), wait)
+	if c.lab != nil {
+		c.lab(&cfg)
+	}
+	network, err := verify.NewLive(cfg)
+	if err != nil {
+		return mailResolver{}, notAsked("%w", err)
+	}
+	return mailResolver{network}, nil
+}
+
+// originWait is how long a question about where a mail came from waits for its turn.
+const originWait = 5 * time.Second
+
+// newReceiver makes what takes mails in. Without resolvers it takes them in all the same.
+func (c *call) newReceiver(desk *challenge.Desk, id *mail.Identity, aside *asideFolder) (*challenge.Receiver, error) {
+	cfg := challenge.ReceiverConfig{Desk: desk, Identity: id, Own: id.Key, Limits: mail.Limits{Size: int(c.cfg.Challenge.MaxSize)}, Aside: aside.keep}
+	if dns, err := c.mailDNS(originWait); err != nil {
+		c.log.Error("nobody looks at where mails come from", "err", err)
+	} else {
+		trusted := c.cfg.Challenge.AuthServs
+		cfg.Origin = func(ctx context.Context, env mail.Envelope, m *mail.Message) mail.Authentication {
+			return mail.Authenticate(ctx, dns, env, m, trusted...)
+		}
+	}
+	return challenge.NewReceiver(cfg)
+}
 
 // ask returns the records of a type, or the error that says whether there are none.
 func (r mailResolver) ask(ctx context.Context, name, kind string) ([]dns.RR, error) {

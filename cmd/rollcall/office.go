@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/catalog"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
@@ -33,11 +35,18 @@ type office struct {
 	receiver  *challenge.Receiver
 	aside     *asideFolder
 	said      func(mail.Outcome) // hears what the relay said of each mail; nil: nobody does
+	notifier  *challenge.Notifier
+}
+
+// officeStore is what an office needs of a database.
+type officeStore interface {
+	challenge.Store
+	Verifications(context.Context, directory.TeamID) ([]verify.Verification, error)
 }
 
 // officeParts are what an office is made of beside its configuration.
 type officeParts struct {
-	store challenge.Store
+	store officeStore
 	index func() *directory.Index
 	ready func(context.Context, *office) error // before a campaign; nil: nobody looks
 }
@@ -65,7 +74,7 @@ func (c *call) newOffice(p officeParts) (*office, error) {
 	if err := m.lacking(); err != nil {
 		return nil, err
 	}
-	o := &office{aside: &asideFolder{dir: m.aside(), now: c.now}}
+	o := &office{aside: c.newAside()}
 	var err error
 	if o.identity, err = c.openIdentity(); err != nil {
 		return nil, err
@@ -87,7 +96,10 @@ func (c *call) newOffice(p officeParts) (*office, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.receiver, err = challenge.NewReceiver(challenge.ReceiverConfig{Desk: o.Desk, Identity: o.identity, Own: o.identity.Key, Aside: o.aside.keep})
+	if o.receiver, err = c.newReceiver(o.Desk, o.identity, o.aside); err != nil {
+		return nil, err
+	}
+	o.notifier, err = challenge.NewNotifier(challenge.NotifierConfig{Sender: o.sender, Known: p.store.Verifications, Explain: catalog.Find, Proof: c.cfg.Policy, Confirm: m.Pages + "confirm/", Stop: m.Pages + "notices/"})
 	return o, err
 }
 

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/verify/mail"
@@ -23,8 +25,27 @@ const mostAside = 10_000
 // asideFolder keeps mail that belongs to no question, one file each. Nobody is
 // answered: who sent it may not be who it says.
 type asideFolder struct {
-	dir string
-	now func() time.Time
+	dir  string
+	most int64 // octets of all of them; 0: any number
+	now  func() time.Time
+	log  *slog.Logger
+
+	mu      sync.Mutex
+	counted bool  // the next two were found in the folder, and have grown since
+	mails   int   //
+	bytes   int64 //
+	dropped int64 // mails that had to go
+}
+
+func (c *call) newAside() *asideFolder {
+	return &asideFolder{dir: c.cfg.Challenge.aside(), most: c.cfg.Challenge.AsideMax, now: c.now, log: c.log}
+}
+
+// figures are how much is kept, and how many mails had to go.
+func (a *asideFolder) figures() (bytes, dropped int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.bytes, a.dropped
 }
 
 // keep writes a mail down, named after when it came, its hash and the reason.
@@ -52,7 +73,7 @@ func (a *asideFolder) keep(_ context.Context, env mail.Envelope, why string) err
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return a.trim()
+	return a.grown(int64(b.Len()))
 }
 
 func plainWord(s string) string {
@@ -126,16 +147,44 @@ func (a *asideFolder) names() ([]string, error) {
 	return names, err
 }
 
-// trim takes away the oldest of too many.
+// grown counts one mail more, and looks into the folder when there may be too many.
+func (a *asideFolder) grown(n int64) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.mails, a.bytes = a.mails+1, a.bytes+n
+	if a.counted && a.mails <= mostAside && (a.most == 0 || a.bytes <= a.most) {
+		return nil
+	}
+	return a.trim()
+}
+
+// trim takes away the oldest of too many, and a twentieth more, so that it is not
+// needed again for each mail. The newest stays, however large.
 func (a *asideFolder) trim() error {
 	names, err := a.names()
 	if err != nil {
 		return err
 	}
-	for _, name := range names[:max(0, len(names)-mostAside)] {
-		if err := os.Remove(filepath.Join(a.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+	sizes, bytes := make([]int64, len(names)), int64(0)
+	for i, name := range names {
+		if info, err := os.Lstat(filepath.Join(a.dir, name)); err == nil { // else it was taken away meanwhile
+			sizes[i] = info.Size()
+			bytes += sizes[i]
 		}
 	}
+	gone := 0
+	if len(names) > mostAside || a.most > 0 && bytes > a.most {
+		tooMuch := func() bool {
+			return len(names)-gone > mostAside-mostAside/20 || a.most > 0 && bytes > a.most-a.most/20
+		}
+		for ; gone < len(names)-1 && tooMuch(); gone++ {
+			if err := os.Remove(filepath.Join(a.dir, names[gone])); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			bytes -= sizes[gone]
+		}
+		a.log.Warn("mails that were kept aside had to go", "folder", a.dir, "mails", gone, "kept", len(names)-gone)
+	}
+	a.counted, a.mails, a.bytes, a.dropped = true, len(names)-gone, bytes, a.dropped+int64(gone)
 	return nil
 }

@@ -23,6 +23,8 @@ const (
 	stewardEvery = 30 * time.Second
 	planEvery    = 10 * time.Minute
 	scanEvery    = 5 * time.Second
+	noticeEvery  = time.Minute
+	teamsAtOnce  = 200
 	ticksAtOnce  = 200
 	mailsAtOnce  = 25
 	senders      = 4
@@ -48,6 +50,8 @@ type officeRun struct {
 	aloof   bool // it takes orders and answers on pages, and leaves the rest to others
 	plan    int  // contacts an hour that are asked because they are due
 	maildir string
+	notices bool
+	largest int64 // octets of a mail that comes in
 	doors   []door
 	tally   *officeFigures
 }
@@ -61,7 +65,7 @@ type door struct {
 // newOfficeRun takes the addresses at which mail comes in, unless it is aloof.
 func (c *call) newOfficeRun(o *office, s challenge.Store, aloof bool) (*officeRun, error) {
 	m := &c.cfg.Challenge
-	r := &officeRun{office: o, keep: m.Keep, log: c.log, aloof: aloof, plan: m.Plan, maildir: m.Maildir, tally: newOfficeFigures(s)}
+	r := &officeRun{office: o, keep: m.Keep, log: c.log, aloof: aloof, plan: m.Plan, maildir: m.Maildir, notices: m.Notices, largest: m.MaxSize, tally: newOfficeFigures(s, o.aside)}
 	o.said = r.tally.said
 	if aloof {
 		return r, nil
@@ -78,8 +82,11 @@ func (c *call) newOfficeRun(o *office, s challenge.Store, aloof bool) (*officeRu
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", at.key, err), r.close())
 		}
-		server := mail.NewServer(mail.ServerConfig{LMTP: at.lmtp, Host: o.identity.Host, Accepts: o.identity.Accepts, Handle: r.take, Now: c.now, Log: c.log})
-		r.doors = append(r.doors, door{l, server})
+		cfg := mail.ServerConfig{LMTP: at.lmtp, Host: o.identity.Host, Accepts: o.identity.Accepts, Handle: r.take, MaxSize: m.MaxSize, Now: c.now, Log: c.log}
+		if !at.lmtp { // the site's own server is one client, and keeps its mails itself
+			cfg.PeerConns, cfg.PeerMails = m.PeerConns, m.PeerMails
+		}
+		r.doors = append(r.doors, door{l, mail.NewServer(cfg)})
 		c.log.Info("taking mail", "address", l.Addr().String(), "lmtp", at.lmtp)
 	}
 	return r, nil
@@ -148,8 +155,12 @@ func (r *officeRun) run(ctx context.Context) {
 	if r.plan > 0 {
 		parts.Go(func() { r.every(ctx, planEvery, "planning", r.ask) })
 	}
+	if r.notices {
+		parts.Go(func() { r.every(ctx, noticeEvery, "notices", r.decide) })
+		parts.Go(func() { r.every(ctx, scanEvery, "sending notices", r.notify) })
+	}
 	if r.maildir != "" {
-		box := mail.Maildir{Dir: r.maildir, Accepts: r.identity.Accepts, Handle: r.take}
+		box := mail.Maildir{Dir: r.maildir, Accepts: r.identity.Accepts, Handle: r.take, MaxSize: r.largest}
 		parts.Go(func() {
 			r.every(ctx, scanEvery, "maildir", func(ctx context.Context) (bool, error) {
 				n, err := box.Scan(ctx)
@@ -215,4 +226,19 @@ func (r *officeRun) ask(ctx context.Context) (bool, error) {
 		r.log.Info("contacts that are due are asked", "n", n)
 	}
 	return false, err
+}
+
+// decide looks which teams are to be told what needs attention.
+func (r *officeRun) decide(ctx context.Context) (bool, error) {
+	n, err := r.notifier.Decide(ctx, teamsAtOnce)
+	if n > 0 {
+		r.log.Info("notices to teams", "n", n)
+	}
+	return false, err
+}
+
+func (r *officeRun) notify(ctx context.Context) (bool, error) {
+	n, err := r.notifier.Send(ctx, mailsAtOnce)
+	r.tally.noticed(n)
+	return n == mailsAtOnce, err
 }

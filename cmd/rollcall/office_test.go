@@ -28,6 +28,7 @@ type workplace struct {
 	s     *server
 	relay chan mail.Envelope
 	team  directory.Team
+	zone  *zone
 }
 
 // mailServer takes mail until the end of the test, and returns where.
@@ -50,12 +51,12 @@ func anybody(string) bool { return true }
 // newWorkplace starts one; it is stopped at the end of the test.
 func newWorkplace(t *testing.T, changes ...func(*challengeConfig)) *workplace {
 	t.Helper()
-	p := &workplace{t: t, relay: make(chan mail.Envelope, 100)}
+	p := &workplace{t: t, relay: make(chan mail.Envelope, 100), zone: newZone(t)}
 	relay := mailServer(t, anybody, func(_ context.Context, env mail.Envelope) error {
 		p.relay <- env
 		return nil
 	})
-	p.c, p.log = newTestCall(t, config{ShutdownTimeout: time.Minute, Challenge: challengeConfig{On: true, Dir: filepath.Join(t.TempDir(), "mail"), Name: "Rollcall",
+	p.c, p.log = newTestCall(t, config{ShutdownTimeout: time.Minute, Verify: verifyConfig{Resolvers: []string{p.zone.address}}, Challenge: challengeConfig{On: true, Dir: filepath.Join(t.TempDir(), "mail"), Name: "Rollcall",
 		Address: "rollcall@rollcall.example", Contact: "https://rollcall.example/about", Pages: "https://rollcall.example/", Operator: "Example Forum",
 		Relay: relay, RelayTLS: mail.TLSNone, SMTP: "127.0.0.1:0"}})
 	p.c.now = time.Now // mails and their answers pass real programs

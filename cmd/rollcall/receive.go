@@ -49,7 +49,7 @@ stays.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{mail.ExitTemporary, usage(cmd, "%v", err)}
 	})
-	keyFlags(cmd.Flags(), append([]string{"db"}, challengeKeyNames()...)...)
+	keyFlags(cmd.Flags(), append([]string{"db", "verify_resolvers"}, challengeKeyNames()...)...)
 	cmd.Flags().StringVar(&box, "maildir", "", "take in what lies in the Maildir `FOLDER`, and end")
 	cmd.Flags().StringVar(&from, "from", "", "return path of the mail as the `ADDRESS` that the mail server passes; empty for bounces")
 	return cmd
@@ -63,7 +63,7 @@ func (c *call) receive(from string) error {
 	}
 	status := mail.ExitOK
 	err := c.withReceiver(func(id *mail.Identity, r *challenge.Receiver) (err error) {
-		status, err = mail.Pipe{In: c.stdin, From: path, To: c.args, Accepts: id.Accepts, Handle: r.Receive, Now: c.now}.Receive(c.ctx)
+		status, err = mail.Pipe{In: c.stdin, From: path, To: c.args, Accepts: id.Accepts, Handle: r.Receive, MaxSize: c.cfg.Challenge.MaxSize, Now: c.now}.Receive(c.ctx)
 		return err
 	})
 	switch {
@@ -83,7 +83,7 @@ func (c *call) receiveBox(dir string) error {
 		return usage(c.cmd, "maildir: mails in a folder name their recipients themselves; want no others")
 	}
 	return c.withReceiver(func(id *mail.Identity, r *challenge.Receiver) error {
-		box, all := mail.Maildir{Dir: dir, Accepts: id.Accepts, Handle: r.Receive, Now: c.now}, 0
+		box, all := mail.Maildir{Dir: dir, Accepts: id.Accepts, Handle: r.Receive, MaxSize: c.cfg.Challenge.MaxSize, Now: c.now}, 0
 		for {
 			n, err := box.Scan(c.ctx)
 			if all += n; n > 0 && err == nil {
@@ -111,8 +111,7 @@ func (c *call) withReceiver(do func(*mail.Identity, *challenge.Receiver) error) 
 		if err != nil {
 			return err
 		}
-		aside := &asideFolder{dir: c.cfg.Challenge.aside(), now: c.now}
-		receiver, err := challenge.NewReceiver(challenge.ReceiverConfig{Desk: desk, Identity: id, Own: id.Key, Aside: aside.keep})
+		receiver, err := c.newReceiver(desk, id, c.newAside())
 		if err != nil {
 			return err
 		}

@@ -47,6 +47,8 @@ they answer: on the page of the link in each mail, and by mail at mail_smtp,
 mail_lmtp or mail_maildir. "rollcall mail init" makes the keys for it, "rollcall
 mail selftest" says whether others will believe our mails. --challenge pages leaves
 the mail to "rollcall worker --challenge on".
+mail selftest" says whether others will believe our mails. With --challenge-notices on
+as well, teams are told by mail what about them needs attention.
 
 SIGINT and SIGTERM stop it: no new requests and checks, shutdown_timeout for
 those under way, then the index, then the database. A second signal ends it at
@@ -221,7 +223,8 @@ func (c *call) pages(s *server, rest http.Handler) (http.Handler, error) {
 	if s.office == nil {
 		return rest, nil
 	}
-	page, err := web.New(web.Config{Answers: web.NewDesk(s.office.Desk, s.follower.Index, c.log), Operator: cmp.Or(c.cfg.Challenge.Operator, c.cfg.Challenge.Name),
+	desk := web.NewDesk(s.office.Desk, s.follower.Index, c.log)
+	page, err := web.New(web.Config{Answers: desk, Notices: desk, Operator: cmp.Or(c.cfg.Challenge.Operator, c.cfg.Challenge.Name),
 		Client: c.cfg.Limits.Client, Now: c.now, Log: c.log})
 	if err != nil {
 		return nil, err
@@ -230,9 +233,11 @@ func (c *call) pages(s *server, rest http.Handler) (http.Handler, error) {
 	page.Register(mux)
 	// The API sees its paths as they came: a mux before it would clean and redirect them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/answer/") || strings.HasPrefix(r.URL.Path, "/stop/") {
-			mux.ServeHTTP(w, r)
-			return
+		for _, page := range []string{"/answer/", "/stop/", "/confirm/", "/notices/"} {
+			if strings.HasPrefix(r.URL.Path, page) {
+				mux.ServeHTTP(w, r)
+				return
+			}
 		}
 		rest.ServeHTTP(w, r)
 	}), nil

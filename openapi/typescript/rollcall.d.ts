@@ -4363,6 +4363,53 @@ export interface components {
             /** @description There are more keys, which you may not see */
             withheld?: boolean;
         };
+        MailOrigin: {
+            /** @description Its DKIM signatures (RFC 6376), at most five */
+            dkim: components["schemas"]["MailSignature"][];
+            /**
+             * @description Whether SPF or DKIM speak for the domain in From (RFC 9989). Where the address is not known, fail says of DKIM alone
+             * @example pass
+             * @enum {string}
+             */
+            dmarc?: "pass" | "fail" | "none" | "temperror";
+            /**
+             * @description What that domain asks for otherwise
+             * @example reject
+             * @enum {string}
+             */
+            policy?: "none" | "quarantine" | "reject";
+            /**
+             * @description Whether the mail's return path names the address that it came from (RFC 7208). None, too, where that address is not known: behind a mail server of the site, on a pipe, from a folder
+             * @example pass
+             * @enum {string}
+             */
+            spf: "pass" | "fail" | "softfail" | "neutral" | "none" | "temperror" | "permerror";
+            /**
+             * @description What a mail server of the site found that is named in the configuration
+             * @example [
+             *       "dmarc=pass example.org"
+             *     ]
+             */
+            trusted?: string[];
+        };
+        MailSignature: {
+            /**
+             * @description Who signed, in lower case
+             * @example example.org
+             */
+            domain: string;
+            /**
+             * @description Why it did not pass
+             * @example dkim: body hash did not verify
+             */
+            reason?: string;
+            /**
+             * @description What became of it
+             * @example pass
+             * @enum {string}
+             */
+            result: "pass" | "fail" | "temperror";
+        };
         Match: {
             /** @description What was decided before the two had something new in common */
             decision?: components["schemas"]["MatchDecision"];
@@ -5458,6 +5505,8 @@ export interface components {
              * @example 1
              */
             n: number;
+            /** @description Of a mail that came in: what speaks for where it came from. It proves nothing and decides nothing */
+            origin?: components["schemas"]["MailOrigin"];
             /**
              * @description The enhanced status code (RFC 3463) of a refusal or bounce
              * @example 5.1.1

@@ -27,7 +27,8 @@ var (
 const maxForm = 4 << 10
 
 // Page is the answer page of challenges. It serves GET, HEAD and POST of
-// /answer/{token}, and of /stop/{token}, on which a reader wants no more mails.
+// /answer/{token}, and of /stop/{token}, on which a reader wants no more mails; with [Notices],
+// of /confirm/{token} and /notices/{token}, too.
 //
 // There is no protection against forged requests from other sites (CSRF), and
 // none is needed: such an attack rides on something that the browser sends along
@@ -89,6 +90,13 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /answer/{token}", p.limited(p.answers, p.answer))
 	mux.HandleFunc("GET /stop/{token}", p.limited(p.looks, p.showStop))
 	mux.HandleFunc("POST /stop/{token}", p.limited(p.answers, p.stop))
+	if p.cfg.Notices == nil {
+		return
+	}
+	mux.HandleFunc("GET /confirm/{token}", p.limited(p.looks, func(w http.ResponseWriter, r *http.Request) { p.showNotice(w, r, screen{Sure: true}) }))
+	mux.HandleFunc("POST /confirm/{token}", p.limited(p.answers, p.sure))
+	mux.HandleFunc("GET /notices/{token}", p.limited(p.looks, func(w http.ResponseWriter, r *http.Request) { p.showNotice(w, r, screen{Notices: true}) }))
+	mux.HandleFunc("POST /notices/{token}", p.limited(p.answers, p.silence))
 }
 
 // limited puts a limit before a page.
@@ -134,13 +142,16 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request) {
 		p.incomplete(w, r, form)
 		return
 	}
-	meta := Meta{Client: p.cfg.Client(r), Agent: clip(r.UserAgent(), 200), Language: p.language(r, ""), At: p.cfg.Now()}
-	result, err := p.cfg.Answers.Answer(r.Context(), r.PathValue("token"), form.Code, form.Choice, meta)
+	result, err := p.cfg.Answers.Answer(r.Context(), r.PathValue("token"), form.Code, form.Choice, p.meta(r))
 	if err != nil {
 		p.failed(w, r, err)
 		return
 	}
 	p.said(w, r, form, result)
+}
+
+func (p *Page) meta(r *http.Request) Meta {
+	return Meta{Client: p.cfg.Client(r), Agent: clip(r.UserAgent(), 200), Language: p.language(r, ""), At: p.cfg.Now()}
 }
 
 // form is what a reader sent.

@@ -8,7 +8,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
-// Desk is the [Answers] of a [challenge.Desk].
+// Desk is the [Answers] and [Notices] of a [challenge.Desk].
 type Desk struct {
 	desk  *challenge.Desk
 	index func() *directory.Index
@@ -39,18 +39,25 @@ func (d *Desk) view(c *challenge.Challenge, r challenge.Result) View {
 	if n := len(c.Postings); n > 0 {
 		v.Expires = c.Postings[n-1].Issue.Expires
 	}
+	v.Team, v.Language = d.team(c.Team)
+	return v
+}
+
+// team is the name of a team as everybody may see it, and the language that it prefers.
+func (d *Desk) team(id directory.TeamID) (name, language string) {
 	x := d.index()
 	if x == nil {
-		return v
+		return "", ""
 	}
-	if t, ok := x.Team(c.Team); ok {
-		seen := directory.Redact(t, directory.Nobody())
-		v.Team = seen.Name()
-		if len(t.Languages) > 0 {
-			v.Language = string(t.Languages[0])
-		}
+	t, ok := x.Team(id)
+	if !ok {
+		return "", ""
 	}
-	return v
+	if len(t.Languages) > 0 {
+		language = string(t.Languages[0])
+	}
+	seen := directory.Redact(t, directory.Nobody())
+	return seen.Name(), language
 }
 
 // Answer implements [Answers].
@@ -108,4 +115,43 @@ func (d *Desk) newCode(ctx context.Context, token string) (challenge.Challenge, 
 	}
 	c, _, err := d.desk.Look(ctx, token)
 	return c, checked, locked, err
+}
+
+// LookNotice implements [Notices].
+func (d *Desk) LookNotice(ctx context.Context, token string) (View, error) {
+	n, result, err := d.desk.LookNotice(ctx, token)
+	return d.noticeView(&n, result), err
+}
+
+func (d *Desk) noticeView(n *challenge.TeamNotice, r challenge.Result) View {
+	if r == challenge.Unknown {
+		return View{Status: Unknown}
+	}
+	v := View{Status: map[challenge.Result]Status{challenge.Right: Open, challenge.Expired: Expired, challenge.Used: Used}[r], Expires: n.Expires}
+	v.Team, v.Language = d.team(n.Team)
+	return v
+}
+
+// ConfirmNotice implements [Notices].
+func (d *Desk) ConfirmNotice(ctx context.Context, token string, meta Meta) (Result, error) {
+	n, result, err := d.desk.ConfirmNotice(ctx, token)
+	if err != nil {
+		return Result{}, err
+	}
+	d.log.InfoContext(ctx, "notice", "notice", n.ID, "choice", Confirm, "result", result, "client", meta.Client, "agent", meta.Agent)
+	said := map[challenge.Result]Said{challenge.Right: SaidTaken, challenge.Expired: SaidExpired, challenge.Used: SaidUsed, challenge.Unknown: SaidUnknown}[result]
+	return Result{Said: said, View: d.noticeView(&n, result)}, nil
+}
+
+// SilenceNotices implements [Notices].
+func (d *Desk) SilenceNotices(ctx context.Context, token string, meta Meta) (Result, error) {
+	n, found, err := d.desk.StopNotices(ctx, token)
+	if err != nil {
+		return Result{}, err
+	}
+	d.log.InfoContext(ctx, "notice", "notice", n.ID, "choice", Stop, "result", found, "client", meta.Client, "agent", meta.Agent)
+	if !found {
+		return Result{Said: SaidUnknown, View: View{Status: Unknown}}, nil
+	}
+	return Result{Said: SaidTaken, View: d.noticeView(&n, challenge.Right)}, nil
 }

@@ -60,6 +60,12 @@ type texts struct {
 	StopText   string `json:"stop_text"`
 	StopDo     string `json:"stop_do"`
 	DoneStop   string `json:"done_stop"`
+
+	SureTitle    string `json:"sure_title"`
+	SureText     string `json:"sure_text"`
+	NoticesTitle string `json:"notices_title"`
+	NoticesText  string `json:"notices_text"`
+	DoneNotices  string `json:"done_notices"`
 }
 
 // readTexts reads the words of all languages. A language that lacks one is a
@@ -100,6 +106,8 @@ type screen struct {
 	Busy     bool
 	Failed   bool
 	Stop     bool // the page on which mails are stopped
+	Sure     bool // the page on which it is said that nothing has changed
+	Notices  bool // the page on which notices are stopped
 }
 
 // data is a screen in a language, as the template sees it.
@@ -112,12 +120,19 @@ type data struct {
 	Error     bool   // the message is about a mistake
 	CodeBad   bool   // and the mistake is the code
 	Form      bool
+	Press     *press // the one button of a form that has nothing to fill in
 	Heading   phrase
 	Intro     phrase
 	Expires   phrase
 	ForTeam   phrase
 	NotTheirs phrase
 	Others    []other
+}
+
+// press is a button.
+type press struct {
+	Choice Choice
+	Text   string
 }
 
 type other struct{ Lang, Name string }
@@ -185,15 +200,20 @@ func (p *Page) data(lang string, s screen) data {
 	}
 	d := data{screen: s, T: t, Lang: lang, Dir: "ltr", Style: template.CSS(answerCSS), // our own file
 		Heading: name(t.Title), Intro: name(t.Intro), ForTeam: name(t.ForTeam), NotTheirs: name(t.Wrong), Form: s.form(), CodeBad: s.Wrong || s.NoCode}
-	if s.Stop {
-		d.Heading, d.Intro = name(t.StopTitle), name(t.StopText)
+	switch {
+	case s.Stop:
+		d.Heading, d.Intro, d.Press = name(t.StopTitle), name(t.StopText), &press{Stop, t.StopDo}
+	case s.Sure:
+		d.Heading, d.Intro, d.Press = name(t.SureTitle), name(t.SureText), &press{Confirm, t.ConfirmDo}
+	case s.Notices:
+		d.Heading, d.Intro, d.Press = name(t.NoticesTitle), name(t.NoticesText), &press{Stop, t.StopDo}
 	}
 	if lang == "ar" {
 		d.Dir = "rtl"
 	}
 	text, mistake := s.message(t)
 	d.Message, d.Error = name(text), mistake
-	if d.Form && !s.View.Expires.IsZero() {
+	if d.Form && d.Press == nil && !s.View.Expires.IsZero() {
 		d.Expires = fill(t.Expires, "{time}", s.View.Expires.UTC().Format(time.DateOnly))
 	}
 	for _, l := range Languages() {
@@ -215,7 +235,7 @@ func fill(text, hole, value string) phrase {
 
 // form reports whether there is something to fill in.
 func (s screen) form() bool {
-	if s.Stop {
+	if s.Stop || s.Notices {
 		return s.View.Status != Unknown && s.Done == "" && !s.Busy && !s.Failed
 	}
 	return s.View.Status == Open && s.Done == "" && !s.Busy && !s.Failed
@@ -230,7 +250,7 @@ func (s screen) message(t texts) (text string, mistake bool) {
 		return t.Failed, true
 	case s.Done != "":
 		return s.thanks(t), false
-	case s.Stop && s.form():
+	case (s.Stop || s.Notices) && s.form():
 		return "", false
 	case s.Wrong:
 		return strings.ReplaceAll(t.WrongCode, "{left}", strconv.Itoa(s.Left)), true
@@ -245,6 +265,9 @@ func (s screen) message(t texts) (text string, mistake bool) {
 func (s screen) thanks(t texts) string {
 	if s.More {
 		return t.DoneMore
+	}
+	if s.Notices {
+		return t.DoneNotices
 	}
 	return map[Choice]string{ForTeam: t.DoneTeam, WrongAddress: t.DoneWrong, PleaseCall: t.DoneCall, NewCode: t.DoneCode, Confirm: t.DoneOK, Stop: t.DoneStop}[s.Done]
 }

@@ -23,17 +23,16 @@ func (p *Page) showStop(w http.ResponseWriter, r *http.Request) {
 // section 3.2, which sends List-Unsubscribe=One-Click and no cookies). What it
 // costs a team is a call from an operator, so no code is asked for.
 func (p *Page) stop(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if err := r.ParseMultipartForm(maxForm); err != nil && r.PostForm == nil {
+	stops, ok := readStop(w, r)
+	switch {
+	case !ok:
 		p.render(w, r, http.StatusBadRequest, screen{View: View{Status: Unknown}, Failed: true, Stop: true})
 		return
-	}
-	if Choice(r.PostForm.Get("choice")) != Stop && r.PostForm.Get("List-Unsubscribe") != "One-Click" {
+	case !stops:
 		p.showStop(w, r)
 		return
 	}
-	meta := Meta{Client: p.cfg.Client(r), Agent: clip(r.UserAgent(), 200), Language: p.language(r, ""), At: p.cfg.Now()}
-	result, err := p.cfg.Answers.Answer(r.Context(), r.PathValue("token"), "", Stop, meta)
+	result, err := p.cfg.Answers.Answer(r.Context(), r.PathValue("token"), "", Stop, p.meta(r))
 	if err != nil {
 		p.failed(w, r, err)
 		return
@@ -45,4 +44,13 @@ func (p *Page) stop(w http.ResponseWriter, r *http.Request) {
 		s.View.Status, status = Unknown, http.StatusNotFound
 	}
 	p.render(w, r, status, s)
+}
+
+// readStop reports whether a form or a mail program asks to stop; not ok where it can't be read.
+func readStop(w http.ResponseWriter, r *http.Request) (stops, ok bool) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseMultipartForm(maxForm); err != nil && r.PostForm == nil {
+		return false, false
+	}
+	return Choice(r.PostForm.Get("choice")) == Stop || r.PostForm.Get("List-Unsubscribe") == "One-Click", true
 }

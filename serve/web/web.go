@@ -35,6 +35,15 @@ type Answers interface {
 	Answer(ctx context.Context, token, code string, choice Choice, meta Meta) (Result, error)
 }
 
+// Notices is what the pages of notices ask, on the terms of [Answers]: the page on which a team says that nothing
+// has changed, and the one on which it wants no more notices. Looking must change nothing, and a
+// confirmation must count once.
+type Notices interface {
+	LookNotice(ctx context.Context, token string) (View, error)
+	ConfirmNotice(ctx context.Context, token string, meta Meta) (Result, error)
+	SilenceNotices(ctx context.Context, token string, meta Meta) (Result, error)
+}
+
 // Status is what the page can be about.
 type Status string
 
@@ -108,6 +117,7 @@ type Result struct {
 // Config is what a [Page] needs.
 type Config struct {
 	Answers  Answers
+	Notices  Notices                        // nil: there are no pages of notices
 	Operator string                         // who asks, as readers know it: "Example Forum"
 	Client   func(*http.Request) netip.Addr // the address of the reader; nil takes the connection's
 	Now      func() time.Time               // nil is time.Now

@@ -35,6 +35,10 @@ type desk struct {
 	broken  error
 	team    string
 	confirm bool
+
+	notice web.Status // of the link "notice"
+	sure   int        // confirmations
+	silent int        // wishes to get no more notices
 }
 
 func newDesk(t *testing.T) *desk {
@@ -106,7 +110,7 @@ func (d *desk) Answer(_ context.Context, token, code string, choice web.Choice, 
 // serve returns a client for the page of d.
 func serve(t *testing.T, d *desk, rate web.Rate) *http.ServeMux {
 	t.Helper()
-	page, err := web.New(web.Config{Answers: d, Operator: "Example Forum", Now: func() time.Time { return noon }, Rate: rate})
+	page, err := web.New(web.Config{Answers: d, Notices: d, Operator: "Example Forum", Now: func() time.Time { return noon }, Rate: rate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,6 +440,21 @@ func pages(t *testing.T, lang string) map[string]string {
 	add("wrong code", nothing, answer("choice", "team", "code", "AAAAAAAA"))
 	for _, choice := range []web.Choice{web.ForTeam, web.WrongAddress, web.PleaseCall, web.Confirm, web.NewCode} {
 		add("taken: "+string(choice), nothing, answer("choice", string(choice), "code", "right"))
+	}
+	nothingNew := func(s web.Status) func(*desk) { return func(d *desk) { d.notice = s } }
+	at := func(path string, fields ...string) func(*http.ServeMux, *desk) *http.Response {
+		return func(m *http.ServeMux, d *desk) *http.Response {
+			if len(fields) == 0 {
+				return get(m, "GET", path+"?lang="+lang)
+			}
+			return post(m, path+"?lang="+lang, fields...)
+		}
+	}
+	for _, s := range []web.Status{web.Open, web.Used, web.Expired, web.Unknown} {
+		add("sure: "+string(s), nothingNew(s), at("/confirm/notice"))
+		add("sure: press, "+string(s), nothingNew(s), at("/confirm/notice", "choice", "confirm"))
+		add("notices: "+string(s), nothingNew(s), at("/notices/notice"))
+		add("notices: press, "+string(s), nothingNew(s), at("/notices/notice", "choice", "stop"))
 	}
 	return all
 }

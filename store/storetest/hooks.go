@@ -30,7 +30,7 @@ func notify(t testing.TB, db *store.DB, at time.Time, team directory.TeamID, to 
 	t.Helper()
 	challenges(t, db, func(tx challenge.Tx) (err error) {
 		notice := challenge.Notice{ID: fmt.Sprintf("%x", at.UnixNano()), Type: "challenge.sent", At: at, Challenge: "c1", Team: team, Campaign: "k1", From: "scheduled", To: "sent"}
-		if n, err = tx.PutNotice(notice, ""); err != nil {
+		if n, err = tx.PutEvent(notice, ""); err != nil {
 			return err
 		}
 		for _, id := range to {
@@ -208,7 +208,7 @@ func testNotices(t *testing.T, e Engine) {
 		}
 	}
 	challenges(t, db, func(tx challenge.Tx) error {
-		n, err := tx.PutNotice(challenge.Notice{ID: "ping", Type: "ping", At: at, Team: TeamID(0)}, "a")
+		n, err := tx.PutEvent(challenge.Notice{ID: "ping", Type: "ping", At: at, Team: TeamID(0)}, "a")
 		if err != nil {
 			return err
 		}

@@ -220,7 +220,7 @@ func (d *Desk) Ping(ctx context.Context, p directory.Principal, id HookID) (n No
 		}
 		now := d.now()
 		n = Notice{ID: hex.EncodeToString(name[:]), Type: noticePing, At: now, Team: h.Team}
-		if n.Number, err = tx.PutNotice(n, h.ID); err != nil {
+		if n.Number, err = tx.PutEvent(n, h.ID); err != nil {
 			return err
 		}
 		return tx.PutDelivery(h.ID, n.Number, now)
@@ -264,7 +264,7 @@ func (d *Desk) Prune(ctx context.Context, keep time.Duration) (more bool, err er
 func (d *Desk) tell(tx Tx, c *Challenge, a Announce, now time.Time) error {
 	n := NoticeOf(c, a, now)
 	var err error
-	if n.Number, err = tx.PutNotice(n, ""); err != nil {
+	if n.Number, err = tx.PutEvent(n, ""); err != nil {
 		return err
 	}
 	hooks, err := tx.HooksFor(c.Team)

@@ -61,6 +61,7 @@ type office struct {
 	full   error           // what the store says to all that would write
 	box    []mail.Envelope // what the relay took
 	aside  []string
+	origin mail.Authentication // of what comes in
 }
 
 func (o *office) clock() time.Time {
@@ -137,7 +138,8 @@ func (o *office) work() {
 	composer := must[*mail.Composer](t)(mail.NewComposer(mail.ComposerConfig{Identity: id, Now: o.clock}))
 	o.sender = must[*challenge.Sender](t)(challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: composer, Submit: submitter.Submit, Pages: "https://rollcall.example/answer/"}))
 	o.receiver = must[*challenge.Receiver](t)(challenge.NewReceiver(challenge.ReceiverConfig{Desk: o.Desk, Identity: id, Own: id.Key,
-		Aside: func(_ context.Context, _ mail.Envelope, why string) error { o.aside = append(o.aside, why); return nil }}))
+		Origin: func(context.Context, mail.Envelope, *mail.Message) mail.Authentication { return o.origin },
+		Aside:  func(_ context.Context, _ mail.Envelope, why string) error { o.aside = append(o.aside, why); return nil }}))
 }
 
 // fillable is a store on a disk that may be full.
@@ -338,6 +340,7 @@ func TestDeskSigned(t *testing.T) {
 		if nonce == "" || to == "" {
 			t.Fatalf("the mail lacks nonce or reply address:\n%s", text)
 		}
+		o.origin = mail.Authentication{SPF: "pass", DMARC: "pass", Policy: "reject", DKIM: []mail.Signer{{Domain: "alpha.example", Result: "pass"}}} // which proves nothing
 		if got := o.answers("csirt@alpha.example", to, "Re: question", "> "+nonce+"\nWe are here.\n"); got.Event != challenge.EventPlainReply || got.Refused != "not-signed" {
 			t.Errorf("an unsigned reply is %+v", got)
 		}
@@ -354,6 +357,7 @@ func TestDeskSigned(t *testing.T) {
 			t.Fatalf("the question is %s before it was answered", c.State)
 		}
 		o.pass(time.Hour)
+		o.origin = mail.Authentication{SPF: "fail", DMARC: "fail", Policy: "reject"} // which takes nothing from a proof
 		got := o.answers("csirt@alpha.example", "rollcall@rollcall.example", "[CSIRT #4711] AW: ["+c.Subject+"]", o.signed("Our word is "+nonce+"\n"))
 		if got.Event != challenge.EventProof || got.By != mail.BySubject {
 			t.Fatalf("the signed reply is %+v", got)
@@ -363,6 +367,19 @@ func TestDeskSigned(t *testing.T) {
 		}
 		if s := o.standing(0); s.Level != directory.Proven {
 			t.Errorf("the contact stands at %+v", s)
+		}
+		team := must[directory.Team](t)(o.dir.Team(context.Background(), deskOperator, "alpha"))
+		if e := team.Evidence[len(team.Evidence)-1]; e.Method != challenge.MethodSigned || e.Note != "spf=fail; dkim=none; dmarc=fail reject" {
+			t.Errorf("the evidence: %+v", e)
+		}
+		var origins []string
+		for _, l := range must[[]challenge.Logged](t)(o.db.ChallengeLog(context.Background(), c.ID)) {
+			if l.Event.Origin != nil {
+				origins = append(origins, string(l.Event.Kind)+" "+l.Event.Origin.SPF)
+			}
+		}
+		if want := "plain-reply pass, plain-reply pass, plain-reply pass, proof fail"; strings.Join(origins, ", ") != want {
+			t.Errorf("the log has %q, want %q", origins, want)
 		}
 	})
 }

@@ -44,7 +44,7 @@ func TestDocs(t *testing.T) {
 		challenge.ReasonDomain, challenge.ReasonOverall, challenge.ReasonHoliday, challenge.ReasonQuiet, challenge.ReasonHours)
 	for _, p := range challenge.Presets() {
 		add(p.Name)
-		p.Settle, p.Drill, p.Holidays = p.Window, p.Window, allDays(2026, 2027)[:1]
+		p.Settle, p.Drill, p.Notices, p.Holidays = p.Window, p.Window, p.Window, allDays(2026, 2027)[:1]
 		var fields map[string]any
 		if err := json.Unmarshal([]byte(mustJSON(t, p)), &fields); err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
 // EventKind is what happened.
@@ -92,4 +93,15 @@ type Event struct {
 	Call     *Call
 	Level    directory.Level // of an imported result
 	Source   string          // the registrar of an imported result
+
+	// Origin is what speaks for where a mail came from. It decides nothing.
+	Origin *mail.Authentication `json:",omitempty"`
+}
+
+// origin says it in one line, for evidence.
+func (e *Event) origin() string {
+	if e.Origin == nil {
+		return ""
+	}
+	return e.Origin.String()
 }

@@ -270,9 +270,9 @@ type HookTx interface {
 	PutHook(Hook) error
 	// DropHook removes one with its deliveries, and reports whether it was there.
 	DropHook(HookID) (bool, error)
-	// PutNotice writes a notice under the next number, which it returns; one with a
+	// PutEvent writes a notice under the next number, which it returns; one with a
 	// hook is of that hook alone.
-	PutNotice(Notice, HookID) (int64, error)
+	PutEvent(Notice, HookID) (int64, error)
 	PutDelivery(id HookID, n int64, at time.Time) error
 	// SettleDelivery ends the lease of a delivery: State, Status, Problem, Begun, Due and
 	// Done are written. It reports whether the lease was still the claimant's.

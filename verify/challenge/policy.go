@@ -90,6 +90,7 @@ type Policy struct {
 	Lasts     Lasts            `json:"lasts"`
 	Digest    bool             `json:"digest,omitempty"`  // questions wait for a weekly digest
 	Confirm   bool             `json:"confirm,omitempty"` // "still right" in one click counts as freshness
+	Notices   Delay            `json:"notices,omitzero"`  // the least time between two notices to a team, a week or more; zero is a week
 }
 
 const mostMails = 4
@@ -113,6 +114,10 @@ func (p Policy) drill() Delay {
 		return Delay{Clock: 2 * time.Hour}
 	}
 	return p.Drill
+}
+
+func (p Policy) notices() time.Duration {
+	return max(leastNotices, p.Notices.rough())
 }
 
 // String returns the form "22:00-07:00"; "" for never.

@@ -15,6 +15,7 @@ import (
 // Bounds of what an operator can ask for.
 const (
 	leastAgain   = 14 * 24 * time.Hour
+	leastNotices = 7 * 24 * time.Hour
 	mostInterval = 2 * 366 * 24 * time.Hour // no proof lasts longer
 	mostHolidays = 400
 	mostRungs    = 10
@@ -61,6 +62,7 @@ func (c *policyChecker) times(p Policy) {
 	}
 	c.add(p.Interval.rough() > mostInterval, CodePolicyRange, "/interval", p.Interval, "too long to prove anything", "at most 24mo")
 	c.add(!p.Again.IsZero() && p.Again.rough() < leastAgain, CodePolicyRange, "/again", p.Again, "too soon after the last question", "14d or more")
+	c.add(!p.Notices.IsZero() && (p.Notices.rough() < leastNotices || p.Notices.rough() > mostInterval), CodePolicyRange, "/notices", p.Notices, "not between a week and two years", "1w or more")
 	c.add(p.Again.longer(p.Interval), CodePolicyOrder, "/again", p.Again, "longer than the interval", "at most the interval")
 	c.add(p.Window.longer(p.Close), CodePolicyOrder, "/close", p.Close, "before the window is over", "the window or later")
 	c.add(p.Close.longer(p.Interval), CodePolicyOrder, "/close", p.Close, "after the next question is due", "at most the interval")

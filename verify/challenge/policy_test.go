@@ -44,6 +44,8 @@ func TestPolicyProblems(t *testing.T) {
 		{"an interval that is a number", `{"interval":6}`, "policy.syntax", "/interval"},
 		{"an interval of four years", `{"interval":"48mo","lasts":{}}`, "policy.range", "/interval"},
 		{"asking again after 13 days", `{"again":"13d"}`, "policy.range", "/again"},
+		{"notices twice a week", `{"notices":"3d"}`, "policy.range", "/notices"},
+		{"notices every three years", `{"notices":"36mo"}`, "policy.range", "/notices"},
 		{"asking again later than the interval", `{"again":"7mo"}`, "policy.order", "/again"},
 		{"a close before the window", `{"close":"14d","ladder":[]}`, "policy.order", "/close"},
 		{"a close after the next question", `{"close":"7mo"}`, "policy.order", "/close"},

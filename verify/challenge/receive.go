@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
@@ -21,6 +22,9 @@ type ReceiverConfig struct {
 	Identity *mail.Identity  // required
 	Own      *openpgp.Entity // by which encrypted replies are read; nil: they prove nothing
 	Limits   mail.Limits     // zero fields have the defaults
+	// Origin finds out what speaks for where a mail came from, which is kept beside what the
+	// mail proves and decides nothing ([mail.Authenticate]); nil: nobody looks.
+	Origin func(context.Context, mail.Envelope, *mail.Message) mail.Authentication
 	// Aside keeps a mail that belongs to no question, with the reason. Such a mail
 	// is never answered.
 	Aside func(ctx context.Context, env mail.Envelope, why string) error // required
@@ -41,6 +45,7 @@ func NewReceiver(cfg ReceiverConfig) (*Receiver, error) {
 // Received is what a mail was found to be.
 type Received struct {
 	Challenge ID         // "" for none
+	Notice    NoticeID   // that it is about; "" for none
 	Step      string     // of which mail, where it says
 	By        mail.By    // what it was found by
 	Class     mail.Class // what it looks like, which proves nothing
@@ -72,14 +77,29 @@ func (r *Receiver) Look(ctx context.Context, env mail.Envelope) (got Received, e
 	}
 	got.Class = r.cfg.Identity.Classify(env, m)
 	if !found {
-		return got, r.cfg.Aside(ctx, env, "no-question")
+		return got, r.noticed(ctx, env, m, &got)
 	}
 	e := r.event(&c, env, m, &got)
 	got.Event = e.Kind
 	if e.Kind == "" {
 		return got, r.cfg.Aside(ctx, env, string(got.Class.Sort))
 	}
+	e.Origin = r.origin(ctx, env, m)
 	return got, r.take(ctx, &c, env, e)
+}
+
+// originTime bounds all questions about where a mail came from: what has not been
+// answered by then is a temporary error, and the mail goes on without.
+const originTime = 15 * time.Second
+
+func (r *Receiver) origin(ctx context.Context, env mail.Envelope, m *mail.Message) *mail.Authentication {
+	if r.cfg.Origin == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, originTime)
+	defer cancel()
+	a := r.cfg.Origin(ctx, env, m)
+	return &a
 }
 
 // belongs finds the question of a mail by any one of its handles.

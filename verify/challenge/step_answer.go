@@ -105,7 +105,7 @@ func (s *step) prove(level directory.Level, method string) {
 			level, method = directory.Drilled, MethodDrill
 		}
 	}
-	s.proven(Record{Level: level, Method: method, At: s.at, Raw: s.e.Raw})
+	s.proven(Record{Level: level, Method: method, At: s.at, Note: s.e.origin(), Raw: s.e.Raw})
 }
 
 // proven keeps a proof, asks for its evidence once for each method, and ends

@@ -50,6 +50,7 @@ type Store interface {
 	// NextMail returns when a mail is to go out next; the zero time for none.
 	NextMail(context.Context) (time.Time, error)
 	HookStore
+	NoticeStore
 }
 
 // Tx is one transaction on challenges.
@@ -89,6 +90,7 @@ type Tx interface {
 	// is "campaign:UUID", "challenge:UUID", "webhook:UUID", or "consent:UUID" of a team.
 	Note(directory.AuditEntry) error
 	HookTx
+	NoticeTx
 }
 
 // ListFilter says which challenges are listed.

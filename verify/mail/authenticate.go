@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -26,26 +27,57 @@ type Resolver interface {
 // Authentication is what speaks for where a mail came from. It is kept as evidence
 // beside a proof, and is none.
 type Authentication struct {
-	SPF     string   // pass, fail, softfail, neutral, none, temperror, permerror; "" when no peer is known
-	DKIM    []Signer // at most five
-	DMARC   string   // pass, fail, none, temperror
-	Policy  string   // of DMARC: none, quarantine, reject
-	Trusted []string // what an MTA of the site found, as it wrote it (RFC 8601)
+	SPF     string   `json:"spf,omitempty"`     // pass, fail, softfail, neutral, none, temperror, permerror; "" when the sender's address is not known
+	DKIM    []Signer `json:"dkim,omitempty"`    // at most five
+	DMARC   string   `json:"dmarc,omitempty"`   // pass, fail, none, temperror; without SPF, fail says of DKIM alone
+	Policy  string   `json:"policy,omitempty"`  // of DMARC: none, quarantine, reject
+	Trusted []string `json:"trusted,omitempty"` // what an MTA of the site found, as it wrote it (RFC 8601); at most ten
 }
 
 // Signer is a DKIM signature.
-type Signer struct{ Domain, Result, Reason string }
+type Signer struct {
+	Domain string `json:"domain"`
+	Result string `json:"result"` // pass, fail, temperror
+	Reason string `json:"reason,omitempty"`
+}
+
+// String is the whole in one line, in the words of RFC 8601 section 2.7. SPF that nobody could
+// evaluate is none, and says why.
+func (a Authentication) String() string {
+	spf := "spf=" + a.SPF
+	if a.SPF == "" {
+		spf = "spf=none (the sender's address is not known)"
+	}
+	out := []string{spf}
+	for _, s := range a.DKIM {
+		out = append(out, "dkim="+s.Result+" "+s.Domain)
+	}
+	if len(a.DKIM) == 0 {
+		out = append(out, "dkim=none")
+	}
+	if a.DMARC != "" {
+		out = append(out, strings.TrimSpace("dmarc="+a.DMARC+" "+a.Policy))
+	}
+	for _, t := range a.Trusted {
+		out = append(out, "trusted: "+t)
+	}
+	return strings.Join(out, "; ")
+}
 
 // maxDKIM is how many signatures are verified. RFC 6376 section 6.1 allows a limit.
 const maxDKIM = 5
 
 // Authenticate looks at how a mail is authenticated. The results of trusted servers, named by their authserv-id,
-// are taken over; the rest is asked of the DNS. SPF is evaluated for the peer, which is
-// the sender only where no MTA stands in front: peers in front are told apart by their results.
+// are taken over; the rest is asked of the DNS. SPF is evaluated for the peer, unless that is a server of the
+// site: it has trusted results, or no public address. DNS that does not answer before ctx ends is a temperror.
 func Authenticate(ctx context.Context, r Resolver, env Envelope, m *Message, trusted ...string) Authentication {
 	a := Authentication{Trusted: results(m, trusted)}
-	if env.Peer.IsValid() && !env.Peer.IsLoopback() && env.From != "" {
-		res, _ := spf.CheckHostWithSender(net.IP(env.Peer.AsSlice()), env.Helo, env.From, spf.WithContext(ctx), spf.WithResolver(r)) // the result has what the error says
+	sender := env.From
+	if sender == "" { // RFC 7208 section 2.4: a null return path is that of who says HELO
+		sender = "postmaster@" + env.Helo
+	}
+	if outside(env.Peer) && len(a.Trusted) == 0 {
+		res, _ := spf.CheckHostWithSender(net.IP(env.Peer.AsSlice()), env.Helo, sender, spf.WithContext(ctx), spf.WithResolver(r)) // the result has what the error says
 		a.SPF = string(res)
 	}
 	found, err := dkim.VerifyWithOptions(bytes.NewReader(crlf(env.Raw)), &dkim.VerifyOptions{
@@ -58,12 +90,17 @@ func Authenticate(ctx context.Context, r Resolver, env Envelope, m *Message, tru
 	for _, v := range found {
 		a.DKIM = append(a.DKIM, signer(v))
 	}
-	a.dmarc(ctx, r, env, m)
+	a.dmarc(ctx, r, sender, m)
 	return a
 }
 
+// outside tells whether a peer is none of the site's own machines.
+func outside(peer netip.Addr) bool {
+	return peer.IsValid() && peer.IsGlobalUnicast() && !peer.IsPrivate()
+}
+
 func signer(v *dkim.Verification) Signer {
-	s := Signer{Domain: strings.ToLower(v.Domain), Result: "pass"}
+	s := Signer{Domain: cut(printable(strings.ToLower(v.Domain)), 254), Result: "pass"}
 	if v.Err != nil {
 		s.Result, s.Reason = "fail", cut(printable(v.Err.Error()), 200)
 		if dkim.IsTempFail(v.Err) {
@@ -74,7 +111,7 @@ func signer(v *dkim.Verification) Signer {
 }
 
 // dmarc: RFC 9989 section 5.3: a pass of SPF or DKIM, aligned with the domain in From.
-func (a *Authentication) dmarc(ctx context.Context, r Resolver, env Envelope, m *Message) {
+func (a *Authentication) dmarc(ctx context.Context, r Resolver, sender string, m *Message) {
 	_, domain, ok := cutLast(m.Sender(), "@")
 	if !ok {
 		return
@@ -89,10 +126,15 @@ func (a *Authentication) dmarc(ctx context.Context, r Resolver, env Envelope, m 
 		return
 	}
 	a.DMARC, a.Policy = "fail", p.policy
-	aligned := slices.ContainsFunc(a.DKIM, func(s Signer) bool { return s.Result == "pass" && p.aligned(ctx, r, s.Domain, p.strictDKIM) })
-	_, from, _ := cutLast(env.From, "@")
-	if aligned || a.SPF == "pass" && p.aligned(ctx, r, strings.ToLower(from), p.strictSPF) {
+	signed := func(result string) bool {
+		return slices.ContainsFunc(a.DKIM, func(s Signer) bool { return s.Result == result && p.aligned(ctx, r, s.Domain, p.strictDKIM) })
+	}
+	_, from, _ := cutLast(sender, "@")
+	switch sent := p.aligned(ctx, r, strings.ToLower(from), p.strictSPF); {
+	case signed("pass") || sent && a.SPF == "pass":
 		a.DMARC = "pass"
+	case signed("temperror") || sent && a.SPF == "temperror": // it may pass yet
+		a.DMARC = "temperror"
 	}
 }
 

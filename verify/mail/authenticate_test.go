@@ -2,6 +2,8 @@ package mail_test
 
 import (
 	"bytes"
+	"context"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -40,6 +42,9 @@ func TestAuthenticate(t *testing.T) {
 		{"signed for another than From", other, netip.Addr{}, zone, "", "pass", "none", "", 0},
 		{"the DNS is away", signed, peer, zone.with("TXT k._domainkey.team.example", "!").with("TXT team.example", "!").with("TXT _dmarc.team.example", "!"), "temperror", "temperror", "temperror", "", 0},
 		{"no key is published", signed, netip.Addr{}, zone.with("TXT k._domainkey.team.example"), "", "fail", "fail", "reject", 0},
+		{"by a machine of the site", signed, netip.MustParseAddr("10.0.0.25"), zone, "", "pass", "pass", "reject", 0},
+		{"its key can't be asked for, and the address may not send", signed, netip.MustParseAddr("192.0.2.99"), zone.with("TXT k._domainkey.team.example", "!"), "fail", "temperror", "temperror", "reject", 0},
+		{"what the site's server found, which stands in front", append([]byte(strings.ReplaceAll(results, "\n", "\r\n")), signed...), peer, zone, "", "pass", "pass", "reject", 2},
 		{"what the site's server found", append([]byte(strings.ReplaceAll(results, "\n", "\r\n")), signed...), netip.MustParseAddr("127.0.0.1"), zone, "", "pass", "pass", "reject", 2},
 	}
 	for _, tt := range tests {
@@ -55,11 +60,41 @@ func TestAuthenticate(t *testing.T) {
 			}
 		})
 	}
+	bounce := mail.Envelope{Raw: signed, Peer: peer, Helo: "team.example"}
+	if a := mail.Authenticate(t.Context(), zone, bounce, read(t, signed)); a.SPF != "pass" {
+		t.Errorf("of a null return path, who says HELO is asked about: %+v", a)
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if a := mail.Authenticate(over, silent{zone}, bounce, read(t, signed)); a.SPF != "temperror" || a.DKIM[0].Result != "temperror" || a.DMARC != "temperror" {
+		t.Errorf("when time is over: %+v", a)
+	}
 	many := bytes.Repeat(signed[:bytes.Index(signed, []byte("From:"))], 20)
 	many = append(many, signed...)
 	if a := mail.Authenticate(t.Context(), zone, mail.Envelope{Raw: many}, read(t, many)); len(a.DKIM) > 5 {
 		t.Errorf("%d signatures were verified", len(a.DKIM))
 	}
+}
+
+// TestAuthenticationString: one line says it all, and what nobody could find out is not made up.
+func TestAuthenticationString(t *testing.T) {
+	for want, a := range map[string]mail.Authentication{
+		"spf=none (the sender's address is not known); dkim=none; dmarc=none": {DMARC: "none"},
+		"spf=pass; dkim=pass team.example; dkim=fail other.example; dmarc=pass reject; trusted: dmarc=pass team.example": {SPF: "pass", DMARC: "pass", Policy: "reject",
+			DKIM: []mail.Signer{{Domain: "team.example", Result: "pass"}, {Domain: "other.example", Result: "fail", Reason: "body hash did not verify"}}, Trusted: []string{"dmarc=pass team.example"}},
+	} {
+		if got := a.String(); got != want {
+			t.Errorf("String = %q, want %q", got, want)
+		}
+	}
+}
+
+// silent is a DNS that answers no questions about texts.
+type silent struct{ names }
+
+func (silent) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	<-ctx.Done()
+	return nil, &net.DNSError{Err: ctx.Err().Error(), Name: name, IsTimeout: true}
 }
 
 func dkimSigned(t *testing.T, domain, text string) []byte {

@@ -46,7 +46,7 @@ func policyOf(domain, at string, record map[string]string) *dmarc {
 	if record["t"] == "y" { // section 4.7: the next lower policy
 		p.policy = map[string]string{"reject": "quarantine"}[p.policy]
 	}
-	if p.policy == "" {
+	if p.policy != "quarantine" && p.policy != "reject" {
 		p.policy = "none" // section 4.7: with no valid p, as if it were none
 	}
 	return p

@@ -27,6 +27,7 @@ func TestDMARC(t *testing.T) {
 		{"strict, and the same", map[string]string{"team.example": "p=reject; adkim=s"}, "team.example", "team.example", "pass", "reject"},
 		{"another's", map[string]string{"team.example": "p=reject", "other.example": "p=none"}, "team.example", "other.example", "fail", "reject"},
 		{"no version first", map[string]string{"team.example": "; p=reject"}, "team.example", "team.example", "none", ""},
+		{"a policy that is none", map[string]string{"team.example": "p=<b>"}, "team.example", "team.example", "pass", "none"},
 		{"none", nil, "team.example", "team.example", "none", ""},
 		{"a name of many labels", map[string]string{"team.example": "p=reject"}, "a.b.c.d.e.f.g.h.i.j.team.example", "team.example", "pass", "reject"},
 	}

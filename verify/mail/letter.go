@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -62,22 +63,43 @@ type Letter struct {
 	Date      time.Time // when it is made; it is in the mail
 	InReplyTo string    // the ID of the letter that a reminder repeats; "": none
 	Items     []Item    // of a digest
+	Older     int       // of a digest: things that still stand and were in an earlier one
 }
 
-// Item is a line of a digest.
+// Item is a thing in a digest. Title and Advice are of the table of codes, and of nobody else.
 type Item struct {
-	Code    string // of a finding
-	Subject string // an address, domain, fingerprint or handle
-	Due     time.Time
+	Code    string    `json:"code"` // of a finding
+	Group   Group     `json:"group,omitempty"`
+	Subject string    `json:"subject"` // an address, domain, fingerprint or handle
+	Title   string    `json:"title,omitempty"`
+	Advice  string    `json:"advice,omitempty"`
+	Due     time.Time `json:"due,omitzero"`
 }
+
+// Group is what an item of a digest is about.
+type Group string
+
+// The groups of items, in the order in which they stand in a mail.
+const (
+	GroupContact     Group = "contact"
+	GroupKey         Group = "key"
+	GroupSecurityTxt Group = "securitytxt"
+	GroupOther       Group = ""
+)
+
+func groups() []Group { return []Group{GroupContact, GroupKey, GroupSecurityTxt, GroupOther} }
 
 const (
 	maxURL   = 200
 	maxItems = 50
+	maxProse = 500 // octets of a title or advice
 )
 
+// MaxItems is how many items a digest has at most.
+const MaxItems = maxItems
+
 var (
-	handleForm  = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$`)
+	handleForm  = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,63}$`) // as directory.ParseHandle has it
 	codeForm    = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}-?[0-9A-HJKMNP-TV-Z]{4}$`)
 	nonceForm   = regexp.MustCompile(`^[0-9A-Za-z-]{16,64}$`)
 	itemCode    = regexp.MustCompile(`^[a-z0-9]+(?:[.-][a-z0-9]+)*$`)
@@ -175,8 +197,11 @@ func (l Letter) checkItems() error {
 		return fmt.Errorf("%w %s: %d items, want 1 to %d", ErrLetter, l.ID, len(l.Items), maxItems)
 	}
 	for _, i := range l.Items {
-		if !itemCode.MatchString(i.Code) || !itemSubject.MatchString(i.Subject) {
+		if !itemCode.MatchString(i.Code) || !slices.Contains(groups(), i.Group) || !itemSubject.MatchString(i.Subject) {
 			return fmt.Errorf("%w %s: the item %q about %q", ErrLetter, l.ID, i.Code, i.Subject)
+		}
+		if prose := i.Title + i.Advice; len(i.Title) > maxProse || len(i.Advice) > maxProse || clean(prose) != nil || strings.Contains(prose, "\n") {
+			return fmt.Errorf("%w %s: what is said of the item %q", ErrLetter, l.ID, i.Code)
 		}
 	}
 	return nil

@@ -33,6 +33,8 @@ type ServerConfig struct {
 	MaxSize    int64       // 1 MiB
 	Recipients int         // of one mail; 10
 	Conns      int         // at once; 50
+	PeerConns  int         // at once from one address (IPv6: one /64); 0: no limit of its own
+	PeerMails  int         // a minute from one address; 0: no limit
 	Idle       time.Duration
 	Now        func() time.Time
 	Log        *slog.Logger // nil: nothing is logged
@@ -41,8 +43,9 @@ type ServerConfig struct {
 // Server is an SMTP or LMTP server that takes mails to this instance, and no others. It stands behind a site's MTA:
 // it neither queues nor relays, and refuses at once what it does not know.
 type Server struct {
-	cfg  ServerConfig
-	smtp *smtp.Server
+	cfg   ServerConfig
+	smtp  *smtp.Server
+	peers *peers
 }
 
 // NewServer makes a server. Accepts and Handle must be there.
@@ -65,7 +68,7 @@ func NewServer(cfg ServerConfig) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, peers: newPeers(cfg.PeerConns, cfg.PeerMails)}
 	s.smtp = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
 		return &session{server: s, conn: c}, nil
 	}))
@@ -89,7 +92,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			_ = s.smtp.Close()
 		}
 	})
-	err := s.smtp.Serve(&bounded{Listener: l, slots: make(chan struct{}, s.cfg.Conns)})
+	err := s.smtp.Serve(&bounded{Listener: l, slots: make(chan struct{}, s.cfg.Conns), peers: s.peers})
 	if stop() { // ctx has not ended
 		_ = s.smtp.Close()
 		return err
@@ -98,11 +101,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// bounded is a listener with so many open connections at most. Others wait in the
-// kernel's queue.
+// bounded is a listener with so many open connections at most, of all clients and of each.
 type bounded struct {
 	net.Listener
 	slots chan struct{}
+	peers *peers
 }
 
 func (b *bounded) Accept() (net.Conn, error) {
@@ -110,27 +113,31 @@ func (b *bounded) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case b.slots <- struct{}{}:
-		return &slotted{Conn: c, slots: b.slots}, nil
-	default:
-		// RFC 5321 section 3.1 has 554 for a refusal; 421 (section 3.8) says that it may be tried again.
-		_ = c.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = io.WriteString(c, "421 4.3.2 Too many connections\r\n")
-		_ = c.Close()
-		return c, nil
+	client := peer(c)
+	if b.peers.enter(client) {
+		select {
+		case b.slots <- struct{}{}:
+			return &slotted{Conn: c, leave: func() { <-b.slots; b.peers.leave(client) }}, nil
+		default:
+			b.peers.leave(client)
+		}
 	}
+	// RFC 5321 section 3.1 has 554 for a refusal; 421 (section 3.8) says that it may be tried again.
+	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = io.WriteString(c, "421 4.3.2 Too many connections\r\n")
+	_ = c.Close()
+	return c, nil
 }
 
 // slotted gives its slot back once.
 type slotted struct {
 	net.Conn
-	slots chan struct{}
+	leave func()
 	once  sync.Once
 }
 
 func (c *slotted) Close() error {
-	c.once.Do(func() { <-c.slots })
+	c.once.Do(c.leave)
 	return c.Conn.Close()
 }
 
@@ -148,8 +155,12 @@ func (s *session) Reset() { s.from, s.to = "", nil }
 // Logout ends the session.
 func (s *session) Logout() error { return nil }
 
-// Mail notes the return path; it may be null.
+// Mail notes the return path; it may be null. Who brings too many mails keeps this one, and
+// tries again later (RFC 5321 section 4.2.1).
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+	if !s.server.peers.mail(peer(s.conn.Conn()), s.server.cfg.Now()) {
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "Too many mails from your address; try again later"}
+	}
 	s.from = from
 	return nil
 }
@@ -172,6 +183,9 @@ func (s *session) Data(r io.Reader) error {
 	}
 	cfg := s.server.cfg
 	env := Envelope{From: s.from, To: s.to, Raw: raw, Peer: peer(s.conn.Conn()), Helo: s.conn.Hostname(), At: cfg.Now()}
+	if cfg.LMTP { // RFC 2033: the site's own server, which is not the sender
+		env.Peer = netip.Addr{}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	switch err := cfg.Handle(ctx, env); {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,7 +126,7 @@ func TestServerLMTP(t *testing.T) {
 			t.Fatalf("%q: %q, %v, want %s", step.say, line, err, step.want)
 		}
 	}
-	if got := b.all(); len(got) != 1 || got[0].From != "" || len(got[0].To) != 1 {
+	if got := b.all(); len(got) != 1 || got[0].From != "" || len(got[0].To) != 1 || got[0].Peer.IsValid() {
 		t.Errorf("%+v arrived", got)
 	}
 }
@@ -156,5 +157,45 @@ func TestServerBounds(t *testing.T) {
 		if strings.HasPrefix(line, "220") {
 			return
 		}
+	}
+}
+
+// TestServerPeers: one client can't take all there is, and another is served meanwhile. What it brings too
+// much of it keeps, and may bring later.
+func TestServerPeers(t *testing.T) {
+	var minutes atomic.Int64
+	id, b := instance(t), &inbox{}
+	address := listen(t, mail.ServerConfig{Accepts: id.Accepts, Handle: b.handle, PeerConns: 2, PeerMails: 2, Now: func() time.Time { return time.Unix(1.8e9+60*minutes.Load(), 0) }})
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	greeting := func(from string) (net.Conn, string) {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		c, err := d.DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		return c, line
+	}
+	for i, want := range []string{"220", "220", "421"} {
+		if _, line := greeting("127.0.0.2"); !strings.HasPrefix(line, want) {
+			t.Errorf("connection %d is greeted with %q, want %s", i+1, line, want)
+		}
+	}
+	if _, line := greeting("127.0.0.3"); !strings.HasPrefix(line, "220") {
+		t.Errorf("another client is greeted with %q", line)
+	}
+	s := submitter(t, mail.Relay{Address: address, Policy: mail.TLSNone})
+	for i, want := range []int{250, 250, 451} {
+		if r := s.Submit(t.Context(), small(id.Reply(token))); r.Code != want {
+			t.Errorf("mail %d: %+v, want %d", i+1, r, want)
+		}
+	}
+	minutes.Add(1)
+	if r := s.Submit(t.Context(), small(id.Reply(token))); r.Code != 250 {
+		t.Errorf("a minute later: %+v", r)
 	}
 }

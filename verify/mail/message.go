@@ -12,7 +12,7 @@ type Envelope struct {
 	From string     // the return path; "" for the null path of bounces
 	To   []string   // the recipients that were ours
 	Raw  []byte     // the mail, as it came
-	Peer netip.Addr // who handed it over; the zero Addr: a pipe or a folder
+	Peer netip.Addr // who handed it over by SMTP; the zero Addr: LMTP, a pipe or a folder
 	Helo string     // how the peer called itself
 	At   time.Time
 }

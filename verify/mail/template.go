@@ -36,10 +36,19 @@ type view struct {
 	Handle, Domain, Tag     string
 	Code, Nonce, Link, Stop string
 	Deadline                string
+	Digest                  bool
 	Items                   []itemView
+	Groups                  []groupView
+	Older                   int
 }
 
-type itemView struct{ Code, Subject, Due string }
+// itemView is an item; Prose is what is said of it in English, in lines that fit.
+type itemView struct{ Code, Subject, Due, Prose string }
+
+type groupView struct {
+	Name  string
+	Items []itemView
+}
 
 // frame is the form of a letter's text: which blocks a language has to define.
 func frame(l Letter) string {
@@ -149,10 +158,42 @@ func (l Letter) view(id *Identity) view {
 		Instance: id.Name, Contact: id.Contact, Handle: l.Handle, Domain: l.Domain, Tag: l.Tag,
 		Code: l.Code, Nonce: l.Nonce, Link: l.Link, Stop: l.Stop, Deadline: moment(l.Deadline),
 	}
-	for _, i := range l.Items {
-		v.Items = append(v.Items, itemView{i.Code, i.Subject, moment(i.Due)})
+	v.Digest, v.Older = l.Kind == KindDigest, l.Older
+	for _, group := range groups() {
+		g := groupView{Name: string(group)}
+		for _, i := range l.Items {
+			if i.Group == group {
+				g.Items = append(g.Items, itemView{i.Code, i.Subject, moment(i.Due), wrapped(strings.TrimSpace(i.Title + ". " + i.Advice))})
+			}
+		}
+		if len(g.Items) > 0 {
+			v.Items, v.Groups = append(v.Items, g.Items...), append(v.Groups, g)
+		}
 	}
 	return v
+}
+
+// wrapped sets prose in lines that fit, two columns from the edge.
+func wrapped(prose string) string {
+	var b strings.Builder
+	column := 0
+	for _, word := range strings.Fields(prose) {
+		width := utf8.RuneCountInString(word)
+		switch {
+		case column == 0:
+			b.WriteString("  ")
+			column = 2
+		case column+1+width > 72:
+			b.WriteString("\n  ")
+			column = 2
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += width
+	}
+	return b.String()
 }
 
 // moment writes a time as every language reads it.
@@ -169,7 +210,13 @@ func samples() []Letter {
 		ID: "sample", To: "csirt@example.org", Handle: "example-csirt", Domain: "example.org", Tag: "7F3K9Q2M", Token: "0123456789abcdef",
 		Code: "K7QM-3T9X", Nonce: "SAMPLE7NONCE4WORD2", Link: "https://rollcall.example/a/0000", Stop: "https://rollcall.example/stop/0000",
 		Key: "sample", Date: time.Unix(1.8e9, 0), Deadline: time.Unix(1.81e9, 0),
-		Items: []Item{{Code: "sample.finding", Subject: "csirt@example.org", Due: time.Unix(1.82e9, 0)}},
+		Items: []Item{
+			{Code: "contact.due", Group: GroupContact, Subject: "csirt@example.org", Title: "The proof that the contact answers has run out", Advice: "Answer the next challenge, or ask the operator for one.", Due: time.Unix(1.82e9, 0)},
+			{Code: "pgpkey.expires-30", Group: GroupKey, Subject: "0123456789abcdef0123456789abcdef01234567", Title: "The key can be used for thirty more days at most", Advice: "Extend it, and publish it again.", Due: time.Unix(1.82e9, 0)},
+			{Code: "securitytxt.expired", Group: GroupSecurityTxt, Subject: "example.org", Title: "The file has expired", Advice: "Check the file, and set a new Expires."},
+			{Code: "dnssec.bogus", Subject: "example.org", Title: "The signatures do not verify", Advice: "Sign the zone anew."},
+		},
+		Older: 2,
 	}
 	var out []Letter
 	for _, k := range Kinds() {
@@ -212,7 +259,9 @@ func (l Letter) complete(id *Identity, text string) error {
 	case KindNonce, KindSigned, KindBoth:
 		need["Nonce"], need["Deadline"] = l.Nonce, moment(l.Deadline)
 	case KindDigest:
-		need["Items"], need["Items.Subject"] = l.Items[0].Code, l.Items[0].Subject
+		for n, i := range l.Items {
+			need[fmt.Sprintf("Items (%d)", n)], need[fmt.Sprintf("Items.Subject (%d)", n)] = i.Code, i.Subject
+		}
 	}
 	for field, value := range need {
 		if value != "" && !strings.Contains(text, value) {

@@ -59,7 +59,7 @@ var (
 	noticeStateTable    = table{"notice_state", "team_id", cols("team_id", "doc")}
 	noticeTable         = table{"notice", "id", cols("id", "team_id", "subject", "lookup", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner", "doc")}
 
-	askEventTable  = table{"challenge_notice", "n", cols("#n", "#at", "type", "team_id", "campaign", "webhook", "doc")}
+	askEventTable = table{"challenge_notice", "n", cols("#n", "#at", "type", "team_id", "campaign", "webhook", "doc")}
 	hookTable     = table{"webhook", "id", cols("id", "team_id", "#active", "#created", "doc")}
 	deliveryTable = table{"webhook_delivery", "webhook, n", cols("webhook", "#n", "#created", "#begun", "#due_at", "#attempt", "owner", "state", "#status", "problem", "#done")}
 	endpointTable = table{"contact_endpoint", "contact", cols("contact", "team_id", "doc")}

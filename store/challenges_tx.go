@@ -23,7 +23,7 @@ const (
 	// questions to endpoints are no mails.
 	sentToAddress = `SELECT created FROM outbox WHERE address = $1 AND created >= $2 UNION ALL SELECT created FROM notice WHERE address = $1 AND created >= $2`
 	sentToDomain  = `SELECT created FROM outbox WHERE domain = $1 AND created >= $2 UNION ALL SELECT created FROM notice WHERE domain = $1 AND created >= $2`
-	sentInAll     = `SELECT created FROM outbox WHERE created >= $1 AND address <> '' UNION ALL SELECT created FROM notice WHERE created >= $1`
+	sentInAll     = `SELECT created FROM (SELECT created FROM outbox WHERE created >= $1 AND address <> '' UNION ALL SELECT created FROM notice WHERE created >= $1) AS sent ORDER BY created DESC LIMIT $2`
 	lastQuestion  = `SELECT COALESCE(MAX(created), 0) FROM outbox WHERE step = $1 AND challenge IN (SELECT id FROM challenge WHERE contact = $2 AND id <> $3)`
 	othersOpen    = `SELECT COUNT(*) FROM challenge WHERE contact = $1 AND is_open = 1 AND id <> $2`
 	campaignState = `SELECT state FROM campaign WHERE id = $1`
@@ -193,7 +193,7 @@ func (t *tx) halted(id challenge.CampaignID) (bool, error) {
 }
 
 // Sent implements [challenge.Tx].
-func (t *tx) Sent(c *challenge.Challenge, now time.Time) (h challenge.History, err error) {
+func (t *tx) Sent(c *challenge.Challenge, caps challenge.Caps, now time.Time) (h challenge.History, err error) {
 	const op = "read what was sent"
 	pauses, err := t.Pauses()
 	if err != nil {
@@ -205,11 +205,16 @@ func (t *tx) Sent(c *challenge.Challenge, now time.Time) (h challenge.History, e
 	}
 	address, domain := challenge.MailTo(c.Address)
 	day := micros(now.Add(-24 * time.Hour))
-	for _, q := range []struct {
+	type sent struct {
 		to    *[]time.Time
 		query string
 		args  []any
-	}{{&h.Address, sentToAddress, []any{address, day}}, {&h.Domain, sentToDomain, []any{domain, day}}, {&h.Overall, sentInAll, []any{day}}} {
+	}
+	list := []sent{{&h.Address, sentToAddress, []any{address, day}}, {&h.Domain, sentToDomain, []any{domain, day}}}
+	if caps.OverallHour > 0 { // no more of them than matter: a large campaign must not be read whole for each of its mails
+		list = append(list, sent{&h.Overall, sentInAll, []any{micros(now.Add(-time.Hour)), caps.OverallHour}})
+	}
+	for _, q := range list {
 		*q.to, err = collect(&t.view, func(rows *sql.Rows) (time.Time, error) {
 			var at int64
 			err := rows.Scan(&at)

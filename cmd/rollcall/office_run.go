@@ -198,7 +198,7 @@ func (r *officeRun) every(ctx context.Context, pause time.Duration, what string,
 func (r *officeRun) send(ctx context.Context) (bool, error) {
 	n, err := r.sender.Send(ctx, mailsAtOnce)
 	r.tally.sent(n)
-	return n == mailsAtOnce, err
+	return n > 0, err
 }
 
 func (r *officeRun) deliver(ctx context.Context) (bool, error) {
@@ -211,7 +211,7 @@ func (r *officeRun) prune(ctx context.Context) (bool, error) { return r.Prune(ct
 func (r *officeRun) tick(ctx context.Context) (bool, error) {
 	n, err := r.Tick(ctx, ticksAtOnce)
 	r.tally.ticked(n)
-	return n == ticksAtOnce, err
+	return n > 0, err
 }
 
 func (r *officeRun) steward(ctx context.Context) (bool, error) {

@@ -47,8 +47,8 @@ they answer: on the page of the link in each mail, and by mail at mail_smtp,
 mail_lmtp or mail_maildir. "rollcall mail init" makes the keys for it, "rollcall
 mail selftest" says whether others will believe our mails. --challenge pages leaves
 the mail to "rollcall worker --challenge on".
-mail selftest" says whether others will believe our mails. With --challenge-notices on
-as well, teams are told by mail what about them needs attention.
+mail selftest" says whether others will believe our mails. With --challenge-notices
+on as well, teams are told by mail what about them needs attention.
 
 SIGINT and SIGTERM stop it: no new requests and checks, shutdown_timeout for
 those under way, then the index, then the database. A second signal ends it at

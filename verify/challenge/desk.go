@@ -411,30 +411,49 @@ func standIn(c *directory.Contact) Kind {
 // waitAgain is when a question is tried again that only people can free.
 const waitAgain = time.Hour
 
+// ticksTogether is how many timers fire in one transaction.
+const ticksTogether = 16
+
 // Tick fires the timers that are due, at most n, and returns how many it fired.
-func (d *Desk) Tick(ctx context.Context, n int) (int, error) {
+func (d *Desk) Tick(ctx context.Context, n int) (fired int, err error) {
 	ids, err := d.cfg.Store.DueChallenges(ctx, d.now(), n)
 	if err != nil {
 		return 0, err
 	}
-	for i, id := range ids {
-		err := d.tick(ctx, id)
-		if ctx.Err() != nil {
-			return i, ctx.Err()
+	for some := range slices.Chunk(ids, ticksTogether) {
+		n, err := d.tickAll(ctx, some)
+		if fired += n; err != nil {
+			return fired, err
 		}
-		if err == nil {
+	}
+	return fired, nil
+}
+
+// tickAll fires timers together or, where one of them is in trouble, each by itself.
+func (d *Desk) tickAll(ctx context.Context, ids []ID) (fired int, err error) {
+	if fired, err = d.tick(ctx, ids...); err == nil {
+		return fired, nil
+	}
+	fired = 0
+	for _, id := range ids {
+		n, err := d.tick(ctx, id)
+		if ctx.Err() != nil {
+			return fired, ctx.Err()
+		}
+		if fired += n; err == nil {
 			continue
 		}
 		if directory.KindOf(err) == directory.Unavailable {
-			return i, fmt.Errorf("challenge %s: %w", id, err) // a full disk is no trouble of the question
+			return fired, fmt.Errorf("challenge %s: %w", id, err) // a full disk is no trouble of the question
 		}
 		// One question in trouble, such as one whose policy is not there any more, must not hold up the others.
 		d.cfg.Log.Error("a question can't go on", "challenge", id, "err", err, "again", waitAgain)
 		if err := d.postpone(ctx, id); err != nil {
-			return i, fmt.Errorf("challenge %s: %w", id, err)
+			return fired, fmt.Errorf("challenge %s: %w", id, err)
 		}
+		fired++
 	}
-	return len(ids), nil
+	return fired, nil
 }
 
 // postpone has the timer of a question fire later.
@@ -448,37 +467,57 @@ func (d *Desk) postpone(ctx context.Context, id ID) error {
 	})
 }
 
-func (d *Desk) tick(ctx context.Context, id ID) error {
-	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
-		c, err := tx.Challenge(id)
-		if err != nil {
-			return err
-		}
-		policy, err := d.policy(c.Policy)
-		if err != nil {
-			return err
-		}
-		now := d.now()
-		kind, at := c.Next(policy)
-		if kind == "" || at.After(now) {
-			return nil // another desk was quicker
-		}
-		if moved, gone := d.moved(&c); gone {
-			_, err = d.step(tx, c, Event{Kind: moved, At: now})
-			return err
-		}
-		if sends(kind) {
-			wait, err := d.may(tx, &c, kind, policy, now)
-			if err != nil || !wait.IsZero() {
-				if err == nil {
-					err = tx.PutChallenge(c, wait)
-				}
+// tick fires the timers of questions in one transaction.
+func (d *Desk) tick(ctx context.Context, ids ...ID) (fired int, err error) {
+	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		fired = 0 // it may run again
+		for _, id := range ids {
+			done, err := d.fire(tx, id)
+			if err != nil {
 				return err
 			}
+			if done {
+				fired++
+			}
 		}
-		_, err = d.step(tx, c, Event{ID: string(kind) + "@" + at.Format(time.RFC3339Nano), Kind: kind, At: now})
-		return err
+		return nil
 	})
+	if err != nil {
+		fired = 0
+	}
+	return fired, err
+}
+
+// fire fires the timer of one question, unless another desk was quicker.
+func (d *Desk) fire(tx Tx, id ID) (bool, error) {
+	c, err := tx.Challenge(id)
+	if err != nil {
+		return false, err
+	}
+	policy, err := d.policy(c.Policy)
+	if err != nil {
+		return false, err
+	}
+	now := d.now()
+	kind, at := c.Next(policy)
+	if kind == "" || at.After(now) {
+		return false, nil
+	}
+	if moved, gone := d.moved(&c); gone {
+		_, err = d.step(tx, c, Event{Kind: moved, At: now})
+		return true, err
+	}
+	if sends(kind) {
+		wait, err := d.may(tx, &c, kind, policy, now)
+		if err != nil || !wait.IsZero() {
+			if err == nil {
+				err = tx.PutChallenge(c, wait)
+			}
+			return true, err
+		}
+	}
+	_, err = d.step(tx, c, Event{ID: string(kind) + "@" + at.Format(time.RFC3339Nano), Kind: kind, At: now})
+	return true, err
 }
 
 // sends reports whether a timer leads to a mail.
@@ -504,7 +543,7 @@ func (d *Desk) may(tx Tx, c *Challenge, kind EventKind, policy Policy, now time.
 	if !c.Kind.ByMail() {
 		return time.Time{}, nil
 	}
-	history, err := tx.Sent(c, now)
+	history, err := tx.Sent(c, policy.Caps, now)
 	if err != nil {
 		return now, err
 	}

@@ -172,7 +172,7 @@ func (d *Desk) seeds() (salt, subject string, err error) {
 
 // mayNotify asks the limits, which are those of all mails.
 func (d *Desk) mayNotify(tx Tx, dr *draft, now time.Time) (bool, error) {
-	history, err := tx.Sent(&Challenge{Contact: dr.contact.ID, Address: dr.contact.Value}, now)
+	history, err := tx.Sent(&Challenge{Contact: dr.contact.ID, Address: dr.contact.Value}, dr.policy.Caps, now)
 	if err != nil {
 		return false, err
 	}

@@ -80,8 +80,9 @@ type Tx interface {
 	Prove(team directory.TeamID, e directory.Evidence) error
 	// KeepRaw keeps the raw evidence that a hash names, compressed.
 	KeepRaw(hash string, at time.Time, data []byte) error
-	// Sent tells what was sent before, and who has said stop.
-	Sent(c *Challenge, now time.Time) (History, error)
+	// Sent tells what was sent before, and who has said stop: no more than matters under
+	// caps.
+	Sent(c *Challenge, caps Caps, now time.Time) (History, error)
 	Campaign(CampaignID) (Campaign, error)
 	PutCampaign(Campaign) error
 	// PutConsent notes that a team lets others see how quickly it answers, or does no more.

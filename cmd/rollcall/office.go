@@ -139,7 +139,7 @@ func (c *call) newComposer(id *mail.Identity) (*mail.Composer, error) {
 
 func (c *call) newSubmitter() (*mail.Submitter, error) {
 	m := &c.cfg.Challenge
-	r := mail.Relay{Address: m.Relay, Policy: m.RelayTLS, User: m.RelayUser, Helo: m.Host, Now: c.now}
+	r := mail.Relay{Address: m.Relay, Policy: m.RelayTLS, User: m.RelayUser, Conns: senders, Helo: m.Host, Now: c.now}
 	if r.Helo == "" {
 		r.Helo = m.Domain
 	}

@@ -27,7 +27,7 @@ const (
 	teamsAtOnce  = 200
 	ticksAtOnce  = 200
 	mailsAtOnce  = 25
-	senders      = 4
+	senders      = 8
 	postsAtOnce  = 16
 	couriers     = 2
 	pruneEvery   = time.Hour

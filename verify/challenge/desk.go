@@ -34,7 +34,10 @@ type DeskConfig struct {
 
 // Desk drives challenges: it reads one, takes a [Step], and writes what came of
 // it in the same transaction. Any number of desks may work on one store.
-type Desk struct{ cfg DeskConfig }
+type Desk struct {
+	cfg         DeskConfig
+	settlements settlements
+}
 
 // Errors of a desk.
 var (
@@ -55,7 +58,7 @@ func NewDesk(cfg DeskConfig) (*Desk, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Desk{cfg}, nil
+	return &Desk{cfg: cfg}, nil
 }
 
 func (d *Desk) now() time.Time { return d.cfg.Now().UTC().Truncate(time.Microsecond) }

@@ -218,23 +218,6 @@ func (s *Sender) result(ctx context.Context, m *OutMail, r *mail.Result) error {
 	return d.settle(ctx, m, e, d.now().Add(min(longestRetry, firstRetry<<min(m.Attempt-1, 10))))
 }
 
-// settle notes what became of a mail, together with what it means for the
-// question. Of a lease that is over nothing is noted: whoever has it now will.
-func (d *Desk) settle(ctx context.Context, m *OutMail, e Event, again time.Time) error {
-	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
-		mine, err := tx.SettleMail(*m, again)
-		if err != nil || !mine || e.Kind == "" {
-			return err
-		}
-		c, err := tx.Challenge(m.Challenge)
-		if err != nil {
-			return err
-		}
-		_, err = d.step(tx, c, e)
-		return err
-	})
-}
-
 // letter makes the letter of a mail, with its secrets.
 func (s *Sender) letter(c *Challenge, m *OutMail) (mail.Letter, error) {
 	d := s.cfg.Desk

@@ -24,7 +24,8 @@ const (
 	sentToAddress = `SELECT created FROM outbox WHERE address = $1 AND created >= $2 UNION ALL SELECT created FROM notice WHERE address = $1 AND created >= $2`
 	sentToDomain  = `SELECT created FROM outbox WHERE domain = $1 AND created >= $2 UNION ALL SELECT created FROM notice WHERE domain = $1 AND created >= $2`
 	sentInAll     = `SELECT created FROM (SELECT created FROM outbox WHERE created >= $1 AND address <> '' UNION ALL SELECT created FROM notice WHERE created >= $1) AS sent ORDER BY created DESC LIMIT $2`
-	lastQuestion  = `SELECT COALESCE(MAX(created), 0) FROM outbox WHERE step = $1 AND challenge IN (SELECT id FROM challenge WHERE contact = $2 AND id <> $3)`
+	// A question at a time: before a planner has statistics it would read the whole outbox.
+	lastQuestion  = `SELECT COALESCE(MAX((SELECT MAX(o.created) FROM outbox o WHERE o.challenge = c.id AND o.step = $1)), 0) FROM challenge c WHERE c.contact = $2 AND c.id <> $3`
 	othersOpen    = `SELECT COUNT(*) FROM challenge WHERE contact = $1 AND is_open = 1 AND id <> $2`
 	campaignState = `SELECT state FROM campaign WHERE id = $1`
 	optedOut      = `SELECT COUNT(*) FROM challenge_flag WHERE contact = $1 AND flag = $2`

@@ -72,7 +72,7 @@ var rights = map[string]struct {
 		[9]int{401, 403, 403, 202, 403, 403, 403, 202, 403}},
 	"withdraw-control": {func(s *scene) request { return request{method: "DELETE", path: s.proof()} },
 		[9]int{401, 403, 403, 204, 403, 403, 403, 204, 403}},
-	"list-key-continuity": {func(s *scene) request { s.follower(); return get("/v1/teams/alpha/keys/continuity") }, all(200)},
+	"list-key-continuity": {func(s *scene) request { s.follower(); return get("/v1/teams/alpha/continuity") }, all(200)},
 	"state-key": {func(s *scene) request {
 		return request{method: "POST", path: s.follower() + "/statement", body: `{"statement":"hello"}`}
 	}, [9]int{401, 403, 403, 422, 403, 403, 403, 422, 403}}, // who may is told that it is none

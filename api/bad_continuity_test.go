@@ -7,8 +7,8 @@ func badContinuity() []bad {
 	const keys = "/v1/teams/alpha/keys/"
 	unknown := strings.Repeat("A", 40)
 	list := []bad{
-		{"the continuity of nobody's keys", get("/v1/teams/nobody/keys/continuity"), 404, "team.unknown", "id"},
-		{"the continuity of keys of a team with a long name", get("/v1/teams/" + strings.Repeat("a", 65) + "/keys/continuity"), 422, "parameter.invalid", "id"},
+		{"the continuity of nobody's keys", get("/v1/teams/nobody/continuity"), 404, "team.unknown", "id"},
+		{"the continuity of keys of a team with a long name", get("/v1/teams/" + strings.Repeat("a", 65) + "/continuity"), 422, "parameter.invalid", "id"},
 		{"the continuity of keys with a parameter", get(keys + "continuity?key=" + unknown), 422, "parameter.unknown", "key"},
 		{"the continuity of keys that is sent", send("POST", keys+"continuity", `{}`), 405, "request.method", "-"},
 		{"the continuity of keys as XML", get(keys+"continuity").with("Accept", "application/xml"), 406, "request.accept", "Accept"},

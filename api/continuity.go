@@ -77,7 +77,7 @@ func exampleContinuity() KeySuccession {
 }
 
 func (s *Server) registerContinuity() {
-	const all, one = "/v1/teams/{id}/keys/continuity", "/v1/teams/{id}/keys/{key}/"
+	const all, one = "/v1/teams/{id}/continuity", "/v1/teams/{id}/keys/{key}/"
 	former := FormerKeyInfo{Fingerprint: exampleContinuity().Predecessors[0], Left: exampleDay()}
 	register(s, spec{id: "list-key-continuity", method: http.MethodGet, path: all, tag: "parts", access: public,
 		summary: "Show how a team came to its keys",

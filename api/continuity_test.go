@@ -75,7 +75,7 @@ func TestKeyContinuity(t *testing.T) {
 		list := func(role string) api.KeySuccessionList {
 			t.Helper()
 			var got api.KeySuccessionList
-			s.do(t, get("/v1/teams/alpha/keys/continuity").by(role)).into(t, 200, &got)
+			s.do(t, get("/v1/teams/alpha/continuity").by(role)).into(t, 200, &got)
 			return got
 		}
 		got := list("")

@@ -8675,6 +8675,13 @@ type ClientInterface interface {
 	// Corresponds with PUT /v1/teams/{id}/contacts/{contact}/webhook (the `SetEndpoint` operationId).
 	SetEndpoint(ctx context.Context, id string, contact string, body SetEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListKeyContinuity Show how a team came to its keys
+	//
+	// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+	//
+	// Corresponds with GET /v1/teams/{id}/continuity (the `ListKeyContinuity` operationId).
+	ListKeyContinuity(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListControl List the proofs that a team controls its domains
 	//
 	// With the records to publish for the team's editors and operators, and for nobody else.
@@ -8882,13 +8889,6 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
 	AddKey(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// ListKeyContinuity Show how a team came to its keys
-	//
-	// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
-	//
-	// Corresponds with GET /v1/teams/{id}/keys/continuity (the `ListKeyContinuity` operationId).
-	ListKeyContinuity(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteKey Take out a key
 	//
@@ -11102,6 +11102,23 @@ func (c *Client) SetEndpoint(ctx context.Context, id string, contact string, bod
 	return c.Client.Do(req)
 }
 
+// ListKeyContinuity Show how a team came to its keys
+//
+// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+//
+// Corresponds with GET /v1/teams/{id}/continuity (the `ListKeyContinuity` operationId).
+func (c *Client) ListKeyContinuity(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListKeyContinuityRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListControl List the proofs that a team controls its domains
 //
 // With the records to publish for the team's editors and operators, and for nobody else.
@@ -11560,23 +11577,6 @@ func (c *Client) AddKeyWithBody(ctx context.Context, id string, params *AddKeyPa
 // Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
 func (c *Client) AddKey(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAddKeyRequest(c.Server, id, params, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// ListKeyContinuity Show how a team came to its keys
-//
-// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
-//
-// Corresponds with GET /v1/teams/{id}/keys/continuity (the `ListKeyContinuity` operationId).
-func (c *Client) ListKeyContinuity(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListKeyContinuityRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -16324,6 +16324,40 @@ func NewSetEndpointRequestWithBody(server string, id string, contact string, con
 	return req, nil
 }
 
+// NewListKeyContinuityRequest constructs an http.Request for the ListKeyContinuity method
+func NewListKeyContinuityRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/teams/%s/continuity", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListControlRequest constructs an http.Request for the ListControl method
 func NewListControlRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -17274,40 +17308,6 @@ func NewAddKeyRequestWithBody(server string, id string, params *AddKeyParams, co
 
 		req.Header.Set("If-Match", headerParam0)
 
-	}
-
-	return req, nil
-}
-
-// NewListKeyContinuityRequest constructs an http.Request for the ListKeyContinuity method
-func NewListKeyContinuityRequest(server string, id string) (*http.Request, error) {
-	var err error
-
-	var pathParam0 string
-
-	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
-	if err != nil {
-		return nil, err
-	}
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/v1/teams/%s/keys/continuity", pathParam0)
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
 	}
 
 	return req, nil
@@ -20638,6 +20638,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with PUT /v1/teams/{id}/contacts/{contact}/webhook (the `SetEndpoint` operationId).
 	SetEndpointWithResponse(ctx context.Context, id string, contact string, body SetEndpointJSONRequestBody, reqEditors ...RequestEditorFn) (*SetEndpointResponse, error)
 
+	// ListKeyContinuityWithResponse Show how a team came to its keys
+	//
+	// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/teams/{id}/continuity (the `ListKeyContinuity` operationId).
+	ListKeyContinuityWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKeyContinuityResponse, error)
+
 	// ListControlWithResponse List the proofs that a team controls its domains
 	//
 	// With the records to publish for the team's editors and operators, and for nobody else.
@@ -20871,15 +20880,6 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/teams/{id}/keys (the `AddKey` operationId).
 	AddKeyWithResponse(ctx context.Context, id string, params *AddKeyParams, body AddKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*AddKeyResponse, error)
-
-	// ListKeyContinuityWithResponse Show how a team came to its keys
-	//
-	// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
-	//
-	// Returns a wrapper object for the known response body format(s).
-	//
-	// Corresponds with GET /v1/teams/{id}/keys/continuity (the `ListKeyContinuity` operationId).
-	ListKeyContinuityWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKeyContinuityResponse, error)
 
 	// DeleteKeyWithResponse Take out a key
 	//
@@ -26024,6 +26024,73 @@ func (r SetEndpointResponse) ContentType() string {
 	return ""
 }
 
+// ListKeyContinuityResponse200Headers the declared response headers of an HTTP 200 response for ListKeyContinuity
+type ListKeyContinuityResponse200Headers struct {
+	ETag            string
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// ListKeyContinuityResponse429Headers the declared response headers of an HTTP 429 response for ListKeyContinuity
+type ListKeyContinuityResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type ListKeyContinuityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *KeySuccessionList
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationproblemJSON404 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListKeyContinuityResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ListKeyContinuityResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r ListKeyContinuityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListKeyContinuityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListKeyContinuityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListControlResponse200Headers the declared response headers of an HTTP 200 response for ListControl
 type ListControlResponse200Headers struct {
 	RateLimit       string
@@ -27382,73 +27449,6 @@ func (r AddKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r AddKeyResponse) ContentType() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Header.Get("Content-Type")
-	}
-	return ""
-}
-
-// ListKeyContinuityResponse200Headers the declared response headers of an HTTP 200 response for ListKeyContinuity
-type ListKeyContinuityResponse200Headers struct {
-	ETag            string
-	RateLimit       string
-	RateLimitPolicy string
-	XRequestId      string
-}
-
-// ListKeyContinuityResponse429Headers the declared response headers of an HTTP 429 response for ListKeyContinuity
-type ListKeyContinuityResponse429Headers struct {
-	RateLimit          string
-	RateLimitLimit     int
-	RateLimitPolicy    string
-	RateLimitRemaining int
-	RateLimitReset     int
-	RetryAfter         int
-}
-
-type ListKeyContinuityResponse struct {
-	Body         []byte
-	HTTPResponse *http.Response
-	// JSON200 the response for an HTTP 200 `application/json` response
-	JSON200 *KeySuccessionList
-	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
-	ApplicationproblemJSON401 *Problem
-	// ApplicationproblemJSON404 the response for an HTTP 404 `application/problem+json` response
-	ApplicationproblemJSON404 *Problem
-	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
-	ApplicationproblemJSON406 *Problem
-	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
-	ApplicationproblemJSON422 *Problem
-	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
-	ApplicationproblemJSON429 *Problem
-	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
-	ApplicationproblemJSON500 *Problem
-	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
-	ApplicationproblemJSON503 *Problem
-	// Headers200 the parsed response headers for an HTTP 200 response
-	Headers200 *ListKeyContinuityResponse200Headers
-	// Headers429 the parsed response headers for an HTTP 429 response
-	Headers429 *ListKeyContinuityResponse429Headers
-}
-
-// Status returns HTTPResponse.Status
-func (r ListKeyContinuityResponse) Status() string {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.Status
-	}
-	return http.StatusText(0)
-}
-
-// StatusCode returns HTTPResponse.StatusCode
-func (r ListKeyContinuityResponse) StatusCode() int {
-	if r.HTTPResponse != nil {
-		return r.HTTPResponse.StatusCode
-	}
-	return 0
-}
-
-// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
-func (r ListKeyContinuityResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -32357,6 +32357,21 @@ func (c *ClientWithResponses) SetEndpointWithResponse(ctx context.Context, id st
 	return ParseSetEndpointResponse(rsp)
 }
 
+// ListKeyContinuityWithResponse Show how a team came to its keys
+//
+// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/teams/{id}/continuity (the `ListKeyContinuity` operationId).
+func (c *ClientWithResponses) ListKeyContinuityWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKeyContinuityResponse, error) {
+	rsp, err := c.ListKeyContinuity(ctx, id, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListKeyContinuityResponse(rsp)
+}
+
 // ListControlWithResponse List the proofs that a team controls its domains
 //
 // With the records to publish for the team's editors and operators, and for nobody else.
@@ -32745,21 +32760,6 @@ func (c *ClientWithResponses) AddKeyWithResponse(ctx context.Context, id string,
 		return nil, err
 	}
 	return ParseAddKeyResponse(rsp)
-}
-
-// ListKeyContinuityWithResponse Show how a team came to its keys
-//
-// A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
-//
-// Returns a wrapper object for the known response body format(s).
-//
-// Corresponds with GET /v1/teams/{id}/keys/continuity (the `ListKeyContinuity` operationId).
-func (c *ClientWithResponses) ListKeyContinuityWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*ListKeyContinuityResponse, error) {
-	rsp, err := c.ListKeyContinuity(ctx, id, reqEditors...)
-	if err != nil {
-		return nil, err
-	}
-	return ParseListKeyContinuityResponse(rsp)
 }
 
 // DeleteKeyWithResponse Take out a key
@@ -44263,6 +44263,160 @@ func ParseSetEndpointResponse(rsp *http.Response) (*SetEndpointResponse, error) 
 	return response, nil
 }
 
+// ParseListKeyContinuityResponse parses an HTTP response from a ListKeyContinuityWithResponse call
+func ParseListKeyContinuityResponse(rsp *http.Response) (*ListKeyContinuityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListKeyContinuityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest KeySuccessionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListKeyContinuityResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers ListKeyContinuityResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListControlResponse parses an HTTP response from a ListControlWithResponse call
 func ParseListControlResponse(rsp *http.Response) (*ListControlResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -47457,160 +47611,6 @@ func ParseAddKeyResponse(rsp *http.Response) (*AddKeyResponse, error) {
 		response.Headers201 = &headers
 	case rsp.StatusCode == 429:
 		var headers AddKeyResponse429Headers
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = value
-		}
-		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitLimit = value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = value
-		}
-		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitRemaining = value
-		}
-		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitReset = value
-		}
-		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
-			var value int
-			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RetryAfter = value
-		}
-		response.Headers429 = &headers
-	}
-
-	return response, nil
-}
-
-// ParseListKeyContinuityResponse parses an HTTP response from a ListKeyContinuityWithResponse call
-func ParseListKeyContinuityResponse(rsp *http.Response) (*ListKeyContinuityResponse, error) {
-	bodyBytes, err := io.ReadAll(rsp.Body)
-	defer func() { _ = rsp.Body.Close() }()
-	if err != nil {
-		return nil, err
-	}
-
-	response := &ListKeyContinuityResponse{
-		Body:         bodyBytes,
-		HTTPResponse: rsp,
-	}
-
-	switch {
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
-		var dest KeySuccessionList
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.JSON200 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON401 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON404 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON406 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON422 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON429 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON500 = &dest
-
-	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
-		var dest Problem
-		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
-			return nil, err
-		}
-		response.ApplicationproblemJSON503 = &dest
-
-	}
-
-	switch {
-	case rsp.StatusCode == 200:
-		var headers ListKeyContinuityResponse200Headers
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.ETag = value
-		}
-		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimit = value
-		}
-		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.RateLimitPolicy = value
-		}
-		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
-			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			}
-			headers.XRequestId = value
-		}
-		response.Headers200 = &headers
-	case rsp.StatusCode == 429:
-		var headers ListKeyContinuityResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -1032,6 +1032,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/teams/{id}/continuity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how a team came to its keys
+         * @description A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
+         */
+        get: operations["list-key-continuity"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/teams/{id}/control": {
         parameters: {
             query?: never;
@@ -1294,26 +1314,6 @@ export interface paths {
          * @description Behind those that the team has. If-Match has the ETag of the team.
          */
         post: operations["add-key"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/teams/{id}/keys/continuity": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Show how a team came to its keys
-         * @description A key that came while the team had, or had had, another is relied on once something shows that it is the team's. Who said what is for the team and operators.
-         */
-        get: operations["list-key-continuity"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -16842,6 +16842,133 @@ export interface operations {
             };
         };
     };
+    "list-key-continuity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Handle or id of the team */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "keys": [
+                     *         {
+                     *           "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
+                     *           "state": "proven",
+                     *           "trusted": true,
+                     *           "since": "2026-11-01T20:00:00Z",
+                     *           "predecessors": [
+                     *             "89ABCDEF0123456789ABCDEF0123456789ABCDEF"
+                     *           ],
+                     *           "grounds": [
+                     *             {
+                     *               "ground": "stated",
+                     *               "holds": true,
+                     *               "at": "2026-11-21T20:00:00Z",
+                     *               "old": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
+                     *               "signed": "2026-10-31T20:00:00Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "former": [
+                     *         {
+                     *           "fingerprint": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
+                     *           "left": "2026-11-21T20:00:00Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeySuccessionList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-control": {
         parameters: {
             query?: never;
@@ -19694,133 +19821,6 @@ export interface operations {
             };
             /** @description Precondition Required */
             428: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests */
-            429: {
-                headers: {
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
-                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
-                    "Retry-After": components["headers"]["Retry-After"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "list-key-continuity": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Handle or id of the team */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OK */
-            200: {
-                headers: {
-                    ETag?: string;
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    /** @description The id of the request, as in the server's log */
-                    "X-Request-Id"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "keys": [
-                     *         {
-                     *           "fingerprint": "D1A66E1A23B182C9980F788CFBFCC82A015E7330",
-                     *           "state": "proven",
-                     *           "trusted": true,
-                     *           "since": "2026-11-01T20:00:00Z",
-                     *           "predecessors": [
-                     *             "89ABCDEF0123456789ABCDEF0123456789ABCDEF"
-                     *           ],
-                     *           "grounds": [
-                     *             {
-                     *               "ground": "stated",
-                     *               "holds": true,
-                     *               "at": "2026-11-21T20:00:00Z",
-                     *               "old": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
-                     *               "signed": "2026-10-31T20:00:00Z"
-                     *             }
-                     *           ]
-                     *         }
-                     *       ],
-                     *       "former": [
-                     *         {
-                     *           "fingerprint": "89ABCDEF0123456789ABCDEF0123456789ABCDEF",
-                     *           "left": "2026-11-21T20:00:00Z"
-                     *         }
-                     *       ]
-                     *     }
-                     */
-                    "application/json": components["schemas"]["KeySuccessionList"];
-                };
-            };
-            /** @description Unauthorized */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Acceptable */
-            406: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity */
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -9,9 +9,9 @@ func badContinuity() []bad {
 	list := []bad{
 		{"the continuity of nobody's keys", get("/v1/teams/nobody/continuity"), 404, "team.unknown", "id"},
 		{"the continuity of keys of a team with a long name", get("/v1/teams/" + strings.Repeat("a", 65) + "/continuity"), 422, "parameter.invalid", "id"},
-		{"the continuity of keys with a parameter", get(keys + "continuity?key=" + unknown), 422, "parameter.unknown", "key"},
-		{"the continuity of keys that is sent", send("POST", keys+"continuity", `{}`), 405, "request.method", "-"},
-		{"the continuity of keys as XML", get(keys+"continuity").with("Accept", "application/xml"), 406, "request.accept", "Accept"},
+		{"the continuity of keys with a parameter", get("/v1/teams/alpha/continuity?key=" + unknown), 422, "parameter.unknown", "key"},
+		{"the continuity of keys that is sent", send("POST", "/v1/teams/alpha/continuity", `{}`), 405, "request.method", "-"},
+		{"the continuity of keys as XML", get("/v1/teams/alpha/continuity").with("Accept", "application/xml"), 406, "request.accept", "Accept"},
 	}
 	for word, body := range map[string]string{"statement": `{"statement":"x"}`, "vouch": `{"note":"called"}`, "refuse": `{"note":"wrong"}`} {
 		at := keys + unknown + "/" + word

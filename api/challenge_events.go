@@ -140,41 +140,16 @@ func (f *noticeFeed) look(ctx context.Context) (page ChallengeEvents, err error)
 // wait looks again when there is something new, until there is something to
 // tell, time is up or the server stops.
 func (f *noticeFeed) wait(ctx context.Context, page ChallengeEvents, most time.Duration) (ChallengeEvents, error) {
-	leave, ok := f.s.waiters.enter(&f.c.viewer)
-	if !ok {
-		return page, busy("changes.busy", "too many wait for changes already", "the same request without wait, or in a moment")
-	}
-	defer leave()
-	// ReadTimeout runs on while a handler works, and its end cancels ctx.
-	_ = http.NewResponseController(f.c.w).SetReadDeadline(time.Time{})
-	timer, tick := time.NewTimer(most), time.NewTicker(eventTick)
-	defer timer.Stop()
-	defer tick.Stop()
-	for {
-		select {
-		case <-f.s.moved():
-		case <-tick.C:
-		case <-timer.C:
-			return page, nil
-		case <-f.s.stopping:
-			return page, nil
-		case <-ctx.Done():
-			return page, ctx.Err()
-		}
+	err := f.s.await(ctx, f.c, most, func() (bool, error) {
 		last, err := f.s.lastNotice.get(ctx, f.desk.LastNotice)
-		if err != nil {
-			return page, err
-		}
-		if last == page.Head {
-			continue
+		if err != nil || last == page.Head {
+			return false, err
 		}
 		if page, err = f.look(ctx); err != nil || len(page.Events) == 0 {
-			if err != nil {
-				return page, err
-			}
-			continue
+			return false, err
 		}
 		_, err = f.again(ctx, nil) // who waited may not be who it was
-		return page, err
-	}
+		return true, err
+	})
+	return page, err
 }

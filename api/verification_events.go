@@ -250,36 +250,46 @@ func (f *eventFeed) team(id directory.TeamID) *directory.Team {
 // wait looks again when there is something new, until there is something to
 // tell, time is up or the server stops.
 func (f *eventFeed) wait(ctx context.Context, page VerificationEvents, most time.Duration) (VerificationEvents, error) {
-	leave, ok := f.s.waiters.enter(&f.c.viewer)
+	err := f.s.await(ctx, f.c, most, func() (bool, error) {
+		last, err := f.s.lastEvent.get(ctx, f.results.LastEvent)
+		if err != nil || last == page.Head {
+			return false, err
+		}
+		if page, err = f.look(ctx); err != nil || len(page.Events) > 0 {
+			page, err = f.checked(ctx, page, err)
+			return true, err
+		}
+		return false, nil
+	})
+	return page, err
+}
+
+// await asks again when there may be something new, until that is so, time is up or the
+// server stops.
+func (s *Server) await(ctx context.Context, c *call, most time.Duration, again func() (bool, error)) error {
+	leave, ok := s.waiters.enter(&c.viewer)
 	if !ok {
-		return page, busy("changes.busy", "too many wait for changes already", "the same request without wait, or in a moment")
+		return busy("changes.busy", "too many wait for changes already", "the same request without wait, or in a moment")
 	}
 	defer leave()
 	// ReadTimeout runs on while a handler works, and its end cancels ctx.
-	_ = http.NewResponseController(f.c.w).SetReadDeadline(time.Time{})
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{})
 	timer, tick := time.NewTimer(most), time.NewTicker(eventTick)
 	defer timer.Stop()
 	defer tick.Stop()
 	for {
 		select {
-		case <-f.s.moved():
+		case <-s.moved():
 		case <-tick.C:
 		case <-timer.C:
-			return page, nil
-		case <-f.s.stopping:
-			return page, nil
+			return nil
+		case <-s.stopping:
+			return nil
 		case <-ctx.Done():
-			return page, ctx.Err()
+			return ctx.Err()
 		}
-		last, err := f.s.lastEvent.get(ctx, f.results.LastEvent)
-		if err != nil {
-			return page, err
-		}
-		if last == page.Head {
-			continue
-		}
-		if page, err = f.look(ctx); err != nil || len(page.Events) > 0 {
-			return f.checked(ctx, page, err)
+		if done, err := again(); done || err != nil {
+			return err
 		}
 	}
 }

@@ -51,3 +51,11 @@ func MayKeepWebhooks(p Principal, t *Team) error { return authorise(p, actHooks,
 // MayReadWebhooks returns the error of a principal that may not see where we post
 // for a team, and what came of it. With a nil team it is about those that hear of everybody.
 func MayReadWebhooks(p Principal, t *Team) error { return authorise(p, actSeeHooks, t) }
+
+// OwnTeam returns the team that p has to do with alone; "" for who has to do with all.
+func (p Principal) OwnTeam() TeamID {
+	if p.Role == Editor {
+		return p.Team
+	}
+	return ""
+}

@@ -25,8 +25,8 @@ type HookTerms struct {
 // Hooks returns the subscriptions that somebody may see: those of a team, or of a
 // principal's own where team is "". Their secrets are sealed.
 func (d *Desk) Hooks(ctx context.Context, p directory.Principal, team directory.TeamID) ([]Hook, error) {
-	if team == "" && p.Role == directory.Editor {
-		team = p.Team
+	if team == "" {
+		team = p.OwnTeam()
 	}
 	if err := directory.MayReadWebhooks(p, d.teamOf(team)); err != nil {
 		return nil, err
@@ -51,10 +51,7 @@ func (d *Desk) Hook(ctx context.Context, p directory.Principal, id HookID) (Hook
 // hookFor returns one for what may allows, which is asked first whether p may do so
 // at all: otherwise nothing is said about which there are.
 func (d *Desk) hookFor(ctx context.Context, p directory.Principal, id HookID, may func(directory.Principal, *directory.Team) error) (Hook, error) {
-	own := directory.TeamID("")
-	if p.Role == directory.Editor {
-		own = p.Team
-	}
+	own := p.OwnTeam()
 	if err := may(p, d.teamOf(own)); err != nil {
 		return Hook{}, err
 	}

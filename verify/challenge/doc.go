@@ -9,7 +9,10 @@
 // That is a [Desk] (desk*.go): it reads a challenge, takes a step and writes what
 // came of it into a [Store] in one transaction, runs campaigns, and does what people
 // order, as far as package directory lets them. A [Sender] hands the mails of the
-// store's outbox to a relay, a [Receiver] takes replies in.
+// store's outbox to a relay, a [Receiver] takes replies in. A [Courier] posts events to
+// [Hook]s and questions to the endpoints of automation (hook.go, courier.go, desk_hook.go,
+// desk_endpoint.go). A [Notifier] tells teams once a week at most what needs attention
+// (notice*.go).
 //
 // Around it: policies as data with their presets, and which of them holds for a
 // contact ([Resolve], [NextDue]); working time of teams ([Calendar]); what may be

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -51,16 +52,20 @@ func Start(t *testing.T) *Browser {
 	if program == "" {
 		t.Skip("chromium is not installed, so the page is not looked at in a browser (.ci/setup installs it)")
 	}
-	dir := t.TempDir()
+	dir := profile(t)
 	cmd := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
 		"--disable-component-update", "--disable-sync", "--disable-extensions", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 		"--user-data-dir="+dir, "--remote-debugging-port=0", "--remote-allow-origins=*", "about:blank")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	over := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(over) }() // it is killed
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-over })
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // with its helpers, which are its children
+		<-over
+	})
 	port := awaitPort(t, filepath.Join(dir, "DevToolsActivePort"), over)
 	b := &Browser{t: t}
 	ws, err := websocket.Dial(pageOf(t, port), "", "http://127.0.0.1")
@@ -74,6 +79,33 @@ func Start(t *testing.T) *Browser {
 		b.Call(domain, nil)
 	}
 	return b
+}
+
+// profile is a folder for the browser. Its helpers are nobody's to wait for and write on for a
+// moment after it, so that the folder goes as soon as nothing more comes into it.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rollcall-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		tick, timeout := time.NewTicker(20*time.Millisecond), time.After(10*time.Second)
+		defer tick.Stop()
+		for {
+			err := os.RemoveAll(dir)
+			if err == nil {
+				return
+			}
+			select {
+			case <-timeout:
+				t.Errorf("the browser's folder: %v", err)
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return dir
 }
 
 // awaitPort reads the port that the browser writes into its folder.

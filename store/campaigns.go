@@ -45,7 +45,7 @@ func (v *view) oneCampaign(id challenge.CampaignID) (challenge.Campaign, error) 
 
 // Campaign implements [challenge.Store].
 func (db *DB) Campaign(ctx context.Context, id challenge.CampaignID) (c challenge.Campaign, err error) {
-	err = db.view(ctx, "read campaign", func(v *view) error {
+	err = db.glance(ctx, "read campaign", func(v *view) error {
 		c, err = v.oneCampaign(id)
 		return err
 	})
@@ -59,7 +59,7 @@ func (db *DB) Campaigns(ctx context.Context, before time.Time, limit int) (list 
 	if !before.IsZero() {
 		until = micros(before)
 	}
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, scanCampaign, campaignList, until, limit)
 		return db.fail(op, "", err)
 	})
@@ -69,7 +69,7 @@ func (db *DB) Campaigns(ctx context.Context, before time.Time, limit int) (list 
 // Marks implements [challenge.Store].
 func (db *DB) Marks(ctx context.Context, team directory.TeamID) (list []challenge.Mark, err error) {
 	const op = "list marks of contacts"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (m challenge.Mark, err error) {
 			var at int64
 			err = rows.Scan(&m.Contact, &m.Team, &m.Flag, &at, &m.Challenge)
@@ -83,7 +83,7 @@ func (db *DB) Marks(ctx context.Context, team directory.TeamID) (list []challeng
 
 // Stopped implements [challenge.Store].
 func (db *DB) Stopped(ctx context.Context) (stopped bool, err error) {
-	err = db.view(ctx, "read pauses", func(v *view) error {
+	err = db.glance(ctx, "read pauses", func(v *view) error {
 		pauses, err := v.Pauses()
 		stopped = stopsChallenges(pauses)
 		return err
@@ -94,7 +94,7 @@ func (db *DB) Stopped(ctx context.Context) (stopped bool, err error) {
 // Consents implements [challenge.Store].
 func (db *DB) Consents(ctx context.Context, team directory.TeamID) (given bool, err error) {
 	const op = "read consent"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		var n int64
 		err := v.tx.QueryRowContext(v.ctx, hasConsent, string(team)).Scan(&n)
 		given = n > 0

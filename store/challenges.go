@@ -58,7 +58,7 @@ func (v *view) oneChallenge(query, value string) (challenge.Challenge, error) {
 }
 
 func (db *DB) readChallenge(ctx context.Context, query, value string) (c challenge.Challenge, err error) {
-	err = db.view(ctx, "read challenge", func(v *view) error {
+	err = db.glance(ctx, "read challenge", func(v *view) error {
 		c, err = v.oneChallenge(query, value)
 		return err
 	})
@@ -110,7 +110,7 @@ func (db *DB) ListChallenges(ctx context.Context, f challenge.ListFilter) (list 
 	}
 	args = append(args, max(1, f.Limit))
 	query += fmt.Sprintf(" ORDER BY created DESC, id LIMIT $%d", len(args))
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, scanChallenge, query, args...)
 		return db.fail(op, "", err)
 	})
@@ -120,7 +120,7 @@ func (db *DB) ListChallenges(ctx context.Context, f challenge.ListFilter) (list 
 // DueChallenges implements [challenge.Store].
 func (db *DB) DueChallenges(ctx context.Context, now time.Time, limit int) (list []challenge.ID, err error) {
 	const op = "find due challenges"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (id challenge.ID, err error) {
 			err = rows.Scan(&id)
 			return id, err
@@ -133,7 +133,7 @@ func (db *DB) DueChallenges(ctx context.Context, now time.Time, limit int) (list
 // ChallengeLog implements [challenge.Store].
 func (db *DB) ChallengeLog(ctx context.Context, id challenge.ID) (list []challenge.Logged, err error) {
 	const op = "read the log of a challenge"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (l challenge.Logged, err error) {
 			var at int64
 			var event, effects []byte
@@ -151,7 +151,7 @@ func (db *DB) ChallengeLog(ctx context.Context, id challenge.ID) (list []challen
 // Cases implements [challenge.Store].
 func (db *DB) Cases(ctx context.Context, closed bool, limit int) (list []challenge.OpenCase, err error) {
 	const op = "list cases"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (c challenge.OpenCase, err error) {
 			var opened, ended int64
 			err = rows.Scan(&c.Challenge, &c.Team, &c.Kind, &opened, &ended, &c.ClosedBy, &c.Note)
@@ -182,7 +182,7 @@ func (db *DB) ClaimMails(ctx context.Context, c challenge.ClaimMails) (list []ch
 // NextMail implements [challenge.Store].
 func (db *DB) NextMail(ctx context.Context) (at time.Time, err error) {
 	const op = "find the next mail"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		var due int64
 		if err := v.tx.QueryRowContext(v.ctx, nextMail).Scan(&due); err != nil {
 			return db.fail(op, "", err)

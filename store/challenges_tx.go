@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	logNumber = `SELECT COALESCE(MAX(n), 0) FROM challenge_log WHERE challenge = $1`
+	logEvent  = `INSERT INTO challenge_log (challenge, n, at, event, effects) SELECT $1, COALESCE(MAX(n), 0) + 1, $2, $3, $4 FROM challenge_log WHERE challenge = $1`
 	mailDone  = `UPDATE outbox SET due_at = 0, owner = '', salt = '' WHERE key = $1 AND attempt = $2 AND due_at <> 0`
 	mailLater = `UPDATE outbox SET due_at = $1, owner = '' WHERE key = $2 AND attempt = $3 AND due_at <> 0`
 	closeCase = `UPDATE challenge_case SET closed = $1, closed_by = $2 WHERE challenge = $3 AND kind = $4 AND closed = 0`
@@ -21,15 +21,15 @@ const (
 	hasItem   = `SELECT COUNT(*) FROM evidence WHERE team_id = $1 AND id = $2`
 	// What was sent within a day, by whom it went to. The question's own first mail counts too, and so do notices;
 	// questions to endpoints are no mails.
-	sentToAddress = `SELECT created FROM outbox WHERE address = $1 AND created >= $2 UNION ALL SELECT created FROM notice WHERE address = $1 AND created >= $2`
-	sentToDomain  = `SELECT created FROM outbox WHERE domain = $1 AND created >= $2 UNION ALL SELECT created FROM notice WHERE domain = $1 AND created >= $2`
-	sentInAll     = `SELECT created FROM (SELECT created FROM outbox WHERE created >= $1 AND address <> '' UNION ALL SELECT created FROM notice WHERE created >= $1) AS sent ORDER BY created DESC LIMIT $2`
+	sentLately = `SELECT 0, created FROM outbox WHERE address = $1 AND created >= $2 UNION ALL SELECT 0, created FROM notice WHERE address = $1 AND created >= $2
+		UNION ALL SELECT 1, created FROM outbox WHERE domain = $3 AND created >= $2 UNION ALL SELECT 1, created FROM notice WHERE domain = $3 AND created >= $2`
+	sentInAll = `SELECT 2, created FROM (SELECT created FROM outbox WHERE created >= $1 AND address <> '' UNION ALL SELECT created FROM notice WHERE created >= $1) AS sent ORDER BY created DESC LIMIT $2`
+	// What else stands against a question: when the contact was asked last, whether it is asked already, opted out, and the state of the campaign.
 	// A question at a time: before a planner has statistics it would read the whole outbox.
-	lastQuestion  = `SELECT COALESCE(MAX((SELECT MAX(o.created) FROM outbox o WHERE o.challenge = c.id AND o.step = $1)), 0) FROM challenge c WHERE c.contact = $2 AND c.id <> $3`
-	othersOpen    = `SELECT COUNT(*) FROM challenge WHERE contact = $1 AND is_open = 1 AND id <> $2`
-	campaignState = `SELECT state FROM campaign WHERE id = $1`
-	optedOut      = `SELECT COUNT(*) FROM challenge_flag WHERE contact = $1 AND flag = $2`
-	nothing       = ` ON CONFLICT DO NOTHING`
+	standing = `SELECT COALESCE(MAX((SELECT MAX(o.created) FROM outbox o WHERE o.challenge = c.id AND o.step = $1)), 0), COALESCE(MAX(c.is_open), 0),
+		(SELECT COUNT(*) FROM challenge_flag WHERE contact = $2 AND flag = $3), COALESCE((SELECT state FROM campaign WHERE id = $4), '')
+		FROM challenge c WHERE c.contact = $2 AND c.id <> $5`
+	nothing = ` ON CONFLICT DO NOTHING`
 )
 
 // Challenge implements [challenge.Tx].
@@ -63,10 +63,6 @@ func (t *tx) PutChallenge(c challenge.Challenge, next time.Time) error {
 // LogEvent implements [challenge.Tx].
 func (t *tx) LogEvent(id challenge.ID, at time.Time, e challenge.Event, effects []challenge.Effect) error {
 	const op = "log what happened to a challenge"
-	var n int64
-	if err := t.tx.QueryRowContext(t.ctx, logNumber, string(id)).Scan(&n); err != nil {
-		return t.db.fail(op, string(id), err)
-	}
 	words := []string{}
 	for _, effect := range effects {
 		words = append(words, effect.String())
@@ -76,7 +72,7 @@ func (t *tx) LogEvent(id challenge.ID, at time.Time, e challenge.Event, effects 
 		return internal(op, string(id), err)
 	}
 	came, _ := json.Marshal(words) // plain text can't fail
-	return t.db.fail(op, string(id), t.insertAll(challengeLogTable, "", []any{string(id), n + 1, micros(at), string(event), string(came)}))
+	return t.db.fail(op, string(id), t.exec(logEvent, string(id), micros(at), string(event), string(came)))
 }
 
 // PostMail implements [challenge.Tx].
@@ -178,21 +174,6 @@ func stopsChallenges(pauses []directory.Pause) bool {
 	return slices.ContainsFunc(pauses, func(p directory.Pause) bool { return p.Check == "" || p.Check == directory.PauseOfChallenges })
 }
 
-// halted reports whether a campaign stands still, so that nothing of it is sent.
-func (t *tx) halted(id challenge.CampaignID) (bool, error) {
-	if id == "" {
-		return false, nil
-	}
-	states, err := collect(&t.view, func(rows *sql.Rows) (s challenge.CampaignState, err error) {
-		err = rows.Scan(&s)
-		return s, err
-	}, campaignState, string(id))
-	if err != nil {
-		return false, t.db.fail("read campaign", string(id), err)
-	}
-	return slices.Contains(states, challenge.CampaignHalted), nil
-}
-
 // Sent implements [challenge.Tx].
 func (t *tx) Sent(c *challenge.Challenge, caps challenge.Caps, now time.Time) (h challenge.History, err error) {
 	const op = "read what was sent"
@@ -201,41 +182,27 @@ func (t *tx) Sent(c *challenge.Challenge, caps challenge.Caps, now time.Time) (h
 		return h, err
 	}
 	h.Stopped = stopsChallenges(pauses)
-	if h.Paused, err = t.halted(c.Campaign); err != nil {
-		return h, err
-	}
 	address, domain := challenge.MailTo(c.Address)
-	day := micros(now.Add(-24 * time.Hour))
-	type sent struct {
-		to    *[]time.Time
-		query string
-		args  []any
-	}
-	list := []sent{{&h.Address, sentToAddress, []any{address, day}}, {&h.Domain, sentToDomain, []any{domain, day}}}
-	if caps.OverallHour > 0 { // no more of them than matter: a large campaign must not be read whole for each of its mails
-		list = append(list, sent{&h.Overall, sentInAll, []any{micros(now.Add(-time.Hour)), caps.OverallHour}})
-	}
-	for _, q := range list {
-		*q.to, err = collect(&t.view, func(rows *sql.Rows) (time.Time, error) {
-			var at int64
-			err := rows.Scan(&at)
-			return timeOf(at), err
-		}, q.query, q.args...)
-		if err != nil {
-			return h, t.db.fail(op, address, err)
+	lists := []*[]time.Time{&h.Address, &h.Domain, &h.Overall}
+	sent := func(rows *sql.Rows) error {
+		var list int
+		var at int64
+		err := rows.Scan(&list, &at)
+		if err == nil {
+			*lists[list] = append(*lists[list], timeOf(at))
 		}
+		return err
+	}
+	err = t.each(sent, sentLately, address, micros(now.Add(-24*time.Hour)), domain)
+	if err == nil && caps.OverallHour > 0 { // no more of them than matter: a large campaign must not be read whole for each of its mails
+		err = t.each(sent, sentInAll, micros(now.Add(-time.Hour)), caps.OverallHour)
+	}
+	if err != nil {
+		return h, t.db.fail(op, address, err)
 	}
 	var last, open, out int64
-	for _, q := range []struct {
-		to    *int64
-		query string
-		args  []any
-	}{{&last, lastQuestion, []any{challenge.StepFirst, string(c.Contact), string(c.ID)}}, {&open, othersOpen, []any{string(c.Contact), string(c.ID)}},
-		{&out, optedOut, []any{string(c.Contact), string(challenge.FlagOptOut)}}} {
-		if err := t.tx.QueryRowContext(t.ctx, q.query, q.args...).Scan(q.to); err != nil {
-			return h, t.db.fail(op, string(c.Contact), err)
-		}
-	}
-	h.Last, h.Open, h.OptedOut = timeOf(last), open > 0, out > 0
-	return h, nil
+	var state challenge.CampaignState
+	err = t.tx.QueryRowContext(t.ctx, standing, challenge.StepFirst, string(c.Contact), string(challenge.FlagOptOut), string(c.Campaign), string(c.ID)).Scan(&last, &open, &out, &state)
+	h.Last, h.Open, h.OptedOut, h.Paused = timeOf(last), open > 0, out > 0, state == challenge.CampaignHalted
+	return h, t.db.fail(op, string(c.Contact), err)
 }

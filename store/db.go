@@ -131,6 +131,12 @@ func (db *DB) view(ctx context.Context, op string, fn func(*view) error) error {
 	return ended(ctx, op, fn(&view{ctx: ctx, db: db, tx: begun}))
 }
 
+// glance is view for what asks one statement, which sees one state by itself: a transaction
+// around it would be two conversations more with PostgreSQL.
+func (db *DB) glance(ctx context.Context, op string, fn func(*view) error) error {
+	return ended(ctx, op, fn(&view{ctx: ctx, db: db, tx: db.read}))
+}
+
 // ended names the end of the context as the cause where database/sql or the
 // driver only says what came of it: a transaction that is done already, a
 // statement that was interrupted.
@@ -141,12 +147,19 @@ func ended(ctx context.Context, op string, err error) error {
 	return &directory.Error{Kind: directory.Unavailable, Op: op, Err: errors.Join(ctx.Err(), err)}
 }
 
+// asked is whom a view asks: a transaction, or the database for one statement.
+type asked interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // view is a [directory.Reader]. It lives as long as its transaction and keeps
 // that one's context, since the methods of a Reader take none.
 type view struct {
 	ctx context.Context
 	db  *DB
-	tx  *sql.Tx
+	tx  asked
 }
 
 // each calls row for every row of a query. row MUST NOT ask the database

@@ -69,7 +69,7 @@ func (v *view) hooks(query string, team directory.TeamID) ([]challenge.Hook, err
 
 // Hook implements [challenge.HookStore].
 func (db *DB) Hook(ctx context.Context, id challenge.HookID) (h challenge.Hook, err error) {
-	err = db.view(ctx, "read webhook", func(v *view) error {
+	err = db.glance(ctx, "read webhook", func(v *view) error {
 		h, err = v.oneHook(id)
 		return err
 	})
@@ -78,7 +78,7 @@ func (db *DB) Hook(ctx context.Context, id challenge.HookID) (h challenge.Hook, 
 
 // Hooks implements [challenge.HookStore].
 func (db *DB) Hooks(ctx context.Context, team directory.TeamID) (list []challenge.Hook, err error) {
-	err = db.view(ctx, "list webhooks", func(v *view) error {
+	err = db.glance(ctx, "list webhooks", func(v *view) error {
 		list, err = v.hooks(hookList, team)
 		return err
 	})
@@ -88,7 +88,7 @@ func (db *DB) Hooks(ctx context.Context, team directory.TeamID) (list []challeng
 // Endpoints implements [challenge.HookStore].
 func (db *DB) Endpoints(ctx context.Context, team directory.TeamID) (list []challenge.Endpoint, err error) {
 	const op = "list endpoints"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, scanDoc[challenge.Endpoint], endpointList, string(team))
 		return db.fail(op, string(team), err)
 	})
@@ -101,7 +101,7 @@ func (db *DB) Deliveries(ctx context.Context, id challenge.HookID, before int64,
 	if before <= 0 {
 		before = math.MaxInt64
 	}
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (d challenge.Delivery, err error) {
 			var created, begun, due, done int64
 			err = rows.Scan(&d.Hook, &d.N, &d.Type, &created, &begun, &due, &d.Attempt, &d.State, &d.Status, &d.Problem, &done)
@@ -141,7 +141,7 @@ func (db *DB) Notices(ctx context.Context, f challenge.NoticeFilter) (list []cha
 	}
 	args = append(args, max(1, f.Limit))
 	query += fmt.Sprintf(" ORDER BY n LIMIT $%d", len(args))
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, scanDoc[challenge.Notice], query, args...)
 		return db.fail(op, "", err)
 	})
@@ -151,7 +151,7 @@ func (db *DB) Notices(ctx context.Context, f challenge.NoticeFilter) (list []cha
 // LastNotice implements [challenge.HookStore].
 func (db *DB) LastNotice(ctx context.Context) (n int64, err error) {
 	const op = "read the last notice"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		return db.fail(op, "", v.tx.QueryRowContext(v.ctx, lastNotice).Scan(&n))
 	})
 	return n, err
@@ -215,10 +215,13 @@ func (t *tx) DropHook(id challenge.HookID) (bool, error) {
 // that numbers come in the order of commits and have no gaps.
 func (t *tx) PutEvent(n challenge.Notice, only challenge.HookID) (int64, error) {
 	const op = "write notice"
-	if err := t.tx.QueryRowContext(t.ctx, lastNotice).Scan(&n.Number); err != nil {
-		return 0, t.db.fail(op, n.ID, err)
+	if t.noticed == 0 {
+		if err := t.tx.QueryRowContext(t.ctx, lastNotice).Scan(&t.noticed); err != nil {
+			return 0, t.db.fail(op, n.ID, err)
+		}
 	}
-	n.Number++
+	t.noticed++
+	n.Number = t.noticed
 	doc, err := json.Marshal(n)
 	if err != nil {
 		return 0, internal(op, n.ID, err)

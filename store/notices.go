@@ -52,7 +52,7 @@ func (v *view) oneNotice(query, value string) (challenge.TeamNotice, error) {
 }
 
 func (db *DB) readNotice(ctx context.Context, query, value string) (n challenge.TeamNotice, err error) {
-	err = db.view(ctx, "read notice", func(v *view) error {
+	err = db.glance(ctx, "read notice", func(v *view) error {
 		n, err = v.oneNotice(query, value)
 		return err
 	})

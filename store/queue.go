@@ -190,7 +190,7 @@ func (db *DB) Release(ctx context.Context, leases []verify.Lease, due time.Time)
 
 // Pauses implements [verify.Queue].
 func (db *DB) Pauses(ctx context.Context) (list []directory.Pause, err error) {
-	err = db.view(ctx, "read pauses", func(v *view) error {
+	err = db.glance(ctx, "read pauses", func(v *view) error {
 		list, err = v.Pauses()
 		return err
 	})

@@ -80,7 +80,7 @@ func (db *DB) History(ctx context.Context, row verify.Row, before int64, limit i
 // LastEvent implements [verify.Results].
 func (db *DB) LastEvent(ctx context.Context) (n int64, err error) {
 	const op = "read events of checks"
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		return db.fail(op, "", v.tx.QueryRowContext(ctx, lastEvent).Scan(&n))
 	})
 	return n, err
@@ -91,7 +91,7 @@ func (db *DB) events(ctx context.Context, query string, args ...any) (list []ver
 	if err := checkArgs(args); err != nil {
 		return nil, err
 	}
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (verify.Event, error) {
 			var e verify.Event
 			var at int64
@@ -114,7 +114,7 @@ func (db *DB) Transcript(ctx context.Context, hash string) (data []byte, err err
 	if err := checkArgs([]any{hash}); err != nil {
 		return nil, notFound(op, "")
 	}
-	err = db.view(ctx, op, func(v *view) error {
+	err = db.glance(ctx, op, func(v *view) error {
 		list, err := collect(v, func(rows *sql.Rows) (data []byte, err error) {
 			err = rows.Scan(&data)
 			return data, err

@@ -30,6 +30,7 @@ type tx struct {
 	used    int64                // how many of them have their change
 	broken  error                // the first write that failed
 	inserts map[insertKey]string // statements built so far
+	noticed int64                // the number of the last event of a challenge, once it was asked
 }
 
 // span is the numbers from first to last; the zero value is none.

@@ -7,7 +7,6 @@ import (
 	netmail "net/mail"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"

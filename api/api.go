@@ -123,7 +123,7 @@ func newServer(cfg Config) *Server {
 	s.stopping = make(chan struct{})
 	s.release = sync.OnceFunc(func() { close(s.stopping) })
 	s.waiters.most, s.snapshots.most = int64(cmp.Or(cfg.MaxWaiters, maxWaiters)), int64(cmp.Or(cfg.MaxSnapshots, maxSnapshots))
-	s.table = newCheckTable()
+	s.table = shipped()
 	s.asking.New = func() any { return new(asking) }
 	s.teams.seed = maphash.MakeSeed()
 	s.limits, s.public = newLimiter(cfg.Limits), map[string]bool{}

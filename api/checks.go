@@ -73,7 +73,7 @@ type FindingCode string
 func (FindingCode) Schema(r huma.Registry) *huma.Schema {
 	if _, ok := r.Map()["FindingCode"]; !ok {
 		codes := []any{}
-		for _, p := range newCheckTable().findings {
+		for _, p := range shipped().findings {
 			codes = append(codes, string(p.Code))
 		}
 		r.Map()["FindingCode"] = &huma.Schema{Type: huma.TypeString, Enum: codes,

@@ -204,15 +204,28 @@ func TestReferences(t *testing.T) {
 	}
 }
 
+// route is an operation and the paths that are its.
+type route struct {
+	operation
+	paths *regexp.Regexp
+}
+
+// routes has words before parameters.
+var routes = sync.OnceValue(func() (list []route) {
+	parameter := regexp.MustCompile(`\{\w+\}`)
+	for _, op := range operations() {
+		list = append(list, route{op, regexp.MustCompile("^" + parameter.ReplaceAllString(op.path, `[^/]+`) + "$")})
+	}
+	slices.SortStableFunc(list, func(a, b route) int { return strings.Count(a.path, "{") - strings.Count(b.path, "{") })
+	return list
+})
+
 // conform holds an answer against what the document says of its operation.
 func conform(t testing.TB, q request, a answer) {
 	t.Helper()
 	p, _, _ := strings.Cut(q.path, "?")
-	all := operations()
-	slices.SortStableFunc(all, func(a, b operation) int { return strings.Count(a.path, "{") - strings.Count(b.path, "{") }) // words before parameters
-	for _, op := range all {
-		pattern := "^" + regexp.MustCompile(`\{\w+\}`).ReplaceAllString(op.path, `[^/]+`) + "$"
-		if method := q.method; op.method != method && (method != "" || op.method != "GET") || !regexp.MustCompile(pattern).MatchString(p) {
+	for _, op := range routes() {
+		if method := q.method; op.method != method && (method != "" || op.method != "GET") || !op.paths.MatchString(p) {
 			continue
 		}
 		r := op.Responses[strconv.Itoa(a.status)]

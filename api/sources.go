@@ -57,10 +57,10 @@ type (
 )
 
 func exampleSources() SourceReport {
-	p := newCheckTable().byCode["sources.contacts-differ"]
+	p := shipped().byCode["sources.contacts-differ"]
 	f := p.Find("mailto:old@example.org").On("securitytxt https://example.org/.well-known/security.txt").Right("mailto:csirt@example.org")
 	return SourceReport{Team: exampleRef(), At: exampleDay(), Compared: []ComparedSource{{
-		Aspect: "contacts", Newest: "securitytxt", Best: "profile", Findings: []Finding{newCheckTable().finding(&f)},
+		Aspect: "contacts", Newest: "securitytxt", Best: "profile", Findings: []Finding{shipped().finding(&f)},
 		Statements: []SourceStatement{
 			{Source: "profile", Values: []string{"mailto:csirt@example.org"}, At: exampleDay().AddDate(-1, 0, 0), Level: 2},
 			{Source: "securitytxt", Where: "https://example.org/.well-known/security.txt", Values: []string{"mailto:old@example.org"}, At: exampleDay()},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
@@ -100,7 +101,7 @@ func (s *Server) registerVerification() {
 }
 
 func exampleFinding() Finding {
-	t := newCheckTable()
+	t := shipped()
 	p := t.byCode[exampleCode]
 	f := p.Find("")
 	return t.finding(&f)
@@ -209,7 +210,7 @@ func worse(a, b string) string {
 	return a
 }
 
-// checkTable is what ships, made once for each server.
+// checkTable is what ships.
 type checkTable struct {
 	checks   []verify.Check
 	titles   map[string]string // by name of a check
@@ -218,7 +219,8 @@ type checkTable struct {
 	byCode   map[verify.Code]verify.Problem
 }
 
-func newCheckTable() *checkTable {
+// shipped is the table of the checks that ship. It is made once and never changed.
+var shipped = sync.OnceValue(func() *checkTable {
 	t := &checkTable{checks: catalog.Checks(), titles: map[string]string{}, aspects: catalog.AspectOf(), findings: catalog.Problems(), byCode: map[verify.Code]verify.Problem{}}
 	for _, c := range t.checks {
 		t.titles[c.Name] = c.Title
@@ -227,7 +229,7 @@ func newCheckTable() *checkTable {
 		t.byCode[p.Code] = p
 	}
 	return t
-}
+})
 
 // find is what [verify.Digest] wants to be explained codes by.
 func (t *checkTable) find(code verify.Code) (verify.Problem, bool) {

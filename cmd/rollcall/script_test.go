@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -27,9 +28,12 @@ import (
 // TestMain lets this binary be rollcall itself, a small HTTP client for the
 // scripts, and a worker whose checks only note that they ran.
 func TestMain(m *testing.M) {
-	// No test looks at the domains of the directories that it serves.
-	if err := os.Setenv("ROLLCALL_VERIFY", "off"); err != nil {
-		panic(err)
+	// No test looks at the domains of the directories that it serves. And the race detector lets
+	// every command of a script sleep for a second before it ends, if nobody tells it.
+	for name, value := range map[string]string{"ROLLCALL_VERIFY": "off", "GORACE": cmp.Or(os.Getenv("GORACE"), "atexit_sleep_ms=10")} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
 	}
 	testscript.Main(m, map[string]func(){"rollcall": main, "http": httpMain, "hostile": hostileMain, "noting-worker": notingWorkerMain})
 }
@@ -78,7 +82,7 @@ func runScripts(t *testing.T, e storetest.Engine, dir string, vars ...string) {
 				Files: []string{file}, RequireExplicitExec: true, RequireUniqueNames: true,
 				Setup: func(env *testscript.Env) error {
 					env.Values[serverKey{}] = new(*testServer)
-					env.Vars = append(append(env.Vars, "DB="+db, "ROLLCALL_VERIFY=off"), vars...)
+					env.Vars = append(append(env.Vars, "DB="+db, "ROLLCALL_VERIFY=off", "GORACE="+os.Getenv("GORACE")), vars...)
 					return copyFixtures(env.WorkDir)
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serveCmd, "stop": stopCmd, "status": statusCmd, "await": awaitCmd, "keep": keepCmd, "receiver": receiverCmd},

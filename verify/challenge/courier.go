@@ -118,7 +118,9 @@ func (p *posted) outcome() string {
 // post posts a body, signed now.
 func (k *Courier) post(ctx context.Context, url string, body []byte, header map[string]string, secrets ...[]byte) posted {
 	header[SignatureHeader] = Sign(body, k.cfg.Desk.now(), secrets...)
-	x, err := k.cfg.Post(ctx, verify.Post{URL: url, Type: "application/json", Header: header, Body: body})
+	posting, done := outlasting(ctx, noteTime)
+	x, err := k.cfg.Post(posting, verify.Post{URL: url, Type: "application/json", Header: header, Body: body})
+	done()
 	var out posted
 	switch {
 	case err != nil:
@@ -168,7 +170,9 @@ func (k *Courier) notice(ctx context.Context, v *Delivery) error {
 	if !p.fine() {
 		d.cfg.Log.Warn("a webhook was not delivered", "delivery", v.ID(), "code", p.code, "status", p.status)
 	}
-	return d.cfg.Store.Challenges(ctx, func(tx Tx) error { return d.delivered(tx, *v, &p) })
+	noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+	defer cancel()
+	return d.cfg.Store.Challenges(noting, func(tx Tx) error { return d.delivered(tx, *v, &p) })
 }
 
 // delivered notes how a try ended, together with what it means for the hook. Of a

@@ -156,7 +156,7 @@ func TestCourierCrash(t *testing.T) {
 		w.hook(challenge.HookTerms{URL: "https://own.example/"})
 		w.happens(1)
 		dying, stop := context.WithCancel(context.Background())
-		w.answer = func(post) (*verify.Exchange, error) { stop(); return status(200, nil) }
+		w.answer = func(post) (*verify.Exchange, error) { stop(); return nil, context.Canceled } // who took it
 		if _, err := w.courier.Deliver(dying, 10); err == nil {
 			t.Fatal("the process did not end")
 		}
@@ -169,6 +169,36 @@ func TestCourierCrash(t *testing.T) {
 		got := w.deliver()
 		if len(got) != 2 || got[0].delivery != first.delivery || string(got[0].body) != string(first.body) || got[1].delivery == first.delivery {
 			t.Errorf("after the crash: %+v", got)
+		}
+	})
+}
+
+// TestCourierEnds: what an endpoint is taking when the process is to end is not cut off, and is
+// noted, so that nobody posts it again.
+func TestCourierEnds(t *testing.T) {
+	couriers(t, func(t *testing.T, w *endpoints) {
+		h, _ := w.hook(challenge.HookTerms{URL: "https://all.example/"})
+		w.happens(1)
+		ctx, stop := context.WithCancel(context.Background())
+		dying := must[*challenge.Courier](t)(challenge.NewCourier(challenge.CourierConfig{Desk: w.Desk, Answer: "https://rollcall.example/v1/webhook-answers", Post: func(ctx context.Context, p verify.Post) (*verify.Exchange, error) {
+			stop()
+			if err := ctx.Err(); err != nil {
+				t.Error("the POST was cut off:", err)
+			}
+			return w.post(ctx, p)
+		}}))
+		if _, err := dying.Deliver(ctx, 1); err != nil {
+			t.Fatal(err)
+		}
+		if _, list := w.state(h); list[len(list)-1].State != challenge.DeliveryDone {
+			t.Errorf("what the endpoint took is noted as %+v", list[len(list)-1])
+		}
+		first := w.got[0].delivery
+		w.pass(time.Hour)
+		for _, p := range w.deliver() {
+			if p.delivery == first {
+				t.Errorf("%s was posted again", first)
+			}
 		}
 	})
 }

@@ -175,7 +175,7 @@ func badBasics() []bad {
 		{"a token that was revoked", get("/v1/teams").by("revoked"), 401, "auth.token-revoked", "Authorization"},
 		{"another scheme", get("/v1/teams").with("Authorization", "Basic eDp5"), 401, "auth.scheme", "Authorization"},
 		{"a scheme without a token", get("/v1/teams").with("Authorization", "Bearer"), 401, "auth.scheme", "Authorization"},
-		{"reference data of an empty day", send("PUT", "/v1/reference/prefix-country/ripencc?as_of=", "prefix,country\n").with("Content-Type", "text/csv"), 422, "date.syntax", "as_of"},
+		{"reference data of an empty day", send("PUT", "/v1/reference/prefix-country/ripencc?as_of=", "prefix,country\n").with("Content-Type", "text/csv"), 422, "parameter.invalid", "as_of"},
 		{"no token where one is needed", get("/v1/audit"), 401, "auth.required", ""},
 	}
 }

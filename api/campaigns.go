@@ -191,9 +191,6 @@ func (s *Server) listCampaigns(ctx context.Context, in *campaignsInput) (*campai
 	if err != nil {
 		return nil, err
 	}
-	if err := callFrom(ctx).emptyTimes("before"); err != nil {
-		return nil, err
-	}
 	list, err := desk.Campaigns(ctx, callFrom(ctx).viewer, in.Before, in.Limit)
 	if err != nil {
 		return nil, err

@@ -1,10 +1,13 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -136,6 +139,42 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) {
 	h.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
 }
 
+// hasEmpty reports whether one of the parameters of a query may be empty.
+func hasEmpty(query string) bool {
+	for one := range strings.SplitSeq(query, "&") {
+		if _, value, _ := strings.Cut(one, "="); value == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// filledOf refuses parameters of an operation that are there and empty, where nothing empty is a
+// value: numbers, times, words of a list. Huma takes them for parameters that are not there, so
+// that a client whose page is empty by mistake would read the first one for ever.
+func filledOf(op *huma.Operation) func(url.Values) error {
+	never := sync.OnceValue(func() (list []*huma.Param) { // Huma fills in the operation while it is registered
+		for _, p := range op.Parameters {
+			if s := p.Schema; p.In == "query" && s != nil && (s.Format != "" || len(s.Enum) > 0 || s.Type != huma.TypeString && s.Type != huma.TypeArray) {
+				list = append(list, p)
+			}
+		}
+		return list
+	})
+	return func(query url.Values) error {
+		for _, p := range never() {
+			if slices.Contains(query[p.Name], "") {
+				want := "a value, or no parameter"
+				if examples := p.Schema.Examples; len(examples) > 0 {
+					want = fmt.Sprintf("a value such as %v, or no parameter", examples[0])
+				}
+				return inParameter(p.Name, edgeError(directory.Invalid, "parameter.invalid", "", "it is empty", want))
+			}
+		}
+		return nil
+	}
+}
+
 // guardEdge puts before an operation what all of them share: the media types
 // that it answers in, the coding and size of the body it is sent.
 func (s *Server) guardEdge(op *huma.Operation, next endpoint) endpoint {
@@ -144,8 +183,14 @@ func (s *Server) guardEdge(op *huma.Operation, next endpoint) endpoint {
 	}
 	limit := op.MaxBodyBytes
 	offers := offersOf(op)
+	filled := filledOf(op)
 	next = s.limited(op, next)
 	return func(w http.ResponseWriter, r *http.Request, c *call) int {
+		if query := r.URL.RawQuery; query != "" && hasEmpty(query) {
+			if err := filled(r.URL.Query()); err != nil {
+				return s.refuse(w, r, c, err)
+			}
+		}
 		if accept := r.Header["Accept"]; accept != nil && !acceptable(accept, offers()) {
 			return s.refuse(w, r, c, inParameter("Accept", edgeError(notAcceptable, "request.accept", strings.Join(accept, ", "),
 				"none of the media types that this operation answers in", strings.Join(offers(), " or "))))

@@ -141,9 +141,6 @@ func (s *Server) audit(ctx context.Context, in *auditInput) (*auditOutput, error
 		to         *time.Time
 	}{{"since", in.Since, &f.From}, {"until", in.Until, &f.To}} {
 		var bad []directory.Problem
-		if at.text == "" && callFrom(ctx).url.Query().Has(at.name) {
-			at.text = " " // which is no time
-		}
 		if *at.to = instant(&bad, "", at.text); len(bad) > 0 {
 			return nil, inParameter(at.name, bad[0])
 		}

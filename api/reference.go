@@ -159,7 +159,7 @@ func (in *referenceUpload) options(s *Server, c *call) (directory.ImportOptions,
 	if _, err := directory.ParseHandle(in.Source); err != nil || in.Source == directory.SourceTeam {
 		return opt, inParameter("source", edgeError(directory.Invalid, "import.source", in.Source, "not a name for a source", "2 to 64 of a-z, 0-9, dot and hyphen; not "+directory.SourceTeam))
 	}
-	if in.AsOf == "" && !c.url.Query().Has("as_of") {
+	if in.AsOf == "" {
 		return opt, nil
 	}
 	day, err := directory.ParseDate(in.AsOf)

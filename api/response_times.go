@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
@@ -59,9 +58,6 @@ func (s *Server) responseTimes(ctx context.Context, in *responseTimesInput) (*ou
 	if err != nil {
 		return nil, err
 	}
-	if err := callFrom(ctx).emptyTimes("since", "until"); err != nil {
-		return nil, err
-	}
 	r, err := desk.Figures(ctx, callFrom(ctx).viewer, in.Forum, in.Since, in.Until)
 	if err != nil {
 		return nil, err
@@ -79,18 +75,6 @@ func (s *Server) teamTimes(ctx context.Context, in *outlookInput) (*teamTimesOut
 		return nil, err
 	}
 	return &teamTimesOutput{TeamResponseTimes{Team: refOf(&d.shown), Consent: consent, Asked: g.Asked, Answered: g.Answered, Human: waitsFrom(&g.Human), Proof: waitsFrom(&g.Proof)}}, nil
-}
-
-// emptyTimes refuses a time that is there and says nothing: it is no time, and not the
-// same as none.
-func (c *call) emptyTimes(names ...string) error {
-	query := c.url.Query()
-	for _, name := range names {
-		if query.Has(name) && query.Get(name) == "" {
-			return inParameter(name, edgeError(directory.Invalid, "parameter.invalid", "", "no time", "a time such as 2026-11-21T12:00:00Z, or no parameter"))
-		}
-	}
-	return nil
 }
 
 func waitsFrom(t *challenge.Times) Waits { return Waits{t.Count, t.Median, t.P90} }

@@ -207,7 +207,10 @@ func (c *call) printSelftest(report mail.Report, asJSON bool) error {
 			word = "unknown"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", f.Test, word, f.Reason)
-		if f.Want != "" {
+		switch {
+		case f.OK && f.Want != "":
+			fmt.Fprintf(t, "\t\tbetter %s\n", f.Want)
+		case f.Want != "":
 			fmt.Fprintf(t, "\t\twant %s\n", f.Want)
 		}
 	}

@@ -166,12 +166,14 @@ func (n names) LookupIPAddr(_ context.Context, host string) (out []net.IPAddr, e
 // published is the DNS in which all is well for the instance of the tests.
 func published(t testing.TB) names {
 	n := names{
-		"TXT example.org":        {"v=spf1 ip4:192.0.2.25 ip6:2001:db8::25 -all"},
-		"TXT _dmarc.example.org": {"v=DMARC1; p=reject; adkim=s"},
-		"MX example.org":         {"mail.example.org."},
-		"A mail.example.org":     {"192.0.2.25", "2001:db8::25"},
-		"PTR 192.0.2.25":         {"mail.example.org."},
-		"PTR 2001:db8::25":       {"mail.example.org."},
+		"TXT example.org":            {"v=spf1 ip4:192.0.2.25 ip6:2001:db8::25 -all"},
+		"TXT _dmarc.example.org":     {"v=DMARC1; p=reject; adkim=s"},
+		"TXT _smtp._tls.example.org": {"v=TLSRPTv1; rua=mailto:tls@example.org"},
+		"TXT _mta-sts.example.org":   {"v=STSv1; id=20261129"},
+		"MX example.org":             {"mail.example.org."},
+		"A mail.example.org":         {"192.0.2.25", "2001:db8::25"},
+		"PTR 192.0.2.25":             {"mail.example.org."},
+		"PTR 2001:db8::25":           {"mail.example.org."},
 	}
 	for _, r := range instance(t).Records() {
 		n[r.Type+" "+r.Name] = []string{r.Value}

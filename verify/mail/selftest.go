@@ -2,11 +2,13 @@ package mail
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"blitiri.com.ar/go/spf"
@@ -25,10 +27,10 @@ type Way struct {
 
 // Finding is one line of a self-test.
 type Finding struct {
-	Test   string // spf, dkim, dmarc, reverse, mx, relay
+	Test   string // spf, dkim, dmarc, reverse, mx, tlsrpt, mtasts, relay
 	OK     bool
 	Reason string // what was found
-	Want   string // what would be right; "" when it is
+	Want   string // what would be right, or with OK what would be better; "" when there is nothing
 	// Temporary says that it could not be found out. That is no pass.
 	Temporary bool
 }
@@ -67,8 +69,11 @@ func Selftest(ctx context.Context, r Resolver, id *Identity, way Way) Report {
 	for _, k := range id.DKIM {
 		t.dkim(k)
 	}
+	t.both()
 	t.dmarc()
 	t.mx()
+	t.announced("tlsrpt", "_smtp._tls.", "v=TLSRPTv1", "v=TLSRPTv1; rua=mailto:…")
+	t.announced("mtasts", "_mta-sts.", "v=STSv1", "v=STSv1; id=…")
 	t.relay(way.Relay)
 	return t.report
 }
@@ -82,6 +87,11 @@ type selftest struct {
 
 func (t *selftest) pass(test, reason string) {
 	t.report = append(t.report, Finding{Test: test, OK: true, Reason: reason})
+}
+
+// advise is a pass that could be better.
+func (t *selftest) advise(test, reason, want string) {
+	t.report = append(t.report, Finding{Test: test, OK: true, Reason: reason, Want: want})
 }
 
 func (t *selftest) fail(test, reason, want string) {
@@ -139,8 +149,46 @@ func (t *selftest) reverse(a netip.Addr) {
 	t.fail("reverse", fmt.Sprintf("%s is called %s, which does not lead back", a, cut(printable(names[0]), 253)), want)
 }
 
-// dkim: the published key is the one that signs. RFC 6376 section 3.6.1.
+// both: most receivers know RSA only, and those that know Ed25519 (RFC 8463) need no long record.
+func (t *selftest) both() {
+	var rsaKeys, edKeys int
+	for _, k := range t.id.DKIM {
+		if _, ok := k.Signer.Public().(*rsa.PublicKey); ok {
+			rsaKeys++
+		} else {
+			edKeys++
+		}
+	}
+	switch {
+	case edKeys > 0 && rsaKeys == 0:
+		t.fail("dkim", "no key is of RSA, and most receivers know no other", "a key of RSA beside it")
+	case rsaKeys > 0 && edKeys == 0:
+		t.advise("dkim", "all keys are of RSA", "a key of Ed25519 beside it (RFC 8463)")
+	}
+}
+
+// announced: how TLS towards us fares is told to us (RFC 8460), and demanded of others (RFC 8461).
+func (t *selftest) announced(test, label, version, record string) {
+	name := label + string(t.id.Domain)
+	texts, err := lookupTXT(t.ctx, t.dns, name)
+	texts = slices.DeleteFunc(texts, func(text string) bool { return tagList(text)["v"] != strings.TrimPrefix(version, "v=") })
+	switch {
+	case err != nil && !absent(err):
+		t.unknown(test, err)
+	case len(texts) != 1:
+		t.advise(test, "no policy at "+name, fmt.Sprintf("%s TXT %q", name, record))
+	default:
+		t.pass(test, name+" has a policy")
+	}
+}
+
+// dkim: the published key is the one that signs. RFC 6376 section 3.6.1. RFC 8301 section 3.2: signers
+// use 2048 bits at least.
 func (t *selftest) dkim(k DKIMKey) {
+	if pub, ok := k.Signer.Public().(*rsa.PublicKey); ok && pub.N.BitLen() < 2048 {
+		t.fail("dkim", fmt.Sprintf("the key %s has %d bits", k.Selector, pub.N.BitLen()), "a key of 2048 bits")
+		return
+	}
 	value, err := k.value()
 	if err != nil {
 		t.fail("dkim", err.Error(), "a key of RSA or Ed25519")
@@ -225,6 +273,8 @@ func (t *selftest) dmarc() {
 		t.fail("dmarc", fmt.Sprintf("the policy of %s is %q: anybody may forge our mails", p.at, cut(printable(p.policy), 20)), want)
 	case !p.aligned(t.ctx, t.dns, domain, p.strictDKIM) || !p.aligned(t.ctx, t.dns, domain, p.strictSPF):
 		t.fail("dmarc", fmt.Sprintf("%s, which signs and sends, is not aligned with %s in From", domain, from), "mails from an address of "+domain)
+	case p.policy != "reject":
+		t.advise("dmarc", fmt.Sprintf("%s: %s, aligned", p.at, p.policy), want)
 	default:
 		t.pass("dmarc", fmt.Sprintf("%s: %s, aligned", p.at, p.policy))
 	}

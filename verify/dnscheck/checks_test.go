@@ -33,6 +33,7 @@ type a struct {
 	want        []string // codes, sorted; nil: nothing
 	set         func(n *network)
 	trouble     verify.Code // instead of findings
+	ours        bool        // the trouble is our own
 	claims      verify.Claims
 	control     *verify.Control
 }
@@ -60,8 +61,8 @@ func TestChecks(t *testing.T) {
 			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control})
 			var trouble *verify.Trouble
 			if c.trouble != "" {
-				if !errors.As(err, &trouble) || trouble.Code != c.trouble || trouble.Ours {
-					t.Fatalf("Run = %+v, %v; want trouble %s of the peer", result.Findings, err, c.trouble)
+				if !errors.As(err, &trouble) || trouble.Code != c.trouble || trouble.Ours != c.ours {
+					t.Fatalf("Run = %+v, %v; want trouble %s, our own: %t", result.Findings, err, c.trouble, c.ours)
 				}
 				return
 			}
@@ -397,6 +398,9 @@ func nsCases() []a {
 		}, want: []string{"nameserver.one-network"}},
 		{check: "nameserver", name: "two versions", zone: two, set: set(authority(soa), authority(strings.Replace(soa, " 1 1 1 1 1", " 2 1 1 1 1", 1))), want: []string{"nameserver.serials-differ"}},
 		{check: "nameserver", name: "one has an address of a kind to which there is no way from here", zone: two, set: set(authority(soa), unreached)},
+		{check: "nameserver", name: "one may not be asked", zone: two, set: set(authority(soa), forbidden)},
+		{check: "nameserver", name: "one is lame, the other may not be asked", zone: two, set: set(refuses, forbidden), want: []string{"nameserver.lame"}},
+		{check: "nameserver", name: "none may be asked", zone: two, set: set(forbidden, forbidden), trouble: verify.DNSAddress, ours: true},
 		{check: "nameserver", name: "all are silent", zone: two, set: set(nil, nil), trouble: verify.DNSTimeout},
 		{check: "nameserver", name: "servers fail", zone: two, set: broken("team.test. NS"), trouble: verify.DNSServFail},
 	}

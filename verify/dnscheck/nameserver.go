@@ -158,7 +158,10 @@ func (r *run) interview(zone string, servers []server) error {
 				return err
 			}
 			silent = err
-			if t == nil || t.Code != verify.DNSNoRoute { // that there is no IPv6 here is no remark about them
+			switch {
+			case isDenied(err):
+				silent = denied(s)
+			case t == nil || t.Code != verify.DNSNoRoute: // that there is no IPv6 here is no remark about them
 				r.find(nsSilent, s.String())
 			}
 			continue
@@ -189,7 +192,20 @@ func (r *run) interview(zone string, servers []server) error {
 // which is a conclusion when the server itself was asked.
 func isRefusal(err error) bool {
 	var t *verify.Trouble
-	return errors.As(err, &t) && !t.Ours && strings.Contains(string(t.Code), "refused")
+	return errors.As(err, &t) && !t.Ours && t.Code == verify.DNSRefused
+}
+
+// isDenied reports whether a server was not asked because the operator forbids
+// its address: what is not public is no address of a server that is asked.
+func isDenied(err error) bool {
+	var t *verify.Trouble
+	return errors.As(err, &t) && t.Code == verify.DNSAddress
+}
+
+// denied is the trouble of not being allowed to ask a server, which says nothing
+// of it.
+func denied(s server) error {
+	return &verify.Trouble{Code: verify.DNSAddress, Detail: s.String(), Ours: true}
 }
 
 // authoritative reads a server's own answer for the apex of a zone.

@@ -109,6 +109,11 @@ func unreached(q verify.Question) *verify.Answer {
 	return &verify.Answer{Question: q, At: now, Failure: &verify.Failure{Code: verify.DNSNoRoute, Temporary: true}}
 }
 
+// forbidden is what the network says of an address that the operator denies.
+func forbidden(q verify.Question) *verify.Answer {
+	return &verify.Answer{Question: q, At: now, Failure: &verify.Failure{Code: verify.DNSAddress, Temporary: true}}
+}
+
 // public takes the documentation's ranges for everybody's (RFC 5737, 3849).
 func public(a netip.Addr) bool {
 	return slices.ContainsFunc([]string{"192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32"}, func(p string) bool { return netip.MustParsePrefix(p).Contains(a) })

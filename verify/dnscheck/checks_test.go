@@ -267,6 +267,20 @@ func tlsrptCases() []a {
 	}
 }
 
+// forged lets the signatures of the team's zone be over, before a resolver that
+// validates.
+func forged(n *network) {
+	n.strict = true
+	n.Zones["team.test."].Until = now.Add(-time.Minute)
+}
+
+// provider has a mail server in a zone of its own, named by the domain.
+func provider(n *network) {
+	n.domain("@ 300 MX 10 mail.host.test.\n", plain)
+	n.Add("host.test.", "mail 300 A 192.0.2.1\n_25._tcp.mail 300 TLSA 3 1 1 "+strings.Repeat("ab", 32)+"\n")
+	n.Delegate("test.", "host.test.")
+}
+
 func daneCases() []a {
 	digest := strings.Repeat("ab", 32)
 	tlsa := func(s string) string { return good + "_25._tcp.mail 300 TLSA " + s + "\n" }
@@ -276,6 +290,18 @@ func daneCases() []a {
 		{check: "dane", name: "behind an alias", zone: "@ 300 MX 10 mail\nmail 300 CNAME host\nhost 300 A 192.0.2.1\n_25._tcp.host 300 TLSA 3 1 1 " + digest + "\n"},
 		{check: "dane", name: "not signed", zone: "none", set: func(n *network) { n.domain(tlsa("3 1 1 "+digest), plain) }, want: []string{"dane.insecure"}},
 		{check: "dane", name: "signed wrongly", zone: tlsa("3 1 1 " + digest), set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Minute) }, want: []string{"dane.bogus"}},
+		{check: "dane", name: "signed wrongly, by a resolver that validates", zone: tlsa("3 1 1 " + digest), set: forged, want: []string{"dane.bogus"}},
+		{check: "dane", name: "none, signed wrongly, by a resolver that validates", zone: good, set: forged, trouble: verify.DNSBogus},
+		{check: "dane", name: "none, at a provider whose signatures are over, by a resolver that validates", zone: "none", set: func(n *network) {
+			provider(n)
+			z := n.Zones["host.test."]
+			n.strict, z.Until, z.Records = true, now.Add(-time.Minute), slices.DeleteFunc(z.Records, func(r dns.RR) bool { return r.Header().Rrtype == dns.TypeTLSA })
+		}, want: []string{"dane.bogus"}},
+		{check: "dane", name: "not signed, at a provider that is", zone: "none", set: provider},
+		{check: "dane", name: "not signed, at a provider whose signatures are over", zone: "none", set: func(n *network) {
+			provider(n)
+			n.Zones["host.test."].Until = now.Add(-time.Minute)
+		}, want: []string{"dane.bogus"}},
 		{check: "dane", name: "usage 1 only", zone: tlsa("1 1 1 " + digest), want: []string{"dane.none-usable", "dane.unusable"}},
 		{check: "dane", name: "a short digest", zone: tlsa("3 1 1 abab") + "_25._tcp.mail 300 TLSA 3 1 1 " + digest + "\n", want: []string{"dane.unusable"}},
 		{check: "dane", name: "a whole key", zone: tlsa("3 1 0 " + digest), want: []string{"dane.full-match"}},
@@ -311,6 +337,8 @@ func keyCases(t *testing.T) []a {
 		{check: "openpgpkey", name: "another key, which pgpkey-contact tells of", zone: record, claims: other},
 		{check: "openpgpkey", name: "not signed", zone: "none", set: func(n *network) { n.domain(record, plain) }, claims: claims, want: []string{"openpgpkey.insecure"}},
 		{check: "openpgpkey", name: "signed wrongly", zone: record, set: func(n *network) { n.Zones["team.test."].From = now.Add(time.Minute) }, claims: claims, want: []string{"openpgpkey.bogus"}},
+		{check: "openpgpkey", name: "signed wrongly, by a resolver that validates", zone: record, set: forged, claims: claims, want: []string{"openpgpkey.bogus"}},
+		{check: "openpgpkey", name: "none, signed wrongly, by a resolver that validates", zone: good, set: forged, trouble: verify.DNSBogus},
 		{check: "openpgpkey", name: "no key", zone: good + owner + " 300 OPENPGPKEY aGVsbG8=\n", want: []string{"openpgpkey.garbled"}},
 		{check: "openpgpkey", name: "a wildcard", zone: good + "*._openpgpkey 300 TYPE61 \\# " + fmt.Sprint(len(binary)) + " " + fmt.Sprintf("%x", binary) + "\n", claims: claims, want: []string{"openpgpkey.wildcard"}},
 		{check: "openpgpkey", name: "servers fail", zone: record, set: broken(owner + " OPENPGPKEY"), trouble: verify.DNSServFail},
@@ -318,6 +346,7 @@ func keyCases(t *testing.T) []a {
 		{check: "smimea", name: "good", zone: sm("3 0 1 " + digest)},
 		{check: "smimea", name: "not signed", zone: "none", set: func(n *network) { n.domain(sm("3 0 1 "+digest), plain) }, want: []string{"smimea.insecure"}},
 		{check: "smimea", name: "signed wrongly", zone: sm("3 0 1 " + digest), set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Minute) }, want: []string{"smimea.bogus"}},
+		{check: "smimea", name: "signed wrongly, by a resolver that validates", zone: sm("3 0 1 " + digest), set: forged, want: []string{"smimea.bogus"}},
 		{check: "smimea", name: "unknown numbers", zone: sm("3 7 1 " + digest), want: []string{"smimea.unusable"}},
 		{check: "smimea", name: "servers fail", zone: good, set: broken(smime + " SMIMEA"), trouble: verify.DNSServFail},
 		{check: "cert", name: "none", zone: good},

@@ -116,7 +116,10 @@ func smimeaCheck(cfg Config) verify.Check {
 // prove asks for records and proves them by itself: for what stands in the DNS
 // about a single address, the word of a resolver is not enough.
 func (r *run) prove(owner string, qtype uint16, insecure, bogus verify.Problem) (dnssec.Answer, error) {
-	f, err := r.records(owner, qtype)
+	f, err := r.unproven(owner, qtype)
+	if err == nil && f.bogus && len(f.rrs) == 0 { // whether something stands there, nobody can tell
+		err = &verify.Trouble{Code: verify.DNSBogus, Detail: owner + " " + dns.TypeToString[qtype]}
+	}
 	if err != nil || len(f.rrs) == 0 {
 		return dnssec.Answer{}, err
 	}

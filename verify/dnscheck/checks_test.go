@@ -348,6 +348,7 @@ func keyCases(t *testing.T) []a {
 		{check: "smimea", name: "signed wrongly", zone: sm("3 0 1 " + digest), set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Minute) }, want: []string{"smimea.bogus"}},
 		{check: "smimea", name: "signed wrongly, by a resolver that validates", zone: sm("3 0 1 " + digest), set: forged, want: []string{"smimea.bogus"}},
 		{check: "smimea", name: "unknown numbers", zone: sm("3 7 1 " + digest), want: []string{"smimea.unusable"}},
+		{check: "smimea", name: "a wildcard", zone: good + "*._smimecert 300 SMIMEA 3 0 1 " + digest + "\n", want: []string{"smimea.wildcard"}},
 		{check: "smimea", name: "servers fail", zone: good, set: broken(smime + " SMIMEA"), trouble: verify.DNSServFail},
 		{check: "cert", name: "none", zone: good},
 		{check: "cert", name: "an OpenPGP key", zone: good + "cert 300 CERT PGP 0 0 aGVsbG8=\n", want: []string{"cert.legacy"}},
@@ -358,7 +359,7 @@ func keyCases(t *testing.T) []a {
 
 func caaCases() []a {
 	caa := func(s string) string { return good + "@ 300 CAA " + s + "\n" }
-	claims := verify.Claims{Contacts: []verify.ClaimedContact{{Channel: "email", Value: address}}}
+	claims := verify.Claims{Contacts: []verify.ClaimedContact{{Channel: "email", Value: address, Public: true}}}
 	return []a{
 		{check: "caa", name: "good", zone: caa(`0 issue "ca.test"`) + "@ 300 CAA 0 iodef \"mailto:cert@team.test\"\n", claims: claims},
 		{check: "caa", name: "of the zone above", zone: good, set: func(n *network) {
@@ -368,6 +369,10 @@ func caaCases() []a {
 		{check: "caa", name: "critical and unknown", zone: caa(`128 tbs "x"`), want: []string{"caa.unknown-critical"}},
 		{check: "caa", name: "a bad iodef", zone: caa(`0 iodef "cert@team.test"`), want: []string{"caa.iodef-invalid"}},
 		{check: "caa", name: "another contact", zone: caa(`0 iodef "mailto:pki@team.test"`), claims: claims, want: []string{"caa.iodef-differs"}},
+		{check: "caa", name: "an encoded iodef", zone: caa(`0 iodef "mailto:cert%40team.test?subject=CAA"`), claims: claims},
+		{check: "caa", name: "an iodef in two addresses", zone: caa(`0 iodef "mailto:Cert@team.test,pki@team.test"`), claims: claims, want: []string{"caa.iodef-differs"}},
+		{check: "caa", name: "an iodef of a service", zone: caa(`0 iodef "https://iodef.team.test/"`), claims: claims},
+		{check: "caa", name: "an iodef without an address", zone: caa(`0 iodef "mailto:?subject=CAA"`), claims: claims, want: []string{"caa.iodef-invalid"}},
 		{check: "caa", name: "servers fail", zone: good, set: broken("team.test. CAA"), trouble: verify.DNSServFail},
 	}
 }
@@ -466,13 +471,24 @@ func expiryCases() []a {
 
 func otherCases() []a {
 	txt := func(s string) string { return good + "_security 300 TXT \"" + s + "\"\n" }
-	claims := verify.Claims{Contacts: []verify.ClaimedContact{{Channel: "email", Value: address}}}
+	claims := verify.Claims{Contacts: []verify.ClaimedContact{{Channel: "email", Value: address, Public: true}}}
+	more := verify.Claims{Website: "https://www.team.test/", Contacts: []verify.ClaimedContact{
+		{Channel: "url", Value: "https://team.test/report", Public: true}, {Channel: "phone", Value: "+4315056416", Public: true}}}
 	return []a{
 		{check: "dnssecuritytxt", name: "none", zone: good},
 		{check: "dnssecuritytxt", name: "good", zone: txt("security_contact=mailto:cert@team.test"), claims: claims},
 		{check: "dnssecuritytxt", name: "a page", zone: txt("security_contact=https://team.test/report"), claims: claims},
 		{check: "dnssecuritytxt", name: "a bare address", zone: txt("security_contact=cert@team.test"), want: []string{"dnssecuritytxt.invalid"}},
 		{check: "dnssecuritytxt", name: "another contact", zone: txt("security_contact=mailto:x@team.test"), claims: claims, want: []string{"dnssecuritytxt.differs"}},
+		{check: "dnssecuritytxt", name: "an encoded address", zone: txt("security_contact=mailto:Cert%40team.test"), claims: claims},
+		{check: "dnssecuritytxt", name: "an address in the header", zone: txt("security_contact=mailto:?to=cert%40team.test"), claims: claims},
+		{check: "dnssecuritytxt", name: "the profile's page", zone: txt("security_contact=https://Team.test/report/"), claims: more},
+		{check: "dnssecuritytxt", name: "the profile's website", zone: txt("security_contact=https://www.team.test"), claims: more},
+		{check: "dnssecuritytxt", name: "another page", zone: txt("security_contact=https://team.test/other"), claims: more, want: []string{"dnssecuritytxt.differs"}},
+		{check: "dnssecuritytxt", name: "the profile's number", zone: txt("security_contact=tel:+43-1-5056416"), claims: more},
+		{check: "dnssecuritytxt", name: "another number", zone: txt("security_contact=tel:+43-1-5056417"), claims: more, want: []string{"dnssecuritytxt.differs"}},
+		{check: "dnssecuritytxt", name: "of a wildcard", zone: good + "* 300 TXT \"security_contact=mailto:x@team.test\"\n", claims: claims},
+		{check: "dnssecuritytxt", name: "beside a wildcard", zone: txt("security_contact=mailto:x@team.test") + "* 300 TXT other\n", claims: claims, want: []string{"dnssecuritytxt.differs"}},
 		{check: "dnssecuritytxt", name: "servers fail", zone: good, set: broken("_security.team.test. TXT"), trouble: verify.DNSServFail},
 		{check: "wildcard", name: "none", zone: good},
 		{check: "wildcard", name: "of texts", zone: good + "* 300 TXT x\n", want: []string{"wildcard.txt"}},
@@ -480,6 +496,23 @@ func otherCases() []a {
 		{check: "wildcard", name: "servers fail", zone: good, set: func(n *network) {
 			n.broken["_"+probe(n)+".team.test. TXT"] = verify.DNSServFail
 		}, trouble: verify.DNSServFail},
+	}
+}
+
+// TestHiddenContacts: nothing that the checks say depends on what others may not see.
+func TestHiddenContacts(t *testing.T) {
+	zone := good + "@ 300 CAA 0 iodef \"mailto:pki@team.test\"\n_security 300 TXT \"security_contact=mailto:pki@team.test\"\n"
+	public := verify.ClaimedContact{Channel: "email", Value: address, Public: true}
+	for check, code := range map[string]verify.Code{"caa": "caa.iodef-differs", "dnssecuritytxt": "dnssecuritytxt.differs"} {
+		for _, claims := range [][]verify.ClaimedContact{{public}, {public, {Channel: "email", Value: "pki@team.test"}}, {{Channel: "email", Value: "hidden@team.test"}}} {
+			n := newNetwork(t)
+			n.domain(zone)
+			result, err := n.run(t, check, verify.Target{Subject: subjectOf(check), Claims: verify.Claims{Contacts: claims}})
+			found := slices.ContainsFunc(result.Findings, func(f verify.Finding) bool { return f.Code == code })
+			if err != nil || found != claims[0].Public {
+				t.Errorf("%s with %+v: %+v, %v", check, claims, result.Findings, err)
+			}
+		}
 	}
 }
 

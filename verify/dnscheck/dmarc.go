@@ -3,7 +3,6 @@ package dnscheck
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -183,10 +182,4 @@ func (r *run) dmarc(record string, above bool) {
 			r.find(dmarcReportURI, uri)
 		}
 	}
-}
-
-// isMailto reports whether s is a mailto: URI with an address (RFC 6068).
-func isMailto(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && strings.EqualFold(u.Scheme, "mailto") && strings.Contains(u.Opaque, "@")
 }

@@ -32,8 +32,9 @@ type a struct {
 	zone        string
 	want        []string // codes, sorted; nil: nothing
 	set         func(n *network)
-	trouble     verify.Code // instead of findings
-	ours        bool        // the trouble is our own
+	trouble     verify.Code     // instead of findings
+	ours        bool            // the trouble is our own
+	worst       verify.Severity // of the findings; "": any
 	claims      verify.Claims
 	control     *verify.Control
 }
@@ -73,6 +74,9 @@ func TestChecks(t *testing.T) {
 			for _, f := range result.Findings {
 				got = append(got, string(f.Code))
 				seen[f.Code] = true
+			}
+			if worst := verify.Worst(result.Findings); c.worst != "" && worst != c.worst {
+				t.Errorf("Run finds something of severity %s, want %s", worst, c.worst)
 			}
 			slices.Sort(got)
 			if !slices.Equal(got, c.want) {
@@ -145,6 +149,8 @@ func mxCases() []a {
 		{check: "mx", name: "an alias", zone: "@ 300 MX 10 mail\nmail 300 CNAME host\nhost 300 A 192.0.2.1\n", want: []string{"mx.alias"}},
 		{check: "mx", name: "one without address", zone: good + "@ 300 MX 20 gone\n", want: []string{"mx.unresolvable"}},
 		{check: "mx", name: "all without address", zone: "@ 300 MX 20 gone\n", want: []string{"mx.dead", "mx.unresolvable"}},
+		{check: "mx", name: "the first eight without address, the ninth has one", zone: "@ 300 MX 90 mail\nmail 300 A 192.0.2.1\n" + dead(10, 8), want: slices.Repeat([]string{"mx.unresolvable"}, 8)},
+		{check: "mx", name: "eight without address", zone: dead(10, 8), want: append([]string{"mx.dead"}, slices.Repeat([]string{"mx.unresolvable"}, 8)...)},
 		{check: "mx", name: "loopback", zone: "@ 300 MX 10 mail\nmail 300 A 127.0.0.1\n", want: []string{"mx.special-address"}},
 		{check: "mx", name: "the domain is an alias", zone: "none", set: func(n *network) {
 			n.Add("team.test.", good+"other 300 MX 10 mail\n")
@@ -159,6 +165,14 @@ func mxCases() []a {
 			}
 		}, trouble: verify.DNSAliases},
 	}
+}
+
+// dead are mail servers without an address.
+func dead(preference, n int) (text string) {
+	for i := range n {
+		text += fmt.Sprintf("@ 300 MX %d gone%d\n", preference, i)
+	}
+	return text
 }
 
 func spfCases() []a {
@@ -246,8 +260,10 @@ func stsCases() []a {
 		}, want: []string{"mtasts.policy-unreachable"}},
 		{check: "mtasts", name: "HTML", zone: record, set: serve(200, "text/html", policy), want: []string{"mtasts.media-type"}},
 		{check: "mtasts", name: "no version", zone: record, set: serve(200, "text/plain", "mode: enforce\nmx: mail.team.test\nmax_age: 1\n"), want: []string{"mtasts.policy-invalid"}},
-		{check: "mtasts", name: "another server", zone: record, set: serve(200, "text/plain", strings.Replace(policy, "mail.", "post.", 1)), want: []string{"mtasts.mx-not-listed"}},
+		{check: "mtasts", name: "another server", zone: record, set: serve(200, "text/plain", strings.Replace(policy, "mail.", "post.", 1)), want: []string{"mtasts.mx-not-listed"}, worst: verify.Error},
 		{check: "mtasts", name: "testing", zone: record, set: serve(200, "text/plain", strings.Replace(policy, "enforce", "testing", 1)), want: []string{"mtasts.not-enforced"}},
+		{check: "mtasts", name: "another server, testing", zone: record, set: serve(200, "text/plain", strings.NewReplacer("mail.", "post.", "enforce", "testing").Replace(policy)),
+			want: []string{"mtasts.mx-not-listed", "mtasts.not-enforced"}, worst: verify.Warning},
 		{check: "mtasts", name: "short", zone: record, set: serve(200, "text/plain", strings.Replace(policy, "604800", "60", 1)), want: []string{"mtasts.short-age"}},
 		{check: "mtasts", name: "the host is down", zone: record, set: func(n *network) { n.broken[url] = verify.FetchTimeout }, trouble: verify.FetchTimeout},
 		{check: "mtasts", name: "servers fail", zone: record, set: broken("_mta-sts.team.test. TXT"), trouble: verify.DNSServFail},

@@ -105,7 +105,7 @@ func (r *run) targets(list []*dns.MX) error {
 			alive++
 		}
 	}
-	if alive == 0 && looked > 0 {
+	if alive == 0 && looked > 0 && len(list) <= maxExchangers { // of the others nothing is known
 		r.find(mxDead, r.t.Subject.ID)
 	}
 	return nil

@@ -215,11 +215,23 @@ func servers(n int) (text string) {
 
 func dmarcCases() []a {
 	txt := func(s string) string { return good + "_dmarc 300 TXT \"" + s + "\"\n" }
+	over := func(texts ...string) func(*network) {
+		return func(n *network) {
+			for _, s := range texts {
+				n.Zones["test."].Records = append(n.Zones["test."].Records, rr("_dmarc.test. 300 TXT \""+s+"\""))
+			}
+		}
+	}
 	return []a{
 		{check: "dmarc", name: "good", zone: txt("v=DMARC1; p=reject; rua=mailto:d@team.test")},
-		{check: "dmarc", name: "of the domain above", zone: good, set: func(n *network) {
-			n.Zones["test."].Records = append(n.Zones["test."].Records, rr("_dmarc.test. 300 TXT \"v=DMARC1; p=none; sp=reject; rua=mailto:d@test\""))
-		}},
+		{check: "dmarc", name: "of the domain above", zone: good, set: over("v=DMARC1; p=none; sp=reject; rua=mailto:d@test")},
+		{check: "dmarc", name: "blanks around the version", zone: txt("v = DMARC1 ; p=reject; rua=mailto:d@team.test")},
+		{check: "dmarc", name: "another way of writing the version", zone: txt("v=dmarc1; p=reject"), want: []string{"dmarc.invalid"}},
+		{check: "dmarc", name: "another version", zone: txt("v=DMARC12; p=reject"), want: []string{"dmarc.missing"}},
+		{check: "dmarc", name: "another version beside it", zone: txt("v=DMARC2; p=none") + "_dmarc 300 TXT \"v=DMARC1; p=reject; rua=mailto:d@team.test\"\n"},
+		{check: "dmarc", name: "the domain above has two", zone: good, set: over("v=DMARC1; p=none", "v=DMARC1; p=reject"), want: []string{"dmarc.missing"}},
+		{check: "dmarc", name: "the domain above has a garbled one", zone: good, set: over("v=DMARC1; p reject"), want: []string{"dmarc.missing"}},
+		{check: "dmarc", name: "the domain above fails", zone: good, set: broken("_dmarc.test. TXT"), trouble: verify.DNSServFail},
 		{check: "dmarc", name: "missing", zone: good, want: []string{"dmarc.missing"}},
 		{check: "dmarc", name: "two", zone: txt("v=DMARC1; p=none") + "_dmarc 300 TXT \"v=DMARC1; p=reject\"\n", want: []string{"dmarc.several"}},
 		{check: "dmarc", name: "garbled", zone: txt("v=DMARC1; p reject"), want: []string{"dmarc.invalid"}},
@@ -230,6 +242,49 @@ func dmarcCases() []a {
 		{check: "dmarc", name: "a tag of the old days", zone: txt("v=DMARC1; p=reject; pct=50; rua=mailto:d@team.test"), want: []string{"dmarc.removed-tag"}},
 		{check: "dmarc", name: "reports to nowhere", zone: txt("v=DMARC1; p=reject; rua=d@team.test"), want: []string{"dmarc.report-address"}},
 		{check: "dmarc", name: "servers fail", zone: good, set: broken("_dmarc.team.test. TXT"), trouble: verify.DNSServFail},
+	}
+}
+
+// TestDMARCTree has records at several names above a domain: which of them counts
+// (RFC 9989 sections 4.10.1 and 4.10.2).
+func TestDMARCTree(t *testing.T) {
+	const low, mid, high = "a.b.team.test.", "b.team.test.", "team.test."
+	none := func(psd string) string { return "v=DMARC1; p=none; psd=" + psd }
+	reject := func(psd string) string { return "v=DMARC1; p=reject; psd=" + psd }
+	for _, c := range []struct {
+		name    string
+		records map[string]string
+		want    string // where the record is that counts; "": nowhere
+	}{
+		{"its own", map[string]string{low: reject("u"), high: none("u")}, low},
+		{"its own, and a registry's", map[string]string{low: reject("y"), high: none("u")}, low},
+		{"of two above the higher", map[string]string{mid: none("u"), high: reject("u")}, high},
+		{"an organisation that says so", map[string]string{mid: reject("n"), high: none("u"), "test.": none("u")}, mid},
+		{"the name below a registry", map[string]string{mid: none("u"), high: reject("u"), "test.": none("y")}, high},
+		{"the name below a registry has none", map[string]string{mid: none("u"), "test.": reject("y")}, "test."},
+		{"right below a registry", map[string]string{mid: reject("y"), high: none("u")}, mid},
+		{"of the highest name", map[string]string{high: none("u"), "test.": reject("u")}, "test."},
+		{"none", nil, ""},
+	} {
+		n := newNetwork(t)
+		z := n.domain(good + "a.b 300 MX 10 mail\n")
+		for name, text := range c.records {
+			if name == "test." {
+				n.Zones["test."].Records = append(n.Zones["test."].Records, rr("_dmarc.test. 300 TXT \""+text+"\""))
+				continue
+			}
+			z.Records = append(z.Records, rr("_dmarc."+name+" 300 TXT \""+text+"\""))
+		}
+		result, err := n.run(t, "dmarc", verify.Target{Subject: verify.Subject{Kind: verify.SubjectDomain, ID: "a.b.team.test"}})
+		got := ""
+		for _, f := range result.Facts {
+			if f.Name == "dmarc" {
+				got, _, _ = strings.Cut(f.Value, " ")
+			}
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s: the record at %q counts, %v, want %q: %+v", c.name, got, err, c.want, result.Findings)
+		}
 	}
 }
 

@@ -49,7 +49,7 @@ type LiveConfig struct {
 	// Blocked is asked before each question; an error keeps it from being put.
 	Blocked func(context.Context) error
 	// Cache is how many octets of bodies with an ETag are remembered, for their
-	// servers to say that nothing changed; 0: none.
+	// servers to say that nothing changed; 0: none, and nothing by [Request.Fresh].
 	Cache int64
 	// Now is the clock for what is kept; nil: the system's.
 	Now func() time.Time
@@ -70,6 +70,7 @@ type Live struct {
 	denied    []netip.Prefix
 	own       net.Dialer // for the resolvers, which are the operator's choice
 	seen      *responses
+	recent    recent
 }
 
 // deniedAlways are where clouds tell a machine its secrets. The first is public

@@ -531,6 +531,8 @@ func expiryCases() []a {
 		{check: "expiry", name: "in a month", zone: good, set: set(ends(30)), want: []string{"domain.expires-soon"}},
 		{check: "expiry", name: "yesterday", zone: good, set: set(ends(-1)), want: []string{"domain.expired"}},
 		{check: "expiry", name: "on hold", zone: good, set: set(`{"status":["client hold"],"events":[]}`), want: []string{"domain.on-hold"}},
+		{check: "expiry", name: "of the domain that was asked about", zone: good, set: set(`{"ldhName":"TEAM.test.","status":["client hold"]}`), want: []string{"domain.on-hold"}},
+		{check: "expiry", name: "of another domain", zone: good, set: set(`{"ldhName":"other.test","status":["client hold"]}`), trouble: verify.FetchFormat},
 		{check: "expiry", name: "the registry is down", zone: good, set: func(n *network) { n.broken["https://rdap.test/dns.json"] = verify.FetchTimeout }, trouble: verify.FetchTimeout},
 		{check: "expiry", name: "the registry errs", zone: good, set: func(n *network) {
 			set("")(n)

@@ -331,6 +331,8 @@ func tlsrptCases() []a {
 		{check: "tlsrpt", name: "none needed", zone: good},
 		{check: "tlsrpt", name: "good", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test,https://t.team.test/r")},
 		{check: "tlsrpt", name: "missing", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=1\"\n", want: []string{"tlsrpt.missing"}},
+		{check: "tlsrpt", name: "missing, with DANE", zone: good + "_25._tcp.mail 300 TLSA 3 1 1 " + strings.Repeat("ab", 32) + "\n", want: []string{"tlsrpt.missing"}},
+		{check: "tlsrpt", name: "the mail server's zone fails", zone: good, set: broken("_25._tcp.mail.team.test. TLSA"), trouble: verify.DNSServFail},
 		{check: "tlsrpt", name: "two", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test") + "_smtp._tls 300 TXT \"v=TLSRPTv1; rua=mailto:u@team.test\"\n", want: []string{"tlsrpt.several"}},
 		{check: "tlsrpt", name: "no rua", zone: txt("v=TLSRPTv1;"), want: []string{"tlsrpt.invalid"}},
 		{check: "tlsrpt", name: "http", zone: txt("v=TLSRPTv1; rua=http://t.team.test/"), want: []string{"tlsrpt.invalid"}},

@@ -31,10 +31,7 @@ func daneCheck(cfg Config) verify.Check {
 		if err != nil {
 			return err
 		}
-		for i, mx := range exchangers(f.rrs) {
-			if mx.Mx == "." || i >= maxExchangers {
-				break
-			}
+		for _, mx := range lookedAt(f.rrs) {
 			if err := r.tlsa(mx.Mx); err != nil {
 				return err
 			}
@@ -43,28 +40,33 @@ func daneCheck(cfg Config) verify.Check {
 	})
 }
 
-// tlsa looks at one mail server's records: first at the name that its aliases
-// lead to, then at its own (RFC 7672 section 2.2.2).
+// tlsa looks at one mail server's records.
 func (r *run) tlsa(host string) error {
+	owner, f, err := r.tlsaOf(host)
+	if err != nil || len(f.rrs) == 0 && !f.bogus {
+		return err
+	}
+	return r.usableTLSA(owner, host, f.rrs)
+}
+
+// tlsaOf finds the TLSA records of a mail server: first at the name that its
+// aliases lead to, then at its own (RFC 7672 section 2.2.2).
+func (r *run) tlsaOf(host string) (owner string, f found, err error) {
 	addr, err := r.unproven(host, dns.TypeA)
 	if err != nil {
-		return err
+		return "", f, err
 	}
 	names := []string{addr.owner}
 	if len(addr.aliases) > 0 {
 		names = append(names, dns.CanonicalName(host))
 	}
 	for _, name := range names {
-		owner := "_25._tcp." + name
-		f, err := r.unproven(owner, dns.TypeTLSA)
-		if err != nil {
-			return err
-		}
-		if len(f.rrs) > 0 || f.bogus {
-			return r.usableTLSA(owner, host, f.rrs)
+		owner = "_25._tcp." + name
+		if f, err = r.unproven(owner, dns.TypeTLSA); err != nil || len(f.rrs) > 0 || f.bogus {
+			return owner, f, err
 		}
 	}
-	return nil
+	return owner, f, nil
 }
 
 func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {

@@ -766,6 +766,7 @@ const (
 	SmimeaBogus                         FindingCode = "smimea.bogus"
 	SmimeaInsecure                      FindingCode = "smimea.insecure"
 	SmimeaUnusable                      FindingCode = "smimea.unusable"
+	SmimeaWildcard                      FindingCode = "smimea.wildcard"
 	SourcesContactsDiffer               FindingCode = "sources.contacts-differ"
 	SourcesKeysDiffer                   FindingCode = "sources.keys-differ"
 	SpfInvalid                          FindingCode = "spf.invalid"

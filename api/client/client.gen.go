@@ -569,6 +569,7 @@ const (
 	MxUnresolvable                      FindingCode = "mx.unresolvable"
 	NameserverAllLame                   FindingCode = "nameserver.all-lame"
 	NameserverDelegationDiffers         FindingCode = "nameserver.delegation-differs"
+	NameserverGlueDiffers               FindingCode = "nameserver.glue-differs"
 	NameserverLame                      FindingCode = "nameserver.lame"
 	NameserverNoAddress                 FindingCode = "nameserver.no-address"
 	NameserverOneNetwork                FindingCode = "nameserver.one-network"

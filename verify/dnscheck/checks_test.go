@@ -480,8 +480,12 @@ func nsCases() []a {
 			set(authority(soa), authority(soa))(n)
 			z := n.Zones["test."]
 			z.Records = append(z.Records, rr("test. 300 NS ns.test."), rr("ns.test. 300 A 192.0.2.99"))
-			var lines []string
+			lines := []string{"glue ns1.team.test. 300 A 192.0.2.53", "glue ns2.team.test. 300 A 198.51.100.53"}
 			for _, l := range listed {
+				if strings.Contains(l, " ") { // in place of the glue that there is
+					lines[1] = "glue " + l
+					continue
+				}
 				lines = append(lines, "referral team.test. 300 NS "+l)
 			}
 			n.servers[netip.MustParseAddr("192.0.2.99")] = authority(lines...)
@@ -492,6 +496,8 @@ func nsCases() []a {
 		{check: "nameserver", name: "no such domain", zone: "none"},
 		{check: "nameserver", name: "the parent agrees", zone: two, set: parent("ns1.team.test.", "ns2.team.test.")},
 		{check: "nameserver", name: "the parent differs", zone: two, set: parent("ns1.team.test.", "ns3.team.test."), want: []string{"nameserver.delegation-differs"}},
+		{check: "nameserver", name: "the parent has another address", zone: two, set: parent("ns1.team.test.", "ns2.team.test.", "ns2.team.test. 300 A 198.51.100.54"), want: []string{"nameserver.glue-differs"}},
+		{check: "nameserver", name: "the parent has no address", zone: two, set: parent("ns1.team.test.", "ns2.team.test.", "other.test. 300 A 198.51.100.53"), want: []string{"nameserver.glue-differs"}},
 		{check: "nameserver", name: "one", zone: strings.Replace(two, "@ 300 NS ns2\n", "", 1), set: set(authority(soa), nil), want: []string{"nameserver.single"}},
 		{check: "nameserver", name: "one is lame", zone: two, set: set(authority(soa), refuses), want: []string{"nameserver.lame"}},
 		{check: "nameserver", name: "one answers without authority", zone: two, set: set(authority(soa), authority("referral . 300 NS a.root.")), want: []string{"nameserver.lame"}},

@@ -245,20 +245,29 @@ func (r *run) addresses(host string) (list []netip.Addr, aliases []string, err e
 			return nil, nil, err
 		}
 		aliases = f.aliases
-		for _, rr := range f.rrs {
-			switch rr := rr.(type) {
-			case *dns.A:
-				if a, ok := netip.AddrFromSlice(rr.A.To4()); ok {
-					list = append(list, a)
-				}
-			case *dns.AAAA:
-				if a, ok := netip.AddrFromSlice(rr.AAAA); ok {
-					list = append(list, a)
-				}
+		list = append(list, addressesOf(f.rrs, f.owner)...)
+	}
+	return list, aliases, nil
+}
+
+// addressesOf are those of the A and AAAA records at a name.
+func addressesOf(rrs []dns.RR, name string) (list []netip.Addr) {
+	for _, rr := range rrs {
+		if dns.CanonicalName(rr.Header().Name) != name {
+			continue
+		}
+		switch rr := rr.(type) {
+		case *dns.A:
+			if a, ok := netip.AddrFromSlice(rr.A.To4()); ok {
+				list = append(list, a)
+			}
+		case *dns.AAAA:
+			if a, ok := netip.AddrFromSlice(rr.AAAA); ok {
+				list = append(list, a)
 			}
 		}
 	}
-	return list, aliases, nil
+	return list
 }
 
 // validator proves answers by itself, with the same network.

@@ -101,6 +101,9 @@ func authority(lines ...string) func(verify.Question) *verify.Answer {
 			if rest, ok := strings.CutPrefix(line, "referral "); ok {
 				line, section, m.Authoritative = rest, &m.Ns, false
 			}
+			if rest, ok := strings.CutPrefix(line, "glue "); ok {
+				line, section = rest, &m.Extra
+			}
 			rr, err := dns.NewRR(line)
 			if err != nil {
 				panic(err)

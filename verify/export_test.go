@@ -2,6 +2,7 @@ package verify
 
 import (
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/miekg/dns"
@@ -35,6 +36,12 @@ func ParseReply(wire []byte, m *dns.Msg) (*dns.Msg, error) { return parseReply(w
 
 // AddressesIn returns the addresses in an answer.
 func AddressesIn(a *Answer) ([]netip.Addr, error) { return addressesIn(a) }
+
+// FailureAt is what a fetch says of an error of the network at an address.
+func FailureAt(err error, at netip.AddrPort) (*Failure, error) {
+	c := &call{hop: &Hop{Addr: at}, url: &url.URL{Scheme: "https", Host: "a.example"}}
+	return c.failure(err)
+}
 
 // Trusted reports whether an answer counts as validated.
 func Trusted(reply *dns.Msg, q Question, s netip.AddrPort) bool {

@@ -41,6 +41,14 @@ func (l *Live) Fetch(ctx context.Context, q Request) (*Exchange, error) {
 	if err := l.ready(ctx); err != nil {
 		return nil, err
 	}
+	if q.Fresh <= 0 || l.cfg.Cache <= 0 {
+		return l.fetch(ctx, q)
+	}
+	return l.recent.fetch(ctx, q, l.cfg.Now(), func() (*Exchange, error) { return l.fetch(ctx, q) })
+}
+
+// fetch is Fetch without a memory of whole answers.
+func (l *Live) fetch(ctx context.Context, q Request) (*Exchange, error) {
 	f := &fetch{l: l, req: q, x: &Exchange{Request: q, At: l.cfg.Now()}, seen: map[string]bool{}, left: l.cfg.Total}
 	if f.req.Limit <= 0 {
 		f.req.Limit = defaultBody

@@ -170,3 +170,54 @@ func TestRememberedByAddress(t *testing.T) {
 		t.Errorf("at the first address, by who asked there: %+v", x.Last())
 	}
 }
+
+// TestFresh gives an answer again without asking, where that is allowed.
+func TestFresh(t *testing.T) {
+	n := newNet(t)
+	s := &tagged{body: "hello\n"}
+	n.see("a.example", s.serve)
+	l := n.live(withCache)
+	q := verify.Request{URL: "https://a.example/x", Fresh: time.Hour}
+	ask := func(change func(*verify.Request), full int, at time.Time) {
+		t.Helper()
+		q := q
+		if change != nil {
+			change(&q)
+		}
+		x := n.fetch(l, q)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.full != full || string(x.Body) != "hello\n" || !x.At.Equal(at) {
+			t.Errorf("%d answers, the last %q of %s; want %d, of %s", s.full, x.Body, x.At, full, at)
+		}
+	}
+	first := n.now
+	ask(nil, 1, first)
+	n.now = first.Add(time.Hour - time.Second)
+	ask(nil, 1, first)
+	ask(func(q *verify.Request) { q.Fresh = time.Minute }, 2, n.now)
+	ask(nil, 2, n.now)
+	ask(func(q *verify.Request) { q.Fresh = 0 }, 3, n.now)
+	ask(func(q *verify.Request) { q.URL += "y" }, 4, n.now)
+	n.now = first.Add(-time.Hour) // the clock was wrong
+	ask(nil, 5, n.now)
+	s.mu.Lock()
+	s.full = 0
+	s.mu.Unlock()
+	n.now = first.Add(48 * time.Hour)
+	var wg sync.WaitGroup
+	for range 5 {
+		wg.Go(func() { n.fetch(l, q) })
+	}
+	wg.Wait()
+	if s.full != 1 {
+		t.Errorf("%d answers to five who ask at once, want 1", s.full)
+	}
+	n.listen("b.example", nil, status("404 Not Found", "", ""))
+	missing := verify.Request{URL: "https://b.example/", Fresh: time.Hour}
+	before := n.fetch(l, missing).At
+	n.now = n.now.Add(time.Second)
+	if after := n.fetch(l, missing).At; after.Equal(before) {
+		t.Error("an answer that is no success was given again")
+	}
+}

@@ -263,7 +263,12 @@ func (c *call) failure(err error) (*Failure, error) {
 		return &Failure{Code: code, Detail: c.url.Hostname(), Temporary: true}, nil
 	case errors.As(err, &alert) && alert == 70, strings.Contains(err.Error(), "protocol version"), strings.Contains(err.Error(), "unsupported versions"):
 		return &Failure{Code: FetchTLSVersion, Detail: c.url.Hostname()}, nil
-	case errors.As(err, &alert), errors.As(err, &record), strings.HasPrefix(err.Error(), "tls: "), strings.HasPrefix(err.Error(), "remote error: tls: "):
+	case errors.As(err, &alert) && alert == 80, err.Error() == "remote error: tls: internal error":
+		// RFC 8446 section 6.2: an error "unrelated to the peer or the correctness of the
+		// protocol", which is what 500 is to HTTP.
+		return &Failure{Code: FetchServerError, Detail: c.url.Hostname() + ": the TLS alert internal_error", Temporary: true}, nil
+	case errors.As(err, &alert), errors.As(err, &record), strings.HasPrefix(err.Error(), "tls: "), strings.HasPrefix(err.Error(), "remote error: tls: "),
+		strings.HasPrefix(err.Error(), "local error: tls: "):
 		return &Failure{Code: FetchTLS, Detail: Quote(cutText(err.Error(), 200))}, nil
 	case strings.Contains(err.Error(), "server response headers exceeded"):
 		return &Failure{Code: FetchHeaderLarge, Detail: "more than 32 KiB"}, nil

@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -332,6 +334,49 @@ func TestHostileAnswers(t *testing.T) {
 				t.Errorf("Retry = %s, want what the server asks for", x.Failure.Retry)
 			}
 		})
+	}
+}
+
+// TestErrorsOfTheNetwork: what a kernel says of a way to a host is no defect of
+// the host's, and what it says of this machine is our own.
+func TestErrorsOfTheNetwork(t *testing.T) {
+	v4, v6 := netip.MustParseAddrPort("127.0.0.1:443"), netip.MustParseAddrPort("[::1]:443")
+	for _, c := range []struct {
+		at   netip.AddrPort
+		err  syscall.Errno
+		want verify.Code // "": trouble of our own
+	}{
+		{v4, syscall.ECONNREFUSED, verify.FetchRefused}, {v4, syscall.ETIMEDOUT, verify.FetchTimeout}, {v4, syscall.ECONNRESET, verify.FetchReset},
+		{v4, syscall.ECONNABORTED, verify.FetchReset}, {v4, syscall.EHOSTUNREACH, verify.FetchUnreachable}, {v4, syscall.EHOSTDOWN, verify.FetchUnreachable},
+		{v4, syscall.ENONET, verify.FetchUnreachable}, {v4, syscall.ENOPROTOOPT, verify.FetchUnreachable}, {v6, syscall.EPROTO, verify.FetchUnreachable},
+		{v4, syscall.ENETDOWN, ""}, {v4, syscall.EACCES, ""}, {v4, syscall.EPERM, ""}, {v6, syscall.EPERM, ""}, {v4, syscall.EMFILE, ""},
+	} {
+		f, err := verify.FailureAt(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", c.err)}, c.at)
+		if failureOf(f) != c.want || (err != nil) != (c.want == "") || f != nil && !f.Temporary {
+			t.Errorf("%s at %s: %+v, %v, want %q, temporary", c.err, c.at, f, err, c.want)
+		}
+	}
+	// ICMPv6 "administratively prohibited", on a machine with IPv6 and on one without.
+	f, err := verify.FailureAt(os.NewSyscallError("connect", syscall.EACCES), v6)
+	if code := failureOf(f); err != nil || code != verify.FetchUnreachable && code != verify.FetchNoRoute || !f.Temporary {
+		t.Errorf("EACCES over IPv6: %+v, %v, want trouble that is not our own", f, err)
+	}
+}
+
+// TestAlerts: an alert by which a server tells of an error of its own is no
+// defect of what it publishes; the others are.
+func TestAlerts(t *testing.T) {
+	n := newNet(t)
+	for alert, want := range map[byte]verify.Code{80: verify.FetchServerError, 40: verify.FetchTLS, 112: verify.FetchTLS} {
+		host := fmt.Sprintf("alert%d.example", alert)
+		n.listenRaw(host, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write([]byte{21, 3, 3, 0, 2, 2, alert}) // RFC 8446 section 6: a fatal alert
+		})
+		x := n.fetch(n.live(), verify.Request{URL: "https://" + host + "/"})
+		if failureOf(x.Failure) != want || x.Failure.Temporary != (want == verify.FetchServerError) {
+			t.Errorf("alert %d: %+v, want %s", alert, x.Failure, want)
+		}
 	}
 }
 

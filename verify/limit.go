@@ -11,13 +11,12 @@ import (
 type LimitKind string
 
 // The kinds. A host is a name, whatever it resolves to; many hosts share an
-// address; a name server is asked for many names; and the domain is that of the
-// team, under which all of these may lie.
+// address; a name server is asked for many names. That a team's domain is looked
+// at by one check at a time is for the runner to see to.
 const (
 	LimitHost   LimitKind = "host"
 	LimitAddr   LimitKind = "address"
 	LimitServer LimitKind = "name-server"
-	LimitDomain LimitKind = "domain"
 )
 
 // Pace is how often a peer may be asked. The zero Pace is no limit.
@@ -32,7 +31,6 @@ func Paces() map[LimitKind]Pace {
 		LimitHost:   {Concurrent: 1, Every: time.Second},
 		LimitAddr:   {Concurrent: 2},
 		LimitServer: {Every: 200 * time.Millisecond},
-		LimitDomain: {Concurrent: 1},
 	}
 }
 

@@ -49,7 +49,7 @@ type LiveConfig struct {
 	// Blocked is asked before each question; an error keeps it from being put.
 	Blocked func(context.Context) error
 	// Cache is how many octets of bodies with an ETag are remembered, for their
-	// servers to say that nothing changed; 0: none.
+	// servers to say that nothing changed; 0: none, and nothing by [Request.Fresh].
 	Cache int64
 	// Now is the clock for what is kept; nil: the system's.
 	Now func() time.Time
@@ -70,6 +70,7 @@ type Live struct {
 	denied    []netip.Prefix
 	own       net.Dialer // for the resolvers, which are the operator's choice
 	seen      *responses
+	recent    recent
 }
 
 // deniedAlways are where clouds tell a machine its secrets. The first is public
@@ -219,20 +220,23 @@ func (l *Live) turn(ctx context.Context, kind LimitKind, key string) (func(), er
 // something, which says nothing of the peer.
 func kindOf(err error) (what string, ours bool) {
 	var timeout interface{ Timeout() bool }
+	var number syscall.Errno
 	switch {
 	case errors.Is(err, errRefused):
 		return "address", false
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM),
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ENETDOWN),
 		errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT), errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
 		return "here", true
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "refused", false
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED):
 		return "reset", false
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH), errors.Is(err, errBadGateway):
-		return "unreachable", false
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "timeout", false
+	case errors.As(err, &number), errors.Is(err, errBadGateway):
+		// EHOSTUNREACH and ENETUNREACH, and what the kernel makes of the rarer kinds of ICMP
+		// (RFC 1122 section 3.2.2.1), such as EHOSTDOWN, ENONET and EPROTO: never an answer.
+		return "unreachable", false
 	}
 	return "", false
 }
@@ -240,11 +244,18 @@ func kindOf(err error) (what string, ours bool) {
 // kindAt is kindOf, and asks this machine's routing table about what can't be
 // reached: "no-route" is an address of a kind that it has no way to, as to IPv6
 // where there is only IPv4. Without a way to anywhere, it is cut off itself.
+// EACCES is of a rule of this machine's in IPv4; in IPv6 it is also what Linux
+// makes of somebody else's (RFC 4443 section 3.1, codes 1, 5 and 6).
 func kindAt(err error, at netip.AddrPort) (what string, ours bool) {
 	what, ours = kindOf(err)
-	ask := errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
+	forbidden := at.Addr().Is6() && errors.Is(err, syscall.EACCES)
+	ask := forbidden || errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 	switch {
-	case !ask || routed(at):
+	case !ask:
+		return what, ours
+	case routed(at) && forbidden:
+		return "unreachable", false
+	case routed(at):
 		return what, ours
 	case routed(netip.MustParseAddrPort("192.0.2.1:9")), routed(netip.MustParseAddrPort("[2001:db8::1]:9")):
 		return "no-route", false

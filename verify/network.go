@@ -30,6 +30,10 @@ type Request struct {
 	Redirects int `json:"redirects,omitempty"`
 	// Plain allows http URLs, on port 80, where a check is about them.
 	Plain bool `json:"plain,omitempty"`
+	// Fresh is how old an answer may be that a [Live] gives again without asking,
+	// where what is fetched is about nobody's team; [Exchange.At] tells. It is no
+	// part of the request that is recorded.
+	Fresh time.Duration `json:"-"`
 }
 
 // Exchange is what became of a [Request]: each hop, and then either a response

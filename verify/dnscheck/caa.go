@@ -61,31 +61,14 @@ func (r *run) property(rr *dns.CAA) {
 	if name != "iodef" {
 		return
 	}
+	// A URL is of a service for machines (RFC 6546), and no contact of a profile.
+	addresses, mail := mailto(rr.Value)
 	u, err := url.Parse(rr.Value)
 	switch {
+	case mail:
+		r.compare(caaDiffers, "email", addresses...)
 	case err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "":
-	case isMailto(rr.Value):
-		r.compareAddress(caaDiffers, u.Opaque)
 	default:
 		r.find(caaIodef, rr.Value)
-	}
-}
-
-// compareAddress finds p when the profile publishes e-mail contacts, and this
-// is none of them.
-func (r *run) compareAddress(p verify.Problem, address string) {
-	address, _, _ = strings.Cut(address, "?")
-	any := false
-	for _, c := range r.t.Claims.Contacts {
-		if c.Channel != "email" {
-			continue
-		}
-		any = true
-		if strings.EqualFold(c.Value, address) {
-			return
-		}
-	}
-	if any {
-		r.find(p, address)
 	}
 }

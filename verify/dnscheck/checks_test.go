@@ -32,7 +32,9 @@ type a struct {
 	zone        string
 	want        []string // codes, sorted; nil: nothing
 	set         func(n *network)
-	trouble     verify.Code // instead of findings
+	trouble     verify.Code     // instead of findings
+	ours        bool            // the trouble is our own
+	worst       verify.Severity // of the findings; "": any
 	claims      verify.Claims
 	control     *verify.Control
 }
@@ -60,8 +62,8 @@ func TestChecks(t *testing.T) {
 			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control})
 			var trouble *verify.Trouble
 			if c.trouble != "" {
-				if !errors.As(err, &trouble) || trouble.Code != c.trouble || trouble.Ours {
-					t.Fatalf("Run = %+v, %v; want trouble %s of the peer", result.Findings, err, c.trouble)
+				if !errors.As(err, &trouble) || trouble.Code != c.trouble || trouble.Ours != c.ours {
+					t.Fatalf("Run = %+v, %v; want trouble %s, our own: %t", result.Findings, err, c.trouble, c.ours)
 				}
 				return
 			}
@@ -72,6 +74,9 @@ func TestChecks(t *testing.T) {
 			for _, f := range result.Findings {
 				got = append(got, string(f.Code))
 				seen[f.Code] = true
+			}
+			if worst := verify.Worst(result.Findings); c.worst != "" && worst != c.worst {
+				t.Errorf("Run finds something of severity %s, want %s", worst, c.worst)
 			}
 			slices.Sort(got)
 			if !slices.Equal(got, c.want) {
@@ -144,6 +149,8 @@ func mxCases() []a {
 		{check: "mx", name: "an alias", zone: "@ 300 MX 10 mail\nmail 300 CNAME host\nhost 300 A 192.0.2.1\n", want: []string{"mx.alias"}},
 		{check: "mx", name: "one without address", zone: good + "@ 300 MX 20 gone\n", want: []string{"mx.unresolvable"}},
 		{check: "mx", name: "all without address", zone: "@ 300 MX 20 gone\n", want: []string{"mx.dead", "mx.unresolvable"}},
+		{check: "mx", name: "the first eight without address, the ninth has one", zone: "@ 300 MX 90 mail\nmail 300 A 192.0.2.1\n" + dead(10, 8), want: slices.Repeat([]string{"mx.unresolvable"}, 8)},
+		{check: "mx", name: "eight without address", zone: dead(10, 8), want: append([]string{"mx.dead"}, slices.Repeat([]string{"mx.unresolvable"}, 8)...)},
 		{check: "mx", name: "loopback", zone: "@ 300 MX 10 mail\nmail 300 A 127.0.0.1\n", want: []string{"mx.special-address"}},
 		{check: "mx", name: "the domain is an alias", zone: "none", set: func(n *network) {
 			n.Add("team.test.", good+"other 300 MX 10 mail\n")
@@ -158,6 +165,14 @@ func mxCases() []a {
 			}
 		}, trouble: verify.DNSAliases},
 	}
+}
+
+// dead are mail servers without an address.
+func dead(preference, n int) (text string) {
+	for i := range n {
+		text += fmt.Sprintf("@ 300 MX %d gone%d\n", preference, i)
+	}
+	return text
 }
 
 func spfCases() []a {
@@ -200,11 +215,23 @@ func servers(n int) (text string) {
 
 func dmarcCases() []a {
 	txt := func(s string) string { return good + "_dmarc 300 TXT \"" + s + "\"\n" }
+	over := func(texts ...string) func(*network) {
+		return func(n *network) {
+			for _, s := range texts {
+				n.Zones["test."].Records = append(n.Zones["test."].Records, rr("_dmarc.test. 300 TXT \""+s+"\""))
+			}
+		}
+	}
 	return []a{
 		{check: "dmarc", name: "good", zone: txt("v=DMARC1; p=reject; rua=mailto:d@team.test")},
-		{check: "dmarc", name: "of the domain above", zone: good, set: func(n *network) {
-			n.Zones["test."].Records = append(n.Zones["test."].Records, rr("_dmarc.test. 300 TXT \"v=DMARC1; p=none; sp=reject; rua=mailto:d@test\""))
-		}},
+		{check: "dmarc", name: "of the domain above", zone: good, set: over("v=DMARC1; p=none; sp=reject; rua=mailto:d@test")},
+		{check: "dmarc", name: "blanks around the version", zone: txt("v = DMARC1 ; p=reject; rua=mailto:d@team.test")},
+		{check: "dmarc", name: "another way of writing the version", zone: txt("v=dmarc1; p=reject"), want: []string{"dmarc.invalid"}},
+		{check: "dmarc", name: "another version", zone: txt("v=DMARC12; p=reject"), want: []string{"dmarc.missing"}},
+		{check: "dmarc", name: "another version beside it", zone: txt("v=DMARC2; p=none") + "_dmarc 300 TXT \"v=DMARC1; p=reject; rua=mailto:d@team.test\"\n"},
+		{check: "dmarc", name: "the domain above has two", zone: good, set: over("v=DMARC1; p=none", "v=DMARC1; p=reject"), want: []string{"dmarc.missing"}},
+		{check: "dmarc", name: "the domain above has a garbled one", zone: good, set: over("v=DMARC1; p reject"), want: []string{"dmarc.missing"}},
+		{check: "dmarc", name: "the domain above fails", zone: good, set: broken("_dmarc.test. TXT"), trouble: verify.DNSServFail},
 		{check: "dmarc", name: "missing", zone: good, want: []string{"dmarc.missing"}},
 		{check: "dmarc", name: "two", zone: txt("v=DMARC1; p=none") + "_dmarc 300 TXT \"v=DMARC1; p=reject\"\n", want: []string{"dmarc.several"}},
 		{check: "dmarc", name: "garbled", zone: txt("v=DMARC1; p reject"), want: []string{"dmarc.invalid"}},
@@ -215,6 +242,49 @@ func dmarcCases() []a {
 		{check: "dmarc", name: "a tag of the old days", zone: txt("v=DMARC1; p=reject; pct=50; rua=mailto:d@team.test"), want: []string{"dmarc.removed-tag"}},
 		{check: "dmarc", name: "reports to nowhere", zone: txt("v=DMARC1; p=reject; rua=d@team.test"), want: []string{"dmarc.report-address"}},
 		{check: "dmarc", name: "servers fail", zone: good, set: broken("_dmarc.team.test. TXT"), trouble: verify.DNSServFail},
+	}
+}
+
+// TestDMARCTree has records at several names above a domain: which of them counts
+// (RFC 9989 sections 4.10.1 and 4.10.2).
+func TestDMARCTree(t *testing.T) {
+	const low, mid, high = "a.b.team.test.", "b.team.test.", "team.test."
+	none := func(psd string) string { return "v=DMARC1; p=none; psd=" + psd }
+	reject := func(psd string) string { return "v=DMARC1; p=reject; psd=" + psd }
+	for _, c := range []struct {
+		name    string
+		records map[string]string
+		want    string // where the record is that counts; "": nowhere
+	}{
+		{"its own", map[string]string{low: reject("u"), high: none("u")}, low},
+		{"its own, and a registry's", map[string]string{low: reject("y"), high: none("u")}, low},
+		{"of two above the higher", map[string]string{mid: none("u"), high: reject("u")}, high},
+		{"an organisation that says so", map[string]string{mid: reject("n"), high: none("u"), "test.": none("u")}, mid},
+		{"the name below a registry", map[string]string{mid: none("u"), high: reject("u"), "test.": none("y")}, high},
+		{"the name below a registry has none", map[string]string{mid: none("u"), "test.": reject("y")}, "test."},
+		{"right below a registry", map[string]string{mid: reject("y"), high: none("u")}, mid},
+		{"of the highest name", map[string]string{high: none("u"), "test.": reject("u")}, "test."},
+		{"none", nil, ""},
+	} {
+		n := newNetwork(t)
+		z := n.domain(good + "a.b 300 MX 10 mail\n")
+		for name, text := range c.records {
+			if name == "test." {
+				n.Zones["test."].Records = append(n.Zones["test."].Records, rr("_dmarc.test. 300 TXT \""+text+"\""))
+				continue
+			}
+			z.Records = append(z.Records, rr("_dmarc."+name+" 300 TXT \""+text+"\""))
+		}
+		result, err := n.run(t, "dmarc", verify.Target{Subject: verify.Subject{Kind: verify.SubjectDomain, ID: "a.b.team.test"}})
+		got := ""
+		for _, f := range result.Facts {
+			if f.Name == "dmarc" {
+				got, _, _ = strings.Cut(f.Value, " ")
+			}
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s: the record at %q counts, %v, want %q: %+v", c.name, got, err, c.want, result.Findings)
+		}
 	}
 }
 
@@ -245,8 +315,10 @@ func stsCases() []a {
 		}, want: []string{"mtasts.policy-unreachable"}},
 		{check: "mtasts", name: "HTML", zone: record, set: serve(200, "text/html", policy), want: []string{"mtasts.media-type"}},
 		{check: "mtasts", name: "no version", zone: record, set: serve(200, "text/plain", "mode: enforce\nmx: mail.team.test\nmax_age: 1\n"), want: []string{"mtasts.policy-invalid"}},
-		{check: "mtasts", name: "another server", zone: record, set: serve(200, "text/plain", strings.Replace(policy, "mail.", "post.", 1)), want: []string{"mtasts.mx-not-listed"}},
+		{check: "mtasts", name: "another server", zone: record, set: serve(200, "text/plain", strings.Replace(policy, "mail.", "post.", 1)), want: []string{"mtasts.mx-not-listed"}, worst: verify.Error},
 		{check: "mtasts", name: "testing", zone: record, set: serve(200, "text/plain", strings.Replace(policy, "enforce", "testing", 1)), want: []string{"mtasts.not-enforced"}},
+		{check: "mtasts", name: "another server, testing", zone: record, set: serve(200, "text/plain", strings.NewReplacer("mail.", "post.", "enforce", "testing").Replace(policy)),
+			want: []string{"mtasts.mx-not-listed", "mtasts.not-enforced"}, worst: verify.Warning},
 		{check: "mtasts", name: "short", zone: record, set: serve(200, "text/plain", strings.Replace(policy, "604800", "60", 1)), want: []string{"mtasts.short-age"}},
 		{check: "mtasts", name: "the host is down", zone: record, set: func(n *network) { n.broken[url] = verify.FetchTimeout }, trouble: verify.FetchTimeout},
 		{check: "mtasts", name: "servers fail", zone: record, set: broken("_mta-sts.team.test. TXT"), trouble: verify.DNSServFail},
@@ -259,11 +331,27 @@ func tlsrptCases() []a {
 		{check: "tlsrpt", name: "none needed", zone: good},
 		{check: "tlsrpt", name: "good", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test,https://t.team.test/r")},
 		{check: "tlsrpt", name: "missing", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=1\"\n", want: []string{"tlsrpt.missing"}},
+		{check: "tlsrpt", name: "missing, with DANE", zone: good + "_25._tcp.mail 300 TLSA 3 1 1 " + strings.Repeat("ab", 32) + "\n", want: []string{"tlsrpt.missing"}},
+		{check: "tlsrpt", name: "the mail server's zone fails", zone: good, set: broken("_25._tcp.mail.team.test. TLSA"), trouble: verify.DNSServFail},
 		{check: "tlsrpt", name: "two", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test") + "_smtp._tls 300 TXT \"v=TLSRPTv1; rua=mailto:u@team.test\"\n", want: []string{"tlsrpt.several"}},
 		{check: "tlsrpt", name: "no rua", zone: txt("v=TLSRPTv1;"), want: []string{"tlsrpt.invalid"}},
 		{check: "tlsrpt", name: "http", zone: txt("v=TLSRPTv1; rua=http://t.team.test/"), want: []string{"tlsrpt.invalid"}},
 		{check: "tlsrpt", name: "servers fail", zone: good, set: broken("_smtp._tls.team.test. TXT"), trouble: verify.DNSServFail},
 	}
+}
+
+// forged lets the signatures of the team's zone be over, before a resolver that
+// validates.
+func forged(n *network) {
+	n.strict = true
+	n.Zones["team.test."].Until = now.Add(-time.Minute)
+}
+
+// provider has a mail server in a zone of its own, named by the domain.
+func provider(n *network) {
+	n.domain("@ 300 MX 10 mail.host.test.\n", plain)
+	n.Add("host.test.", "mail 300 A 192.0.2.1\n_25._tcp.mail 300 TLSA 3 1 1 "+strings.Repeat("ab", 32)+"\n")
+	n.Delegate("test.", "host.test.")
 }
 
 func daneCases() []a {
@@ -275,6 +363,18 @@ func daneCases() []a {
 		{check: "dane", name: "behind an alias", zone: "@ 300 MX 10 mail\nmail 300 CNAME host\nhost 300 A 192.0.2.1\n_25._tcp.host 300 TLSA 3 1 1 " + digest + "\n"},
 		{check: "dane", name: "not signed", zone: "none", set: func(n *network) { n.domain(tlsa("3 1 1 "+digest), plain) }, want: []string{"dane.insecure"}},
 		{check: "dane", name: "signed wrongly", zone: tlsa("3 1 1 " + digest), set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Minute) }, want: []string{"dane.bogus"}},
+		{check: "dane", name: "signed wrongly, by a resolver that validates", zone: tlsa("3 1 1 " + digest), set: forged, want: []string{"dane.bogus"}},
+		{check: "dane", name: "none, signed wrongly, by a resolver that validates", zone: good, set: forged, trouble: verify.DNSBogus},
+		{check: "dane", name: "none, at a provider whose signatures are over, by a resolver that validates", zone: "none", set: func(n *network) {
+			provider(n)
+			z := n.Zones["host.test."]
+			n.strict, z.Until, z.Records = true, now.Add(-time.Minute), slices.DeleteFunc(z.Records, func(r dns.RR) bool { return r.Header().Rrtype == dns.TypeTLSA })
+		}, want: []string{"dane.bogus"}},
+		{check: "dane", name: "not signed, at a provider that is", zone: "none", set: provider},
+		{check: "dane", name: "not signed, at a provider whose signatures are over", zone: "none", set: func(n *network) {
+			provider(n)
+			n.Zones["host.test."].Until = now.Add(-time.Minute)
+		}, want: []string{"dane.bogus"}},
 		{check: "dane", name: "usage 1 only", zone: tlsa("1 1 1 " + digest), want: []string{"dane.none-usable", "dane.unusable"}},
 		{check: "dane", name: "a short digest", zone: tlsa("3 1 1 abab") + "_25._tcp.mail 300 TLSA 3 1 1 " + digest + "\n", want: []string{"dane.unusable"}},
 		{check: "dane", name: "a whole key", zone: tlsa("3 1 0 " + digest), want: []string{"dane.full-match"}},
@@ -310,6 +410,8 @@ func keyCases(t *testing.T) []a {
 		{check: "openpgpkey", name: "another key, which pgpkey-contact tells of", zone: record, claims: other},
 		{check: "openpgpkey", name: "not signed", zone: "none", set: func(n *network) { n.domain(record, plain) }, claims: claims, want: []string{"openpgpkey.insecure"}},
 		{check: "openpgpkey", name: "signed wrongly", zone: record, set: func(n *network) { n.Zones["team.test."].From = now.Add(time.Minute) }, claims: claims, want: []string{"openpgpkey.bogus"}},
+		{check: "openpgpkey", name: "signed wrongly, by a resolver that validates", zone: record, set: forged, claims: claims, want: []string{"openpgpkey.bogus"}},
+		{check: "openpgpkey", name: "none, signed wrongly, by a resolver that validates", zone: good, set: forged, trouble: verify.DNSBogus},
 		{check: "openpgpkey", name: "no key", zone: good + owner + " 300 OPENPGPKEY aGVsbG8=\n", want: []string{"openpgpkey.garbled"}},
 		{check: "openpgpkey", name: "a wildcard", zone: good + "*._openpgpkey 300 TYPE61 \\# " + fmt.Sprint(len(binary)) + " " + fmt.Sprintf("%x", binary) + "\n", claims: claims, want: []string{"openpgpkey.wildcard"}},
 		{check: "openpgpkey", name: "servers fail", zone: record, set: broken(owner + " OPENPGPKEY"), trouble: verify.DNSServFail},
@@ -317,7 +419,9 @@ func keyCases(t *testing.T) []a {
 		{check: "smimea", name: "good", zone: sm("3 0 1 " + digest)},
 		{check: "smimea", name: "not signed", zone: "none", set: func(n *network) { n.domain(sm("3 0 1 "+digest), plain) }, want: []string{"smimea.insecure"}},
 		{check: "smimea", name: "signed wrongly", zone: sm("3 0 1 " + digest), set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Minute) }, want: []string{"smimea.bogus"}},
+		{check: "smimea", name: "signed wrongly, by a resolver that validates", zone: sm("3 0 1 " + digest), set: forged, want: []string{"smimea.bogus"}},
 		{check: "smimea", name: "unknown numbers", zone: sm("3 7 1 " + digest), want: []string{"smimea.unusable"}},
+		{check: "smimea", name: "a wildcard", zone: good + "*._smimecert 300 SMIMEA 3 0 1 " + digest + "\n", want: []string{"smimea.wildcard"}},
 		{check: "smimea", name: "servers fail", zone: good, set: broken(smime + " SMIMEA"), trouble: verify.DNSServFail},
 		{check: "cert", name: "none", zone: good},
 		{check: "cert", name: "an OpenPGP key", zone: good + "cert 300 CERT PGP 0 0 aGVsbG8=\n", want: []string{"cert.legacy"}},
@@ -328,7 +432,7 @@ func keyCases(t *testing.T) []a {
 
 func caaCases() []a {
 	caa := func(s string) string { return good + "@ 300 CAA " + s + "\n" }
-	claims := verify.Claims{Contacts: []verify.ClaimedContact{{Channel: "email", Value: address}}}
+	claims := verify.Claims{Contacts: []verify.ClaimedContact{{Channel: "email", Value: address, Public: true}}}
 	return []a{
 		{check: "caa", name: "good", zone: caa(`0 issue "ca.test"`) + "@ 300 CAA 0 iodef \"mailto:cert@team.test\"\n", claims: claims},
 		{check: "caa", name: "of the zone above", zone: good, set: func(n *network) {
@@ -338,6 +442,10 @@ func caaCases() []a {
 		{check: "caa", name: "critical and unknown", zone: caa(`128 tbs "x"`), want: []string{"caa.unknown-critical"}},
 		{check: "caa", name: "a bad iodef", zone: caa(`0 iodef "cert@team.test"`), want: []string{"caa.iodef-invalid"}},
 		{check: "caa", name: "another contact", zone: caa(`0 iodef "mailto:pki@team.test"`), claims: claims, want: []string{"caa.iodef-differs"}},
+		{check: "caa", name: "an encoded iodef", zone: caa(`0 iodef "mailto:cert%40team.test?subject=CAA"`), claims: claims},
+		{check: "caa", name: "an iodef in two addresses", zone: caa(`0 iodef "mailto:Cert@team.test,pki@team.test"`), claims: claims, want: []string{"caa.iodef-differs"}},
+		{check: "caa", name: "an iodef of a service", zone: caa(`0 iodef "https://iodef.team.test/"`), claims: claims},
+		{check: "caa", name: "an iodef without an address", zone: caa(`0 iodef "mailto:?subject=CAA"`), claims: claims, want: []string{"caa.iodef-invalid"}},
 		{check: "caa", name: "servers fail", zone: good, set: broken("team.test. CAA"), trouble: verify.DNSServFail},
 	}
 }
@@ -372,8 +480,12 @@ func nsCases() []a {
 			set(authority(soa), authority(soa))(n)
 			z := n.Zones["test."]
 			z.Records = append(z.Records, rr("test. 300 NS ns.test."), rr("ns.test. 300 A 192.0.2.99"))
-			var lines []string
+			lines := []string{"glue ns1.team.test. 300 A 192.0.2.53", "glue ns2.team.test. 300 A 198.51.100.53"}
 			for _, l := range listed {
+				if strings.Contains(l, " ") { // in place of the glue that there is
+					lines[1] = "glue " + l
+					continue
+				}
 				lines = append(lines, "referral team.test. 300 NS "+l)
 			}
 			n.servers[netip.MustParseAddr("192.0.2.99")] = authority(lines...)
@@ -384,6 +496,8 @@ func nsCases() []a {
 		{check: "nameserver", name: "no such domain", zone: "none"},
 		{check: "nameserver", name: "the parent agrees", zone: two, set: parent("ns1.team.test.", "ns2.team.test.")},
 		{check: "nameserver", name: "the parent differs", zone: two, set: parent("ns1.team.test.", "ns3.team.test."), want: []string{"nameserver.delegation-differs"}},
+		{check: "nameserver", name: "the parent has another address", zone: two, set: parent("ns1.team.test.", "ns2.team.test.", "ns2.team.test. 300 A 198.51.100.54"), want: []string{"nameserver.glue-differs"}},
+		{check: "nameserver", name: "the parent has no address", zone: two, set: parent("ns1.team.test.", "ns2.team.test.", "other.test. 300 A 198.51.100.53"), want: []string{"nameserver.glue-differs"}},
 		{check: "nameserver", name: "one", zone: strings.Replace(two, "@ 300 NS ns2\n", "", 1), set: set(authority(soa), nil), want: []string{"nameserver.single"}},
 		{check: "nameserver", name: "one is lame", zone: two, set: set(authority(soa), refuses), want: []string{"nameserver.lame"}},
 		{check: "nameserver", name: "one answers without authority", zone: two, set: set(authority(soa), authority("referral . 300 NS a.root.")), want: []string{"nameserver.lame"}},
@@ -397,6 +511,9 @@ func nsCases() []a {
 		}, want: []string{"nameserver.one-network"}},
 		{check: "nameserver", name: "two versions", zone: two, set: set(authority(soa), authority(strings.Replace(soa, " 1 1 1 1 1", " 2 1 1 1 1", 1))), want: []string{"nameserver.serials-differ"}},
 		{check: "nameserver", name: "one has an address of a kind to which there is no way from here", zone: two, set: set(authority(soa), unreached)},
+		{check: "nameserver", name: "one may not be asked", zone: two, set: set(authority(soa), forbidden)},
+		{check: "nameserver", name: "one is lame, the other may not be asked", zone: two, set: set(refuses, forbidden), want: []string{"nameserver.lame"}},
+		{check: "nameserver", name: "none may be asked", zone: two, set: set(forbidden, forbidden), trouble: verify.DNSAddress, ours: true},
 		{check: "nameserver", name: "all are silent", zone: two, set: set(nil, nil), trouble: verify.DNSTimeout},
 		{check: "nameserver", name: "servers fail", zone: two, set: broken("team.test. NS"), trouble: verify.DNSServFail},
 	}
@@ -422,6 +539,8 @@ func expiryCases() []a {
 		{check: "expiry", name: "in a month", zone: good, set: set(ends(30)), want: []string{"domain.expires-soon"}},
 		{check: "expiry", name: "yesterday", zone: good, set: set(ends(-1)), want: []string{"domain.expired"}},
 		{check: "expiry", name: "on hold", zone: good, set: set(`{"status":["client hold"],"events":[]}`), want: []string{"domain.on-hold"}},
+		{check: "expiry", name: "of the domain that was asked about", zone: good, set: set(`{"ldhName":"TEAM.test.","status":["client hold"]}`), want: []string{"domain.on-hold"}},
+		{check: "expiry", name: "of another domain", zone: good, set: set(`{"ldhName":"other.test","status":["client hold"]}`), trouble: verify.FetchFormat},
 		{check: "expiry", name: "the registry is down", zone: good, set: func(n *network) { n.broken["https://rdap.test/dns.json"] = verify.FetchTimeout }, trouble: verify.FetchTimeout},
 		{check: "expiry", name: "the registry errs", zone: good, set: func(n *network) {
 			set("")(n)
@@ -433,13 +552,24 @@ func expiryCases() []a {
 
 func otherCases() []a {
 	txt := func(s string) string { return good + "_security 300 TXT \"" + s + "\"\n" }
-	claims := verify.Claims{Contacts: []verify.ClaimedContact{{Channel: "email", Value: address}}}
+	claims := verify.Claims{Contacts: []verify.ClaimedContact{{Channel: "email", Value: address, Public: true}}}
+	more := verify.Claims{Website: "https://www.team.test/", Contacts: []verify.ClaimedContact{
+		{Channel: "url", Value: "https://team.test/report", Public: true}, {Channel: "phone", Value: "+4315056416", Public: true}}}
 	return []a{
 		{check: "dnssecuritytxt", name: "none", zone: good},
 		{check: "dnssecuritytxt", name: "good", zone: txt("security_contact=mailto:cert@team.test"), claims: claims},
 		{check: "dnssecuritytxt", name: "a page", zone: txt("security_contact=https://team.test/report"), claims: claims},
 		{check: "dnssecuritytxt", name: "a bare address", zone: txt("security_contact=cert@team.test"), want: []string{"dnssecuritytxt.invalid"}},
 		{check: "dnssecuritytxt", name: "another contact", zone: txt("security_contact=mailto:x@team.test"), claims: claims, want: []string{"dnssecuritytxt.differs"}},
+		{check: "dnssecuritytxt", name: "an encoded address", zone: txt("security_contact=mailto:Cert%40team.test"), claims: claims},
+		{check: "dnssecuritytxt", name: "an address in the header", zone: txt("security_contact=mailto:?to=cert%40team.test"), claims: claims},
+		{check: "dnssecuritytxt", name: "the profile's page", zone: txt("security_contact=https://Team.test/report/"), claims: more},
+		{check: "dnssecuritytxt", name: "the profile's website", zone: txt("security_contact=https://www.team.test"), claims: more},
+		{check: "dnssecuritytxt", name: "another page", zone: txt("security_contact=https://team.test/other"), claims: more, want: []string{"dnssecuritytxt.differs"}},
+		{check: "dnssecuritytxt", name: "the profile's number", zone: txt("security_contact=tel:+43-1-5056416"), claims: more},
+		{check: "dnssecuritytxt", name: "another number", zone: txt("security_contact=tel:+43-1-5056417"), claims: more, want: []string{"dnssecuritytxt.differs"}},
+		{check: "dnssecuritytxt", name: "of a wildcard", zone: good + "* 300 TXT \"security_contact=mailto:x@team.test\"\n", claims: claims},
+		{check: "dnssecuritytxt", name: "beside a wildcard", zone: txt("security_contact=mailto:x@team.test") + "* 300 TXT other\n", claims: claims, want: []string{"dnssecuritytxt.differs"}},
 		{check: "dnssecuritytxt", name: "servers fail", zone: good, set: broken("_security.team.test. TXT"), trouble: verify.DNSServFail},
 		{check: "wildcard", name: "none", zone: good},
 		{check: "wildcard", name: "of texts", zone: good + "* 300 TXT x\n", want: []string{"wildcard.txt"}},
@@ -447,6 +577,23 @@ func otherCases() []a {
 		{check: "wildcard", name: "servers fail", zone: good, set: func(n *network) {
 			n.broken["_"+probe(n)+".team.test. TXT"] = verify.DNSServFail
 		}, trouble: verify.DNSServFail},
+	}
+}
+
+// TestHiddenContacts: nothing that the checks say depends on what others may not see.
+func TestHiddenContacts(t *testing.T) {
+	zone := good + "@ 300 CAA 0 iodef \"mailto:pki@team.test\"\n_security 300 TXT \"security_contact=mailto:pki@team.test\"\n"
+	public := verify.ClaimedContact{Channel: "email", Value: address, Public: true}
+	for check, code := range map[string]verify.Code{"caa": "caa.iodef-differs", "dnssecuritytxt": "dnssecuritytxt.differs"} {
+		for _, claims := range [][]verify.ClaimedContact{{public}, {public, {Channel: "email", Value: "pki@team.test"}}, {{Channel: "email", Value: "hidden@team.test"}}} {
+			n := newNetwork(t)
+			n.domain(zone)
+			result, err := n.run(t, check, verify.Target{Subject: subjectOf(check), Claims: verify.Claims{Contacts: claims}})
+			found := slices.ContainsFunc(result.Findings, func(f verify.Finding) bool { return f.Code == code })
+			if err != nil || found != claims[0].Public {
+				t.Errorf("%s with %+v: %+v, %v", check, claims, result.Findings, err)
+			}
+		}
 	}
 }
 

@@ -74,7 +74,8 @@ func (r *run) agreed(list []answer) *controlView {
 
 // authoritative asks the servers of the zone that a name lies in. One that does
 // not serve the zone is asked by nobody else either and does not count; one
-// that does not answer keeps us from a conclusion.
+// that does not answer, or that the operator forbids to ask, keeps us from a
+// conclusion.
 func (r *run) authoritative(owner string) (*controlView, error) {
 	servers, err := r.authorities(owner)
 	if err != nil {
@@ -92,6 +93,8 @@ func (r *run) authoritative(owner string) (*controlView, error) {
 		case err == nil || isRefusal(err):
 		case t == nil || t.Ours:
 			return nil, err
+		case isDenied(err):
+			return nil, denied(s)
 		case t.Code == verify.DNSNoRoute:
 			if len(list) == 0 && !silent {
 				trouble = err

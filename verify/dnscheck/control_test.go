@@ -187,6 +187,7 @@ func proofCases() []controlCase {
 		{a: a{name: "no way to one server from here", control: proof(waiting), set: with(everywhere(forever), proofServers(unreached, authority(published(forever))))}, state: confirmed, then: seen},
 
 		{a: a{name: "one server is silent", control: proof(confirmed, gone(48*time.Hour)), set: proofServers(authority(), nil), trouble: verify.DNSTimeout}},
+		{a: a{name: "one server may not be asked", control: proof(waiting), set: with(everywhere(forever), proofServers(authority(published(forever)), forbidden)), trouble: verify.DNSAddress, ours: true}},
 		{a: a{name: "no server serves the zone", control: proof(confirmed, gone(48*time.Hour)), set: proofServers(refuses, refuses), trouble: verify.DNSRefused}},
 		{a: a{name: "no way to any server", control: proof(confirmed, gone(48*time.Hour)), set: proofServers(unreached, unreached), trouble: verify.DNSNoRoute}},
 		{a: a{name: "servers are private", control: proof(confirmed, gone(48*time.Hour)), zone: good + "@ 300 NS ns1\nns1 300 A 10.0.0.53\n", set: absent, trouble: verify.DNSUnreachable}},

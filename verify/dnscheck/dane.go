@@ -27,14 +27,11 @@ var (
 func daneCheck(cfg Config) verify.Check {
 	problems := []verify.Problem{daneInsecure, daneBogus, daneUnusable, daneNone, daneTesting}
 	return check(cfg, "dane", "DANE of the contact's mail servers", mailDomains, problems, func(r *run) error {
-		f, err := r.records(r.domain(), dns.TypeMX)
+		f, err := r.unproven(r.domain(), dns.TypeMX)
 		if err != nil {
 			return err
 		}
-		for i, mx := range exchangers(f.rrs) {
-			if mx.Mx == "." || i >= maxExchangers {
-				break
-			}
+		for _, mx := range lookedAt(f.rrs) {
 			if err := r.tlsa(mx.Mx); err != nil {
 				return err
 			}
@@ -43,34 +40,41 @@ func daneCheck(cfg Config) verify.Check {
 	})
 }
 
-// tlsa looks at one mail server's records: first at the name that its aliases
-// lead to, then at its own (RFC 7672 section 2.2.2).
+// tlsa looks at one mail server's records.
 func (r *run) tlsa(host string) error {
-	addr, err := r.records(host, dns.TypeA)
-	if err != nil {
+	owner, f, err := r.tlsaOf(host)
+	if err != nil || len(f.rrs) == 0 && !f.bogus {
 		return err
+	}
+	return r.usableTLSA(owner, host, f.rrs)
+}
+
+// tlsaOf finds the TLSA records of a mail server: first at the name that its
+// aliases lead to, then at its own (RFC 7672 section 2.2.2).
+func (r *run) tlsaOf(host string) (owner string, f found, err error) {
+	addr, err := r.unproven(host, dns.TypeA)
+	if err != nil {
+		return "", f, err
 	}
 	names := []string{addr.owner}
 	if len(addr.aliases) > 0 {
 		names = append(names, dns.CanonicalName(host))
 	}
 	for _, name := range names {
-		owner := "_25._tcp." + name
-		f, err := r.records(owner, dns.TypeTLSA)
-		if err != nil {
-			return err
-		}
-		if len(f.rrs) > 0 {
-			return r.usableTLSA(owner, host, f.rrs)
+		owner = "_25._tcp." + name
+		if f, err = r.unproven(owner, dns.TypeTLSA); err != nil || len(f.rrs) > 0 || f.bogus {
+			return owner, f, err
 		}
 	}
-	return nil
+	return owner, f, nil
 }
 
 func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {
-	r.fact("tlsa", owner)
+	if len(rrs) > 0 {
+		r.fact("tlsa", owner)
+	}
 	secure, err := r.proveDANE(owner)
-	if err != nil || !secure {
+	if err != nil || !secure || len(rrs) == 0 {
 		return err
 	}
 	good := 0
@@ -93,29 +97,35 @@ func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {
 }
 
 // proveDANE proves the MX records and the TLSA records: DANE counts only where
-// both are secure (RFC 7672 section 2.2).
+// both are secure (RFC 7672 section 2.2). That the domain is not signed and its
+// provider's TLSA records are is nothing to correct about these; the check dnssec
+// tells of the domain.
 func (r *run) proveDANE(owner string) (bool, error) {
 	v, err := r.validator()
 	if err != nil {
 		return false, err
 	}
-	for _, q := range []struct {
-		name  string
-		qtype uint16
-	}{{r.domain(), dns.TypeMX}, {owner, dns.TypeTLSA}} {
-		a, err := v.Query(r.ctx, q.name, q.qtype)
-		if err != nil {
-			return false, asTrouble(err)
-		}
-		switch a.Status {
-		case dnssec.Secure:
-			continue
-		case dnssec.Bogus:
-			r.find(daneBogus, a.Reason)
-		default:
-			r.find(daneInsecure, a.Reason)
-		}
-		return false, nil
+	mx, err := v.Query(r.ctx, r.domain(), dns.TypeMX)
+	if err != nil {
+		return false, asTrouble(err)
 	}
-	return true, nil
+	tlsa, err := v.Query(r.ctx, owner, dns.TypeTLSA)
+	if err != nil {
+		return false, asTrouble(err)
+	}
+	switch {
+	case mx.Status == dnssec.Bogus && len(tlsa.RRs) == 0: // of which the check dnssec tells
+		return false, &verify.Trouble{Code: verify.DNSBogus, Detail: mx.Reason}
+	case mx.Status == dnssec.Bogus:
+		r.find(daneBogus, mx.Reason)
+	case tlsa.Status == dnssec.Bogus: // even that there are none has to be proven (RFC 7672 section 2.1.1)
+		r.find(daneBogus, tlsa.Reason)
+	case tlsa.Status != dnssec.Secure && len(tlsa.RRs) > 0:
+		r.find(daneInsecure, tlsa.Reason)
+	case tlsa.Status == dnssec.Secure && mx.Status != dnssec.Secure:
+		r.fact("dane", "not used: "+mx.Reason)
+	case tlsa.Status == dnssec.Secure:
+		return true, nil
+	}
+	return false, nil
 }

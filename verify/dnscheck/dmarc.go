@@ -3,7 +3,6 @@ package dnscheck
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -37,7 +36,7 @@ func ParseDMARC(s string) (DMARC, error) {
 	if err != nil {
 		return DMARC{}, fmt.Errorf("%w: %w", ErrDMARC, err)
 	}
-	if len(tags) == 0 || tags[0] != (tag{"v", "DMARC1"}) {
+	if len(tags) == 0 || tags[0].name != "v" || strings.TrimRight(tags[0].value, " \t") != "DMARC1" {
 		return DMARC{}, fmt.Errorf("%w: it does not begin with v=DMARC1", ErrDMARC)
 	}
 	d := DMARC{Policy: "none", PSD: "u", WithoutWords: true}
@@ -116,25 +115,82 @@ var (
 func dmarcCheck(cfg Config) verify.Check {
 	problems := []verify.Problem{dmarcMissing, dmarcSeveral, dmarcInvalid, dmarcNoPolicy, dmarcNone, dmarcTesting, dmarcRemoved, dmarcReports, dmarcReportURI}
 	return check(cfg, "dmarc", "DMARC of the contact's domain", mailDomains, problems, func(r *run) error {
-		for i, name := range walk(r.domain()) {
-			records, _, err := r.texts("_dmarc."+name, "v=DMARC1")
-			if err != nil {
-				return err
-			}
-			if len(records) == 0 {
-				continue
-			}
-			r.fact("dmarc", name+" "+records[0])
-			if len(records) > 1 {
-				r.find(dmarcSeveral, strings.Join(records, "\n"))
-				return nil
-			}
-			r.dmarc(records[0], i > 0)
+		own, others, err := r.dmarcAt(r.domain())
+		switch {
+		case err != nil:
+			return err
+		case len(own) > 1:
+			r.find(dmarcSeveral, strings.Join(own, "\n"))
+			return nil
+		case len(own) == 1:
+			r.dmarc(r.domain(), own[0], false)
+			return nil
+		case len(others) > 0:
+			r.find(dmarcInvalid, others[0])
 			return nil
 		}
-		r.find(dmarcMissing, r.t.Subject.ID)
-		return nil
+		return r.dmarcAbove()
 	})
+}
+
+// dmarcAt returns the DMARC records of a domain, and what was meant to be one:
+// records that begin with another way of writing the version are discarded (RFC
+// 9989 section 4.10).
+func (r *run) dmarcAt(domain string) (records, others []string, err error) {
+	list, _, err := r.texts("_dmarc."+domain, "v")
+	for _, s := range list {
+		first, _, _ := strings.Cut(s, ";")
+		name, version, _ := strings.Cut(first, "=")
+		if name, version = strings.TrimRight(name, " \t"), strings.Trim(version, " \t"); !strings.EqualFold(name, "v") {
+			continue
+		}
+		word, _, _ := strings.Cut(version, " ")
+		switch {
+		case word == "DMARC1":
+			records = append(records, s)
+		case strings.EqualFold(word, "DMARC1"):
+			others = append(others, s)
+		}
+	}
+	return records, others, err
+}
+
+// dmarcAbove finds the record that counts for a domain without one of its own:
+// that of its organisation, else that of the registry above (RFC 9989 section
+// 4.10.1). What is wrong with records that do not count is nobody's finding here.
+func (r *run) dmarcAbove() error {
+	names := walk(r.domain())
+	records := map[string]string{}
+	organisation := 0 // in names
+	for i, name := range names[1:] {
+		list, _, err := r.dmarcAt(name)
+		if err != nil {
+			return err
+		}
+		if len(list) != 1 { // several are discarded
+			continue
+		}
+		d, err := ParseDMARC(list[0])
+		if err != nil {
+			continue
+		}
+		records[name] = list[0]
+		organisation = i + 1 // section 4.10.2: the fewest labels
+		if d.PSD == "y" {    // … or the one below the registry's
+			organisation = i
+		}
+		if d.PSD != "u" {
+			break
+		}
+	}
+	for _, name := range names[organisation:] {
+		if record, ok := records[name]; ok {
+			r.dmarc(name, record, true)
+			return nil
+		}
+	}
+	r.find(dmarcMissing, r.t.Subject.ID)
+	return nil
 }
 
 // walk returns the names at which receivers look for a policy: the domain, then
@@ -153,7 +209,9 @@ func walk(domain string) (list []string) {
 }
 
 // dmarc judges the record that counts; above means that it is of a domain above.
-func (r *run) dmarc(record string, above bool) {
+// np is for domains that do not exist, and has no part in it.
+func (r *run) dmarc(name, record string, above bool) {
+	r.fact("dmarc", name+" "+record)
 	d, err := ParseDMARC(record)
 	if err != nil {
 		r.find(dmarcInvalid, record)
@@ -183,10 +241,4 @@ func (r *run) dmarc(record string, above bool) {
 			r.find(dmarcReportURI, uri)
 		}
 	}
-}
-
-// isMailto reports whether s is a mailto: URI with an address (RFC 6068).
-func isMailto(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && strings.EqualFold(u.Scheme, "mailto") && strings.Contains(u.Opaque, "@")
 }

@@ -25,6 +25,10 @@ var (
 // maxRDAP is the most that is read of an RDAP answer.
 const maxRDAP = 512 << 10
 
+// bootstrapAge is how old the bootstrap file may be: it changes rarely, and is
+// the same for all domains.
+const bootstrapAge = 24 * time.Hour
+
 // expiryCheck asks the registry when the domain's registration ends. Many
 // country domains have no RDAP; then nothing is known, and nothing is found.
 func expiryCheck(cfg Config) verify.Check {
@@ -37,19 +41,19 @@ func expiryCheck(cfg Config) verify.Check {
 		if err != nil || base == "" {
 			return err
 		}
-		body, err := r.fetchJSON(strings.TrimSuffix(base, "/") + "/domain/" + url.PathEscape(name))
+		body, err := r.fetchJSON(strings.TrimSuffix(base, "/")+"/domain/"+url.PathEscape(name), 0)
 		if err != nil || body == nil {
 			return err
 		}
-		return r.registration(body)
+		return r.registration(name, body)
 	})
 	c.Every = 48 * time.Hour // registries ask for at least a day between questions
 	return c
 }
 
 // fetchJSON fetches a document; nil means that there is none (404).
-func (r *run) fetchJSON(address string) ([]byte, error) {
-	x, err := r.net.Fetch(r.ctx, verify.Request{URL: address, Accept: "application/rdap+json, application/json", Limit: maxRDAP})
+func (r *run) fetchJSON(address string, fresh time.Duration) ([]byte, error) {
+	x, err := r.net.Fetch(r.ctx, verify.Request{URL: address, Accept: "application/rdap+json, application/json", Limit: maxRDAP, Fresh: fresh})
 	switch {
 	case err != nil:
 		return nil, err
@@ -66,7 +70,7 @@ func (r *run) fetchJSON(address string) ([]byte, error) {
 // rdapBase finds the registry's server by the bootstrap file (RFC 9224 section
 // 4: the entry with the most labels).
 func (r *run) rdapBase(name string) (base string, err error) {
-	body, err := r.fetchJSON(r.cfg.RDAP)
+	body, err := r.fetchJSON(r.cfg.RDAP, bootstrapAge)
 	if err != nil || body == nil {
 		return "", err
 	}
@@ -95,7 +99,7 @@ func preferHTTPS(urls []string) string {
 }
 
 // registration reads an RDAP domain object (RFC 9083 section 5.3).
-func (r *run) registration(body []byte) error {
+func (r *run) registration(name string, body []byte) error {
 	var domain struct {
 		LDHName string
 		Status  []string
@@ -103,6 +107,9 @@ func (r *run) registration(body []byte) error {
 	}
 	if err := json.Unmarshal(body, &domain); err != nil {
 		return &verify.Trouble{Code: verify.FetchFormat, Detail: "RDAP", Err: err}
+	}
+	if about := strings.TrimSuffix(domain.LDHName, "."); about != "" && !strings.EqualFold(about, name) {
+		return &verify.Trouble{Code: verify.FetchFormat, Detail: "RDAP: asked about " + name + ", answered about " + verify.Quote(about)}
 	}
 	for _, s := range domain.Status { // as RFC 8056 section 2 writes EPP's words
 		switch strings.ToLower(s) {

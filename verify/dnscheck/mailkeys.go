@@ -44,6 +44,8 @@ var (
 		Title: "The certificate association in the DNS is signed wrongly", Advice: "Sign the zone again."}
 	smimeaUnusable = verify.Problem{Code: "smimea.unusable", Severity: verify.Warning, Spec: "RFC 8162 section 2",
 		Title: "An SMIMEA record has parameters that are not defined", Advice: "Use usage 0 to 3, selector 0 or 1, matching type 0 to 2 with a digest of the right length."}
+	smimeaWildcard = verify.Problem{Code: "smimea.wildcard", Severity: verify.Warning, Spec: "RFC 8162 section 3",
+		Title: "Every address of the domain has the same SMIMEA record, by a wildcard", Advice: "Remove the wildcard: it vouches for addresses that nobody has."}
 	certLegacy = verify.Problem{Code: "cert.legacy", Severity: verify.Info, Spec: "RFC 4398 section 2.1",
 		Title: "The address has a CERT record with an OpenPGP key, which hardly anybody reads", Advice: "Publish the key by WKD or OPENPGPKEY as well."}
 )
@@ -96,12 +98,15 @@ func (r *run) keyRecord(owner string, rr *dns.OPENPGPKEY) {
 
 // smimeaCheck looks for the address's certificate association (RFC 8162).
 func smimeaCheck(cfg Config) verify.Check {
-	return addressCheck(cfg, "smimea", "the contact's S/MIME certificate in the DNS", []verify.Problem{smimeaInsecure, smimeaBogus, smimeaUnusable}, func(r *run) error {
+	return addressCheck(cfg, "smimea", "the contact's S/MIME certificate in the DNS", []verify.Problem{smimeaInsecure, smimeaBogus, smimeaUnusable, smimeaWildcard}, func(r *run) error {
 		owner, ok := OwnerOf(r.t.Subject.ID, "_smimecert")
 		if !ok {
 			return nil
 		}
 		a, err := r.prove(owner, dns.TypeSMIMEA, smimeaInsecure, smimeaBogus)
+		if a.Wildcard {
+			r.find(smimeaWildcard, owner)
+		}
 		for _, rr := range a.RRs {
 			s := rr.(*dns.SMIMEA)
 			r.fact("smimea", fmt.Sprintf("%d %d %d %s", s.Usage, s.Selector, s.MatchingType, s.Certificate))
@@ -116,7 +121,10 @@ func smimeaCheck(cfg Config) verify.Check {
 // prove asks for records and proves them by itself: for what stands in the DNS
 // about a single address, the word of a resolver is not enough.
 func (r *run) prove(owner string, qtype uint16, insecure, bogus verify.Problem) (dnssec.Answer, error) {
-	f, err := r.records(owner, qtype)
+	f, err := r.unproven(owner, qtype)
+	if err == nil && f.bogus && len(f.rrs) == 0 { // whether something stands there, nobody can tell
+		err = &verify.Trouble{Code: verify.DNSBogus, Detail: owner + " " + dns.TypeToString[qtype]}
+	}
 	if err != nil || len(f.rrs) == 0 {
 		return dnssec.Answer{}, err
 	}

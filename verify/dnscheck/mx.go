@@ -82,6 +82,12 @@ func (r *run) implicitMX(owner string) error {
 // maxExchangers is how many mail servers are looked at.
 const maxExchangers = 8
 
+// lookedAt are the mail servers that are looked at beyond their addresses.
+func lookedAt(rrs []dns.RR) []*dns.MX {
+	list := slices.DeleteFunc(exchangers(rrs), func(mx *dns.MX) bool { return mx.Mx == "." })
+	return list[:min(len(list), maxExchangers)]
+}
+
 // targets looks at each mail server.
 func (r *run) targets(list []*dns.MX) error {
 	if len(list) == 1 && list[0].Mx == "." {
@@ -105,7 +111,7 @@ func (r *run) targets(list []*dns.MX) error {
 			alive++
 		}
 	}
-	if alive == 0 && looked > 0 {
+	if alive == 0 && looked > 0 && len(list) <= maxExchangers { // of the others nothing is known
 		r.find(mxDead, r.t.Subject.ID)
 	}
 	return nil

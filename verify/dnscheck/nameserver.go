@@ -27,6 +27,8 @@ var (
 		Title: "A name server did not answer this time", Advice: "See whether it is up and reachable; others answered."}
 	nsMismatch = verify.Problem{Code: "nameserver.delegation-differs", Severity: verify.Warning, Spec: "RFC 1034 section 4.2.2",
 		Title: "The parent zone and the zone itself name different name servers", Advice: "Make both lists the same."}
+	nsGlue = verify.Problem{Code: "nameserver.glue-differs", Severity: verify.Warning, Spec: "RFC 1034 section 4.2.1",
+		Title: "The parent zone has no address, or another one, for a name server below the zone", Advice: "Have the registrar give the parent the addresses that the zone has: without them the server can't be found."}
 	nsOneNetwork = verify.Problem{Code: "nameserver.one-network", Severity: verify.Info, Spec: "RFC 2182 section 3.1",
 		Title: "All name servers are in one network", Advice: "Put one of them elsewhere."}
 	nsSerials = verify.Problem{Code: "nameserver.serials-differ", Severity: verify.Info, Spec: "RFC 1034 section 4.3.5",
@@ -39,7 +41,7 @@ const maxServers = 8
 
 // nameserverCheck asks each name server of the domain's zone itself.
 func nameserverCheck(cfg Config) verify.Check {
-	problems := []verify.Problem{nsOne, nsLame, nsAllLame, nsNoAddress, nsSpecial, nsSilent, nsMismatch, nsOneNetwork, nsSerials}
+	problems := []verify.Problem{nsOne, nsLame, nsAllLame, nsNoAddress, nsSpecial, nsSilent, nsMismatch, nsGlue, nsOneNetwork, nsSerials}
 	return check(cfg, "nameserver", "the domain's name servers", domains, problems, func(r *run) error {
 		zone, err := r.apex(r.domain())
 		if err != nil || zone == "." {
@@ -158,7 +160,10 @@ func (r *run) interview(zone string, servers []server) error {
 				return err
 			}
 			silent = err
-			if t == nil || t.Code != verify.DNSNoRoute { // that there is no IPv6 here is no remark about them
+			switch {
+			case isDenied(err):
+				silent = denied(s)
+			case t == nil || t.Code != verify.DNSNoRoute: // that there is no IPv6 here is no remark about them
 				r.find(nsSilent, s.String())
 			}
 			continue
@@ -189,7 +194,20 @@ func (r *run) interview(zone string, servers []server) error {
 // which is a conclusion when the server itself was asked.
 func isRefusal(err error) bool {
 	var t *verify.Trouble
-	return errors.As(err, &t) && !t.Ours && strings.Contains(string(t.Code), "refused")
+	return errors.As(err, &t) && !t.Ours && t.Code == verify.DNSRefused
+}
+
+// isDenied reports whether a server was not asked because the operator forbids
+// its address: what is not public is no address of a server that is asked.
+func isDenied(err error) bool {
+	var t *verify.Trouble
+	return errors.As(err, &t) && t.Code == verify.DNSAddress
+}
+
+// denied is the trouble of not being allowed to ask a server, which says nothing
+// of it.
+func denied(s server) error {
+	return &verify.Trouble{Code: verify.DNSAddress, Detail: s.String(), Ours: true}
 }
 
 // authoritative reads a server's own answer for the apex of a zone.
@@ -228,7 +246,29 @@ func (r *run) compareParent(zone string, names []string) error {
 		if listed := serverNames(delegation(m, zone)); len(listed) > 0 && !slices.Equal(listed, names) {
 			r.find(nsMismatch, "parent: "+strings.Join(listed, " ")+"; zone: "+strings.Join(names, " "))
 		}
-		return nil
+		return r.glue(m, zone, names)
+	}
+	return nil
+}
+
+// glue looks at the addresses that the parent gives for servers whose names lie
+// in the zone: nobody else can. Older servers leave out what has no room, without
+// a word (RFC 9471 section 1), so that nothing is missing of a large answer.
+func (r *run) glue(m reply, zone string, names []string) error {
+	room := m.Len() < 1000
+	for _, name := range serverNames(delegation(m, zone)) {
+		if !dns.IsSubDomain(zone, name) || !slices.Contains(names, name) {
+			continue
+		}
+		real, _, err := r.addresses(name)
+		if err != nil {
+			return err
+		}
+		given := addressesOf(m.Extra, name)
+		wrong := slices.DeleteFunc(slices.Clone(given), func(a netip.Addr) bool { return slices.Contains(real, a) })
+		if len(real) > 0 && (len(given) == 0 && room || len(wrong) > 0) {
+			r.find(nsGlue, fmt.Sprintf("%s parent: %v; zone: %v", name, given, real))
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -161,13 +162,33 @@ type found struct {
 	owner   string
 	missing bool // the last name does not exist
 	secure  bool // every answer on the way was
+	bogus   bool // the resolver holds it for forged
 }
 
 // records asks for records and follows aliases, in the answer and beyond it.
 func (r *run) records(name string, qtype uint16) (found, error) {
+	return r.chase(name, verify.Question{Type: dns.TypeToString[qtype]})
+}
+
+// unproven is records for what is then proven here: a resolver that validates
+// keeps to itself what fails its proof, and is asked again without it.
+func (r *run) unproven(name string, qtype uint16) (found, error) {
+	f, err := r.records(name, qtype)
+	var t *verify.Trouble
+	if errors.As(err, &t) && t.Code == verify.DNSBogus {
+		f, err = r.chase(name, verify.Question{Type: dns.TypeToString[qtype], NoCheck: true})
+		f.bogus = true
+	}
+	return f, err
+}
+
+// chase puts a question about a name, and about each that an alias leads to.
+func (r *run) chase(name string, q verify.Question) (found, error) {
 	f := found{owner: dns.CanonicalName(name), secure: true}
+	qtype := dns.StringToType[q.Type]
 	for len(f.aliases) <= maxAliases {
-		m, err := r.ask(f.owner, qtype)
+		q.Name = f.owner
+		m, err := r.put(q)
 		if err != nil {
 			return f, err
 		}
@@ -224,20 +245,29 @@ func (r *run) addresses(host string) (list []netip.Addr, aliases []string, err e
 			return nil, nil, err
 		}
 		aliases = f.aliases
-		for _, rr := range f.rrs {
-			switch rr := rr.(type) {
-			case *dns.A:
-				if a, ok := netip.AddrFromSlice(rr.A.To4()); ok {
-					list = append(list, a)
-				}
-			case *dns.AAAA:
-				if a, ok := netip.AddrFromSlice(rr.AAAA); ok {
-					list = append(list, a)
-				}
+		list = append(list, addressesOf(f.rrs, f.owner)...)
+	}
+	return list, aliases, nil
+}
+
+// addressesOf are those of the A and AAAA records at a name.
+func addressesOf(rrs []dns.RR, name string) (list []netip.Addr) {
+	for _, rr := range rrs {
+		if dns.CanonicalName(rr.Header().Name) != name {
+			continue
+		}
+		switch rr := rr.(type) {
+		case *dns.A:
+			if a, ok := netip.AddrFromSlice(rr.A.To4()); ok {
+				list = append(list, a)
+			}
+		case *dns.AAAA:
+			if a, ok := netip.AddrFromSlice(rr.AAAA); ok {
+				list = append(list, a)
 			}
 		}
 	}
-	return list, aliases, nil
+	return list
 }
 
 // validator proves answers by itself, with the same network.

@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/rollcall-csirt/rollcall/verify"
@@ -19,7 +20,14 @@ var (
 func securityRecordCheck(cfg Config) verify.Check {
 	return check(cfg, "dnssecuritytxt", "the contact in the domain's _security record", domains, []verify.Problem{recordInvalid, recordDiffers}, func(r *run) error {
 		list, _, err := r.texts("_security."+r.domain(), "security_")
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		everywhere, _, err := r.texts("_"+r.probe()+"."+r.domain(), "security_")
 		for _, s := range list {
+			if slices.Contains(everywhere, s) { // a wildcard's, meant for no name (RFC 4592 section 2.1.1)
+				continue
+			}
 			key, value, _ := strings.Cut(s, "=")
 			if value = strings.TrimSpace(value); strings.EqualFold(key, "security_contact") {
 				r.fact("security-contact", value)
@@ -31,12 +39,15 @@ func securityRecordCheck(cfg Config) verify.Check {
 }
 
 func (r *run) securityContact(value string) {
+	addresses, mail := mailto(value)
 	u, err := url.Parse(value)
 	switch {
-	case isMailto(value):
-		r.compareAddress(recordDiffers, u.Opaque)
+	case mail:
+		r.compare(recordDiffers, "email", addresses...)
 	case err == nil && u.Scheme == "https" && u.Host != "":
+		r.compare(recordDiffers, "url", value)
 	case err == nil && u.Scheme == "tel":
+		r.compare(recordDiffers, "phone", u.Opaque)
 	case strings.Contains(value, "@") && !strings.ContainsAny(value, " :/"):
 		r.find(recordInvalid, value).Corrected = "mailto:" + value
 	default:

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/miekg/dns"
+
 	"github.com/rollcall-csirt/rollcall/verify"
 )
 
@@ -71,11 +73,30 @@ func tlsRPTCheck(cfg Config) verify.Check {
 	})
 }
 
-// reportless recommends reports where there is a policy that can fail.
+// reportless recommends reports where there is a policy that can fail: MTA-STS or
+// DANE (RFC 8460 section 1.1).
 func (r *run) reportless() error {
 	records, _, err := r.texts("_mta-sts."+r.domain(), "v=STSv1")
-	if err == nil && len(records) > 0 {
+	switch {
+	case err != nil:
+		return err
+	case len(records) > 0:
 		r.find(tlsrptMissing, records[0])
+		return nil
 	}
-	return err
+	mx, err := r.records(r.domain(), dns.TypeMX)
+	if err != nil {
+		return err
+	}
+	for _, x := range lookedAt(mx.rrs) {
+		owner, f, err := r.tlsaOf(x.Mx)
+		if err != nil {
+			return err
+		}
+		if len(f.rrs) > 0 {
+			r.find(tlsrptMissing, owner+" TLSA")
+			return nil
+		}
+	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/dnssec/dnssectest"
 )
 
@@ -23,6 +24,7 @@ type network struct {
 	servers map[netip.Addr]func(q verify.Question) *verify.Answer // name servers that are asked themselves
 	broken  map[string]verify.Code                                // "name TYPE", "name" or URL -> failure, temporary
 	pages   map[string]verify.Exchange
+	strict  bool // the resolver validates, and gives SERVFAIL for what is forged
 }
 
 func newNetwork(t testing.TB) *network {
@@ -53,6 +55,15 @@ func (n *network) Query(ctx context.Context, q verify.Question) (*verify.Answer,
 			return f(q), nil
 		}
 		return &verify.Answer{Question: q, At: now, Failure: &verify.Failure{Code: verify.DNSTimeout, Temporary: true}}, nil
+	}
+	if n.strict && !q.NoCheck {
+		v, err := dnssec.New(dnssec.Config{Now: now, Anchors: n.Anchors(), Exchange: n.Exchange})
+		if err != nil {
+			return nil, err
+		}
+		if a, err := v.Query(ctx, name, dns.StringToType[q.Type]); err != nil || a.Status == dnssec.Bogus {
+			return &verify.Answer{Question: q, At: now, Rcode: "SERVFAIL", Failure: &verify.Failure{Code: verify.DNSBogus, Temporary: true}}, err
+		}
 	}
 	m, err := n.Exchange(ctx, name, dns.StringToType[q.Type])
 	if err != nil {
@@ -90,6 +101,9 @@ func authority(lines ...string) func(verify.Question) *verify.Answer {
 			if rest, ok := strings.CutPrefix(line, "referral "); ok {
 				line, section, m.Authoritative = rest, &m.Ns, false
 			}
+			if rest, ok := strings.CutPrefix(line, "glue "); ok {
+				line, section = rest, &m.Extra
+			}
 			rr, err := dns.NewRR(line)
 			if err != nil {
 				panic(err)
@@ -107,6 +121,11 @@ func refuses(q verify.Question) *verify.Answer {
 
 func unreached(q verify.Question) *verify.Answer {
 	return &verify.Answer{Question: q, At: now, Failure: &verify.Failure{Code: verify.DNSNoRoute, Temporary: true}}
+}
+
+// forbidden is what the network says of an address that the operator denies.
+func forbidden(q verify.Question) *verify.Answer {
+	return &verify.Answer{Question: q, At: now, Failure: &verify.Failure{Code: verify.DNSAddress, Temporary: true}}
 }
 
 // public takes the documentation's ranges for everybody's (RFC 5737, 3849).

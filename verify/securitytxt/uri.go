@@ -229,15 +229,20 @@ func (p *parser) wellKnown(f *Field, u uri) {
 	}
 }
 
-// registeredWellKnown are the names of the IANA registry "Well-Known URIs" that
-// people could put into a file; most others are of protocols between machines.
+// registeredWellKnown are names of the IANA registry "Well-Known URIs" (RFC 8615
+// section 3.1), permanent and provisional. It grows.
 func registeredWellKnown() []string {
 	return []string{
-		"acme-challenge", "api-catalog", "assetlinks.json", "caldav", "carddav", "change-password", "csaf", "csaf-aggregator", "csvm",
-		"did-configuration.json", "did.json", "dnt", "dnt-policy.txt", "genid", "gpc.json", "host-meta", "host-meta.json", "hosting-provider",
-		"http-opportunistic", "jmap", "keybase.txt", "looking-glass", "matrix", "mta-sts.txt", "ni", "nodeinfo", "nostr.json",
-		"oauth-authorization-server", "oauth-protected-resource", "openid-configuration", "openorg", "openpgpkey", "pki-validation", "posh",
-		"probing.txt", "resourcesync", "sbom", "security.txt", "sshfp", "terraform.json", "time", "timezone", "tor-relay", "traffic-advice",
-		"trust.txt", "void", "webfinger",
+		"acme-challenge", "agent-card.json", "amphtml", "api-catalog", "apple-app-site-association", "appspecific", "ashrae", "assetlinks.json",
+		"broadband-labels", "brski", "caldav", "carddav", "change-password", "cmp", "coap", "core", "csaf", "csaf-aggregator", "csvm",
+		"did-configuration.json", "did.json", "dnt", "dnt-policy.txt", "dots", "ecips", "edhoc", "enterprise-network-security",
+		"enterprise-transport-security", "est", "genid", "gnap-as-rs", "gpc.json", "gs1resolver", "hoba", "host-meta", "host-meta.json",
+		"hosting-provider", "http-opportunistic", "idp-proxy", "jmap", "keybase.txt", "knx", "looking-glass", "masque", "matrix", "mercure", "mta-sts.txt",
+		"mud", "nfv-oauth-server-configuration", "ni", "nodeinfo", "nostr.json", "oauth-authorization-server", "oauth-protected-resource", "ohttp-gateway",
+		"open-resource-discovery", "openid-configuration", "openid-credential-issuer", "openid-federation", "openorg", "openpgpkey", "oslc",
+		"passkey-endpoints", "pki-validation", "posh", "privacy-sandbox-attestations.json", "private-token-issuer-directory", "probing.txt", "pvd", "rd",
+		"related-website-set.json", "reload-config", "repute-template", "resourcesync", "sbom", "security.txt", "ssf-configuration", "ssh-known-hosts",
+		"sshfp", "stun-key", "tdmrep.json", "terraform.json", "thread", "time", "timezone", "tor-relay", "tpcd", "traffic-advice", "trust.txt",
+		"uma2-configuration", "void", "webfinger", "webweaver.json", "wot", "xrp-ledger.toml",
 	}
 }

@@ -3129,7 +3129,7 @@ export interface components {
             /** @description What is to be corrected: subject is the place, evidence what it says, corrected what the best source says */
             findings: components["schemas"]["Finding"][];
             /**
-             * @description The source whose statement is the newest
+             * @description The source whose statement is the newest; empty where nothing says how old one is
              * @example securitytxt
              */
             newest: string;
@@ -3722,6 +3722,11 @@ export interface components {
              * @example mx
              */
             name: string;
+            /**
+             * Format: date-time
+             * @description When it was first seen, after it had not been there; absent where it was there at the first look already
+             */
+            since?: string;
             /**
              * @description As it was seen
              * @example 10 mail.example.org.
@@ -6127,7 +6132,7 @@ export interface components {
             agrees: number;
             /**
              * Format: date-time
-             * @description When it was entered, of which day the source says it is, or when it was last seen
+             * @description Since when it says so, as far as is known: when it was entered, the day that the source says it is of, when checks first saw what had not been there before, when a valid signature or a key was made
              */
             at?: string;
             /**
@@ -6136,6 +6141,11 @@ export interface components {
              * @example 2
              */
             level: number;
+            /**
+             * Format: date-time
+             * @description When a check last read it
+             */
+            seen?: string;
             /** @description Signed by a key that the directory holds for the team */
             signed?: boolean;
             /**
@@ -24700,7 +24710,8 @@ export interface operations {
                      *               "values": [
                      *                 "mailto:old@example.org"
                      *               ],
-                     *               "at": "2026-11-21T20:00:00Z",
+                     *               "at": "2026-11-14T20:00:00Z",
+                     *               "seen": "2026-11-21T20:00:00Z",
                      *               "level": 0,
                      *               "agrees": 0
                      *             }
@@ -25806,7 +25817,8 @@ export interface operations {
                      *                   "values": [
                      *                     "mailto:old@example.org"
                      *                   ],
-                     *                   "at": "2026-11-21T20:00:00Z",
+                     *                   "at": "2026-11-14T20:00:00Z",
+                     *                   "seen": "2026-11-21T20:00:00Z",
                      *                   "level": 0,
                      *                   "agrees": 0
                      *                 }

@@ -151,6 +151,9 @@ func (c *comparison) table() []verify.Fact {
 			on = append(on, ChannelProfile)
 		}
 		facts = append(facts, verify.Fact{Name: "key", Value: string(k.fingerprint) + " " + join(on)})
+		if k.report != nil {
+			facts = append(facts, verify.Fact{Name: "key-created", Value: string(k.fingerprint) + " " + day(k.report.Key.Created)})
+		}
 	}
 	return facts
 }

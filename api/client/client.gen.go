@@ -594,6 +594,7 @@ const (
 	PgpkeyDesignatedRevocation          FindingCode = "pgpkey.designated-revocation"
 	PgpkeyEmpty                         FindingCode = "pgpkey.empty"
 	PgpkeyEncryptionExpired             FindingCode = "pgpkey.encryption-expired"
+	PgpkeyEncryptionNotFound            FindingCode = "pgpkey.encryption-not-found"
 	PgpkeyEncryptionRefused             FindingCode = "pgpkey.encryption-refused"
 	PgpkeyEncryptionUnreachable         FindingCode = "pgpkey.encryption-unreachable"
 	PgpkeyExpired                       FindingCode = "pgpkey.expired"

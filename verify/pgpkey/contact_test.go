@@ -34,6 +34,12 @@ func contactScenes(k *kit) []scene {
 		s.zone, s.claims = record(d, lab.SignNSEC, public(k, key)), k.team(d, key)
 		s.keys = "one wkd,openpgpkey,securitytxt,profile"
 	})
+	add(15, "whether other key servers have it is shown, and changes nothing", func(d string, s *scene) {
+		key, other := k.key("one", d), k.key("other", d)
+		s.sites = []lab.Site{advanced(d, public(k, key)), keyServers("hkp."+d, map[string][]byte{print(key): public(k, key), print(other): public(k, other)})}
+		s.cfg = pgpkey.Config{HKP: []string{"https://hkp." + d}}
+		s.claims, s.keys = k.team(d, key), "one wkd,hkp,profile"
+	})
 	add(15, "the direct method, where the DNS has no host for the advanced", func(d string, s *scene) {
 		key := k.key("one", d)
 		s.sites, s.claims = []lab.Site{direct(d, public(k, key))}, k.team(d, key)

@@ -354,6 +354,11 @@ func contactScenes(k *kit) []scene {
 		s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
 		s.keys, s.sighted = "new wkd,vks,profile", "new wkd"
 	})
+	add(14, "a key that has to be proven, whose directory is in trouble", func(d string, s *scene) {
+		s.sites = []lab.Site{{Host: "openpgpkey." + d, NoIPv6: true, Pages: map[string]lab.Page{"*": status(503)}}}
+		s.claims, s.trouble = k.team(d, k.key("old", d), k.key("new", d)), verify.FetchServerError
+		s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
+	})
 	add(14, "a key that was refused is not looked for", func(d string, s *scene) {
 		old, next := k.key("old", d), k.key("new", d)
 		s.sites, s.claims = []lab.Site{advanced(d, public(k, next))}, k.team(d, old, next)

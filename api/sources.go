@@ -21,7 +21,7 @@ type SourceReport struct {
 type ComparedSource struct {
 	Aspect     string            `json:"aspect" enum:"contacts,keys" doc:"What is compared" example:"contacts"`
 	Subject    string            `json:"subject,omitzero" doc:"Of keys: the address whose keys they are" example:"csirt@example.org"`
-	Newest     string            `json:"newest" doc:"The source whose statement is the newest" example:"securitytxt"`
+	Newest     string            `json:"newest" doc:"The source whose statement is the newest; empty where nothing says how old one is" example:"securitytxt"`
 	Best       string            `json:"best" doc:"The source whose statement is the best proven: what answered, what is signed, what most others say" example:"profile"`
 	Statements []SourceStatement `json:"statements" doc:"What each place says"`
 	Findings   []Finding         `json:"findings" doc:"What is to be corrected: subject is the place, evidence what it says, corrected what the best source says"`
@@ -32,7 +32,8 @@ type SourceStatement struct {
 	Source string    `json:"source" doc:"profile, securitytxt, dnssecuritytxt, caa-iodef, wkd, openpgpkey, vks, or import: and the name of the source" example:"securitytxt"`
 	Where  string    `json:"where,omitzero" doc:"URL or DNS name" example:"https://example.org/.well-known/security.txt"`
 	Values []string  `json:"values" doc:"Contacts as URIs, or fingerprints" example:"[\"mailto:csirt@example.org\"]"`
-	At     time.Time `json:"at,omitzero" format:"date-time" doc:"When it was entered, of which day the source says it is, or when it was last seen"`
+	At     time.Time `json:"at,omitzero" format:"date-time" doc:"Since when it says so, as far as is known: when it was entered, the day that the source says it is of, when checks first saw what had not been there before, when a valid signature or a key was made"`
+	Seen   time.Time `json:"seen,omitzero" format:"date-time" doc:"When a check last read it"`
 	Level  int       `json:"level" minimum:"0" maximum:"4" doc:"The most that was proven about one of the values" example:"2"`
 	Signed bool      `json:"signed,omitzero" doc:"Signed by a key that the directory holds for the team"`
 	Agrees int       `json:"agrees" minimum:"0" doc:"Other places that say one of the same values" example:"1"`
@@ -63,7 +64,7 @@ func exampleSources() SourceReport {
 		Aspect: "contacts", Newest: "securitytxt", Best: "profile", Findings: []Finding{shipped().finding(&f)},
 		Statements: []SourceStatement{
 			{Source: "profile", Values: []string{"mailto:csirt@example.org"}, At: exampleDay().AddDate(-1, 0, 0), Level: 2},
-			{Source: "securitytxt", Where: "https://example.org/.well-known/security.txt", Values: []string{"mailto:old@example.org"}, At: exampleDay()},
+			{Source: "securitytxt", Where: "https://example.org/.well-known/security.txt", Values: []string{"mailto:old@example.org"}, At: exampleDay().AddDate(0, 0, -7), Seen: exampleDay()},
 		}}}}
 }
 
@@ -106,7 +107,7 @@ func (s *Server) sourceReport(ctx context.Context, k *known) (SourceReport, erro
 func (s *Server) comparedSource(c *verify.SourceComparison) ComparedSource {
 	out := ComparedSource{Aspect: string(c.Aspect), Subject: c.Subject, Newest: c.Newest, Best: c.Best, Statements: []SourceStatement{}, Findings: []Finding{}}
 	for _, st := range c.Statements {
-		out.Statements = append(out.Statements, SourceStatement{Source: st.Source, Where: st.Where, Values: st.Values, At: instantOf(st.At), Level: int(st.Level), Signed: st.Signed, Agrees: st.Agrees})
+		out.Statements = append(out.Statements, SourceStatement{Source: st.Source, Where: st.Where, Values: st.Values, At: instantOf(st.At), Seen: instantOf(st.Seen), Level: int(st.Level), Signed: st.Signed, Agrees: st.Agrees})
 	}
 	for i := range c.Findings {
 		out.Findings = append(out.Findings, s.table.finding(&c.Findings[i]))

@@ -64,8 +64,9 @@ type Finding struct {
 
 // Fact is something that a check saw.
 type Fact struct {
-	Name  string `json:"name" doc:"What it is; a name may occur several times" example:"mx"`
-	Value string `json:"value" doc:"As it was seen" example:"10 mail.example.org."`
+	Name  string    `json:"name" doc:"What it is; a name may occur several times" example:"mx"`
+	Value string    `json:"value" doc:"As it was seen" example:"10 mail.example.org."`
+	Since time.Time `json:"since,omitzero" format:"date-time" doc:"When it was first seen, after it had not been there; absent where it was there at the first look already"`
 }
 
 // ProvenContact is a contact with its evidence.
@@ -262,7 +263,7 @@ func (t *checkTable) result(v *verify.Verification, evidence bool) CheckResult {
 		return cmp.Compare(slices.Index(order, verify.Severity(a.Severity)), slices.Index(order, verify.Severity(b.Severity)))
 	})
 	for _, f := range v.Facts {
-		r.Facts = append(r.Facts, Fact(f))
+		r.Facts = append(r.Facts, Fact{Name: f.Name, Value: f.Value, Since: instantOf(f.Since)})
 	}
 	return r
 }

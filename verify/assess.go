@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"hash/fnv"
+	"slices"
 	"time"
 )
 
@@ -94,7 +95,7 @@ func Assess(prev Verification, o Outcome, every time.Duration, now time.Time) Ve
 	if verdict != v.Verdict {
 		v.Verdict, v.Since = verdict, now
 	}
-	v.Findings, v.Facts, v.Raw = o.Result.Findings, o.Result.Facts, o.Raw
+	v.Findings, v.Facts, v.Raw = o.Result.Findings, dated(&prev, o.Result.Facts, now), o.Raw
 	v.Checked, v.Tries, v.Trying, v.Ours, v.Trouble = now, 0, time.Time{}, 0, ""
 	v.Due = now.Add(spread(every, v.key(), now))
 	if u := o.Result.Until; u.After(now) && u.Before(v.Due) {
@@ -102,6 +103,24 @@ func Assess(prev Verification, o Outcome, every time.Duration, now time.Time) Ve
 		v.Due = later(u.Add(time.Second), now.Add(min(every, firstRetry)))
 	}
 	return v
+}
+
+// dated says of each fact since when it is seen: as before, or from now on. What was
+// there at the first conclusion may have been there for years.
+func dated(prev *Verification, facts []Fact, now time.Time) []Fact {
+	facts = slices.Clone(facts)
+	for i := range facts {
+		f := &facts[i]
+		f.Since = time.Time{}
+		was := slices.IndexFunc(prev.Facts, func(o Fact) bool { return o.Name == f.Name && o.Value == f.Value })
+		switch {
+		case was >= 0:
+			f.Since = prev.Facts[was].Since
+		case !prev.Checked.IsZero():
+			f.Since = now
+		}
+	}
+	return facts
 }
 
 func later(a, b time.Time) time.Time {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,7 +94,14 @@ func checkAssessed(t *testing.T, prev verify.Verification, o verify.Outcome, got
 		t.Errorf("since %s, tried %s; want %s, %s", got.Since, got.Tried, since, now)
 	}
 	if o.Err == nil {
-		want := verify.Verification{Check: "x", Subject: subject, Verdict: got.Verdict, Findings: o.Result.Findings, Facts: o.Result.Facts,
+		var facts []verify.Fact
+		for _, f := range o.Result.Facts {
+			if !prev.Checked.IsZero() {
+				f.Since = now // none of them was there
+			}
+			facts = append(facts, f)
+		}
+		want := verify.Verification{Check: "x", Subject: subject, Verdict: got.Verdict, Findings: o.Result.Findings, Facts: facts,
 			Since: since, Checked: now, Tried: now, Raw: "new", Due: got.Due}
 		if d := cmp.Diff(got, want); d != "" {
 			t.Errorf("a conclusion leaves nothing of the troubles before it (-got +want):\n%s", d)
@@ -270,5 +278,26 @@ func TestVerdictOf(t *testing.T) {
 		if got := verify.VerdictOf(list); got != c.want {
 			t.Errorf("VerdictOf(%v) = %s, want %s", c.severities, got, c.want)
 		}
+	}
+}
+
+// TestFactsAreDated: a fact is as old as it is known to be. What was there at the
+// first look may have been there for years; what came later has the day.
+func TestFactsAreDated(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2026, 11, n, 0, 0, 0, 0, time.UTC) }
+	conclude := func(prev verify.Verification, at time.Time, values ...string) verify.Verification {
+		var facts []verify.Fact
+		for _, v := range values {
+			facts = append(facts, verify.Fact{Name: "contact", Value: v})
+		}
+		return verify.Assess(prev, verify.Outcome{Result: verify.Result{Facts: facts}}, 24*time.Hour, at)
+	}
+	v := conclude(verify.Verification{}, day(1), "a", "b")
+	v = conclude(v, day(2), "b", "c")
+	v = verify.Assess(v, verify.Outcome{Err: &verify.Trouble{Code: verify.DNSTimeout}}, 24*time.Hour, day(3))
+	v = conclude(v, day(4), "c", "b", "a")
+	want := []verify.Fact{{Name: "contact", Value: "c", Since: day(2)}, {Name: "contact", Value: "b"}, {Name: "contact", Value: "a", Since: day(4)}}
+	if !slices.Equal(v.Facts, want) {
+		t.Errorf("facts = %v, want %v", v.Facts, want)
 	}
 }

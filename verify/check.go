@@ -143,8 +143,9 @@ func ClaimsOf(t *directory.Team) Claims {
 // Fact is something that was seen, whether good or bad, by name: "expires",
 // "contact", "encryption". A name may occur several times; the order counts.
 type Fact struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name  string    `json:"name"`
+	Value string    `json:"value"`
+	Since time.Time `json:"since,omitzero"` // set by [Assess]: when it was first seen, after it had not been there; zero: there since before the first look
 }
 
 // Result is what a check concluded.

@@ -33,18 +33,25 @@ type Statement struct {
 	Source string          `json:"source"`
 	Where  string          `json:"where,omitempty"` // URL or DNS name; "" for what is kept here
 	Values []string        `json:"values"`          // in canonical form, sorted: address, URI, fingerprint
-	At     time.Time       `json:"at,omitzero"`     // when it was entered, of which day the source says it is, or when it was last seen
+	At     time.Time       `json:"at,omitzero"`     // since when it says so, as far as is known: see [SourceComparison]
+	Seen   time.Time       `json:"seen,omitzero"`   // when a check last read it
 	Level  directory.Level `json:"level"`           // the most that was proven about one of the values
 	Signed bool            `json:"signed,omitempty"`
 	Agrees int             `json:"agrees"` // other places that say one of the same values
 }
 
 // SourceComparison says where the sources of one aspect differ.
+//
+// How old a statement is has nothing to do with when it was last read. It is
+// from when its newest value was entered here, from the day that an imported
+// source says it is of, from when a check first saw what had not been there
+// before, from when a valid signature was made, or of keys at least from when
+// the newest was made. Where nothing of it is known, it is never the newest.
 type SourceComparison struct {
 	Aspect     SourceAspect `json:"aspect"`
 	Subject    string       `json:"subject,omitempty"` // of keys: the address whose keys they are
 	Statements []Statement  `json:"statements"`
-	Newest     string       `json:"newest"`   // the source whose statement is the newest
+	Newest     string       `json:"newest"`   // the source whose statement is the newest; "" where nothing says how old one is
 	Best       string       `json:"best"`     // the source whose statement is the best proven
 	Findings   []Finding    `json:"findings"` // what to correct; none where all agree
 }
@@ -54,14 +61,15 @@ type Layer struct {
 	Source   string
 	At       time.Time // the day that it vouches for, else that of the import
 	Contacts []directory.Contact
+	Keys     []directory.TeamKey
 }
 
-// LayersOf are the layers of a team that say something about contacts.
+// LayersOf are the layers of a team that say something about contacts or keys.
 func LayersOf(layers []directory.Layer) []Layer {
 	var out []Layer
 	for _, l := range layers {
-		if len(l.Profile.Contacts) > 0 {
-			out = append(out, Layer{Source: l.Source, At: firstTime(l.AsOf, l.At), Contacts: l.Profile.Contacts})
+		if len(l.Profile.Contacts)+len(l.Profile.Keys) > 0 {
+			out = append(out, Layer{Source: l.Source, At: firstTime(l.AsOf, l.At), Contacts: l.Profile.Contacts, Keys: l.Profile.Keys})
 		}
 	}
 	return out
@@ -93,7 +101,7 @@ func SourceProblems() []Problem { return []Problem{problemContactsDiffer, proble
 // than two places speak of is left out.
 func CompareSources(ask SourcesAsk) []SourceComparison {
 	var out []SourceComparison
-	if c, ok := compare(SourceContacts, "", ask.contacts()); ok {
+	if c, ok := compare(SourceContacts, "", ask.notYet(ask.contacts())); ok {
 		out = append(out, c)
 	}
 	for i := range ask.Known {
@@ -101,7 +109,7 @@ func CompareSources(ask SourcesAsk) []SourceComparison {
 		if v.Check != "pgpkey-contact" {
 			continue
 		}
-		if c, ok := compare(SourceKeys, v.Subject.ID, ask.keys(v)); ok {
+		if c, ok := compare(SourceKeys, v.Subject.ID, ask.notYet(ask.keys(v))); ok {
 			out = append(out, c)
 		}
 	}
@@ -120,7 +128,7 @@ func (a *SourcesAsk) contacts() []Statement {
 		s := Statement{Source: SourceProfile}
 		for _, c := range a.Team.Contacts {
 			s.add(ContactKey(c.Channel, c.Value))
-			s.At = latestOf(s.At, c.Since, c.Origin.At)
+			s.At = latestOf(s.At, firstTime(c.Origin.AsOf, c.Since, c.Origin.At))
 		}
 		list = append(list, s)
 	}
@@ -141,26 +149,45 @@ func (a *SourcesAsk) contacts() []Statement {
 	return list
 }
 
+// notYet takes times that are yet to come, which somebody's clock or key says, for now.
+func (a *SourcesAsk) notYet(list []Statement) []Statement {
+	for i := range list {
+		if list[i].At.After(a.Now) {
+			list[i].At = a.Now
+		}
+	}
+	return list
+}
+
 // published is what a check read about contacts; without values where the
 // check does not read any.
 func published(v *Verification) Statement {
-	s := Statement{At: v.Checked}
+	s := Statement{Seen: v.Checked}
+	var made time.Time // the signature
 	for _, f := range v.Facts {
 		switch {
 		case v.Check == "securitytxt" && f.Name == "contact":
 			s.Source = SourceSecurityTxt
 			s.add(uriKey(f.Value))
+			s.At = latestOf(s.At, f.Since)
 		case v.Check == "securitytxt" && f.Name == "location":
 			s.Where = f.Value
 		case v.Check == "securitytxt" && f.Name == "signature":
 			s.Signed = f.Value == "verified"
+		case v.Check == "securitytxt" && f.Name == "signed-at":
+			made, _ = time.Parse(time.RFC3339, f.Value)
 		case v.Check == "dnssecuritytxt" && f.Name == "security-contact":
 			s.Source, s.Where = SourceSecurityRecord, "_security."+v.Subject.ID
 			s.add(uriKey(f.Value))
+			s.At = latestOf(s.At, f.Since)
 		case v.Check == "caa" && f.Name == "caa" && strings.HasPrefix(f.Value, "iodef "):
 			s.Source, s.Where = SourceIodef, v.Subject.ID
 			s.add(uriKey(strings.TrimPrefix(f.Value, "iodef ")))
+			s.At = latestOf(s.At, f.Since)
 		}
+	}
+	if s.Signed {
+		s.At = latestOf(s.At, made)
 	}
 	return s
 }
@@ -188,15 +215,16 @@ func keyChannels() map[string]bool {
 
 // keys are the statements about the keys of one address.
 func (a *SourcesAsk) keys(v *Verification) []Statement {
+	made := madeAt(v.Facts)
 	var list []Statement
 	if a.Team != nil {
 		s := Statement{Source: SourceProfile}
-		for i := range a.Team.Keys {
-			if k := &a.Team.Keys[i]; slices.ContainsFunc(k.UserIDs, func(u directory.UserID) bool { return strings.EqualFold(u.Email, v.Subject.ID) }) || len(k.UserIDs) == 0 {
-				s.add(string(k.Fingerprint))
-				s.At = latestOf(s.At, k.Origin.AsOf, k.Origin.At)
-			}
-		}
+		s.addKeys(a.Team.Keys, v.Subject.ID)
+		list = append(list, s)
+	}
+	for _, l := range a.Layers {
+		s := Statement{Source: sourceImport + l.Source, At: l.At}
+		s.addKeys(l.Keys, v.Subject.ID)
 		list = append(list, s)
 	}
 	for _, f := range v.Facts {
@@ -205,13 +233,39 @@ func (a *SourcesAsk) keys(v *Verification) []Statement {
 		if !ok || !keyChannels()[channel] || len(fields) < 3 || fields[1] != "found" {
 			continue
 		}
-		s := Statement{Source: channel, Where: fields[0], At: v.Checked}
+		s := Statement{Source: channel, Where: fields[0], At: f.Since, Seen: v.Checked}
 		for _, print := range fields[2:] {
 			s.add(strings.ToUpper(print))
+			s.At = latestOf(s.At, made[strings.ToUpper(print)])
 		}
 		list = append(list, s)
 	}
 	return slices.DeleteFunc(list, func(s Statement) bool { return len(s.Values) == 0 })
+}
+
+// addKeys adds those keys of a list that are for an address, or that nothing says
+// of whose address they are.
+func (s *Statement) addKeys(keys []directory.TeamKey, address string) {
+	for i := range keys {
+		k := &keys[i]
+		if len(k.UserIDs) > 0 && !slices.ContainsFunc(k.UserIDs, func(u directory.UserID) bool { return strings.EqualFold(u.Email, address) }) {
+			continue
+		}
+		s.add(string(k.Fingerprint))
+		s.At = latestOf(s.At, k.Created, firstTime(k.Origin.AsOf, k.Origin.At))
+	}
+}
+
+// madeAt is when the keys that a check found were made, by fingerprint.
+func madeAt(facts []Fact) map[string]time.Time {
+	made := map[string]time.Time{}
+	for _, f := range facts {
+		print, day, _ := strings.Cut(f.Value, " ")
+		if at, err := time.Parse(time.DateOnly, day); f.Name == "key-created" && err == nil {
+			made[strings.ToUpper(print)] = at
+		}
+	}
+	return made
 }
 
 func (s *Statement) add(value string) {
@@ -256,11 +310,14 @@ func uriKey(s string) string {
 	return s
 }
 
-func firstTime(a, b time.Time) time.Time {
-	if a.IsZero() {
-		return b
+// firstTime returns the first that is known.
+func firstTime(times ...time.Time) time.Time {
+	for _, t := range times {
+		if !t.IsZero() {
+			return t
+		}
 	}
-	return a
+	return time.Time{}
 }
 
 func latestOf(times ...time.Time) (last time.Time) {
@@ -285,8 +342,10 @@ func compare(aspect SourceAspect, subject string, list []Statement) (SourceCompa
 		}
 	}
 	best := slices.MinFunc(list, betterFirst)
-	newest := slices.MaxFunc(list, func(p, q Statement) int { return p.At.Compare(q.At) })
-	c := SourceComparison{Aspect: aspect, Subject: subject, Statements: list, Newest: newest.Source, Best: best.Source, Findings: []Finding{}}
+	c := SourceComparison{Aspect: aspect, Subject: subject, Statements: list, Best: best.Source, Findings: []Finding{}}
+	if newest := slices.MaxFunc(list, func(p, q Statement) int { return p.At.Compare(q.At) }); !newest.At.IsZero() {
+		c.Newest = newest.Source
+	}
 	var profile *Statement
 	if list[0].Source == SourceProfile {
 		profile = &list[0]

@@ -595,6 +595,7 @@ const (
 	PgpkeyDesignatedRevocation          FindingCode = "pgpkey.designated-revocation"
 	PgpkeyEmpty                         FindingCode = "pgpkey.empty"
 	PgpkeyEncryptionExpired             FindingCode = "pgpkey.encryption-expired"
+	PgpkeyEncryptionNotFound            FindingCode = "pgpkey.encryption-not-found"
 	PgpkeyEncryptionRefused             FindingCode = "pgpkey.encryption-refused"
 	PgpkeyEncryptionUnreachable         FindingCode = "pgpkey.encryption-unreachable"
 	PgpkeyExpired                       FindingCode = "pgpkey.expired"
@@ -2943,7 +2944,7 @@ type ComparedSource struct {
 	// Findings What is to be corrected: subject is the place, evidence what it says, corrected what the best source says
 	Findings []Finding `json:"findings"`
 
-	// Newest The source whose statement is the newest
+	// Newest The source whose statement is the newest; empty where nothing says how old one is
 	//
 	// Examples: securitytxt
 	Newest string `json:"newest"`
@@ -3614,6 +3615,9 @@ type Fact struct {
 	//
 	// Examples: mx
 	Name string `json:"name"`
+
+	// Since When it was first seen, after it had not been there; absent where it was there at the first look already
+	Since time.Time `json:"since,omitempty,omitzero"`
 
 	// Value As it was seen
 	//
@@ -6153,13 +6157,16 @@ type SourceStatement struct {
 	// Examples: 1
 	Agrees int64 `json:"agrees"`
 
-	// At When it was entered, of which day the source says it is, or when it was last seen
+	// At Since when it says so, as far as is known: when it was entered, the day that the source says it is of, when checks first saw what had not been there before, when a valid signature or a key was made
 	At time.Time `json:"at,omitempty,omitzero"`
 
 	// Level The most that was proven about one of the values
 	//
 	// Examples: 2
 	Level int64 `json:"level"`
+
+	// Seen When a check last read it
+	Seen time.Time `json:"seen,omitempty,omitzero"`
 
 	// Signed Signed by a key that the directory holds for the team
 	Signed bool `json:"signed,omitempty,omitzero"`

@@ -12,7 +12,6 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/catalog"
-	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/lab"
 )
 
@@ -98,22 +97,19 @@ func (p *checkPrinter) catalog() (cfg catalog.Config, err error) {
 		return labCatalog(p.own)
 	}
 	cfg = p.catalogConfig()
-	if cfg.DNS.RDAP = p.flags.rdap; cfg.DNS.RDAP != "" {
-		if u, bad := directory.ParseURL(cfg.DNS.RDAP); bad != nil || !strings.HasPrefix(u, "https://") {
+	if p.flags.rdap != "" {
+		if u, bad := directory.ParseURL(p.flags.rdap); bad != nil || !strings.HasPrefix(u, "https://") {
 			return cfg, usage(p.cmd, "rdap: %q is not an https URL; want one such as https://data.iana.org/rdap/dns.json", p.flags.rdap)
 		}
+		cfg.DNS.RDAP = p.flags.rdap
 	}
 	if cfg.DNS.Open, err = p.allowed(); err != nil || p.flags.anchor == "" {
 		return cfg, err
 	}
-	text, err := os.ReadFile(p.flags.anchor)
-	if err == nil {
-		cfg.DNS.Anchors, err = dnssec.ParseAnchors(string(text))
-		cfg.Keys.Anchors = cfg.DNS.Anchors
-	}
-	if err != nil {
+	if cfg.DNS.Anchors, err = anchorsIn(p.flags.anchor); err != nil {
 		err = usage(p.cmd, "anchor: %v", err)
 	}
+	cfg.Keys.Anchors = cfg.DNS.Anchors
 	return cfg, err
 }
 

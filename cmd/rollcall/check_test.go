@@ -275,6 +275,28 @@ func TestCheckConfigured(t *testing.T) {
 	}
 }
 
+// TestCheckOwnRoot: what DNSSEC is anchored at, and where registries are found, can
+// be configured for servers and workers too, not given by hand only.
+func TestCheckOwnRoot(t *testing.T) {
+	r := startLab(t)
+	at := slices.Index(r.args, "--anchor")
+	anchor := r.args[at+1]
+	r.args = slices.Delete(slices.Clone(r.args), at, at+4) // and --rdap
+	r.env = func(name string) string {
+		return map[string]string{"ROLLCALL_VERIFY_ANCHOR": anchor, "ROLLCALL_VERIFY_RDAP": lab.RDAPBootstrap}[name]
+	}
+	out, errs, status := r.check(r.online("--json", "--check", "dnssec,expiry", "anchor.example")...)
+	if status != 0 || strings.Contains(out, "dnssec.bogus") || !strings.Contains(out, `"registration-ends"`) {
+		t.Errorf("status %d, %s\n%s\nwant a domain whose chain and registration are fine", status, errs, out)
+	}
+	for name, value := range map[string]string{"ROLLCALL_VERIFY_ANCHOR": filepath.Join(t.TempDir(), "none"), "ROLLCALL_VERIFY_RDAP": "http://rdap.example/dns.json"} {
+		r.env = environment(name, value)
+		if _, errs, status := r.check(r.online("--check", "dnssec", "anchor.example")...); status != exitUsage || !strings.Contains(errs, strings.ToLower(strings.TrimPrefix(name, "ROLLCALL_"))) {
+			t.Errorf("%s=%s: status %d, %q; want it to be refused", name, value, status, errs)
+		}
+	}
+}
+
 // TestCheckReplayStored: what a server recorded is replayed by its hash, from
 // its database.
 func TestCheckReplayStored(t *testing.T) {

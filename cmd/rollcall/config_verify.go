@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 )
 
 // verifyConfig is what concerns checks of teams' claims.
@@ -26,8 +28,10 @@ type verifyConfig struct {
 	KeepRaw     time.Duration
 	Guard       float64 // 0: none
 	GuardLeast  int
-	Memory      int      // MiB of a worker; 0: no limit
-	VKS, HKP    []string // key servers that are asked; nil: none
+	Memory      int             // MiB of a worker; 0: no limit
+	VKS, HKP    []string        // key servers that are asked; nil: none
+	Anchors     []dnssec.Anchor // nil: those of the root
+	RDAP        string          // "": IANA's
 }
 
 // verifyKeys lists what can be configured about checks.
@@ -43,6 +47,8 @@ func verifyKeys() []key {
 		{name: "verify_proxy", arg: "URL", secret: true, usage: "URL of an HTTP proxy that checks fetch through", set: (*config).setVerifyProxy},
 		{name: "verify_vks", arg: "URLS", list: true, usage: "URLS of verifying key servers that are asked for teams' keys; none: no key server learns whom you care about", set: keyServers(func(c *config) *[]string { return &c.Verify.VKS })},
 		{name: "verify_hkp", arg: "URLS", list: true, usage: "URLS of other key servers, asked for revocations only, by fingerprint", set: keyServers(func(c *config) *[]string { return &c.Verify.HKP })},
+		{name: "verify_anchor", arg: "FILE", usage: "FILE with trust anchors for DNSSEC, DS or DNSKEY records a line each; none: the root's keys", set: (*config).setAnchors},
+		{name: "verify_rdap", arg: "URL", usage: "URL of the list of RDAP servers; none: IANA's", set: (*config).setRDAP},
 		{name: "control_label", preset: directory.ControlLabel, arg: "LABEL", usage: "LABEL below a domain at which teams publish proof that they control it", set: (*config).setControlLabel},
 		{name: "verify_keep", preset: "30d", arg: "TIME", usage: "TIME for which transcripts of checks are kept that nothing refers to any more", set: span(time.Hour, func(c *config) *time.Duration { return &c.Verify.KeepRaw })},
 		{name: "verify_guard", preset: "0.1", arg: "SHARE", usage: "SHARE of an hour's conclusions that may turn bad before checks are paused, 0 to 1; 0: any", set: (*config).setGuard},
@@ -131,6 +137,30 @@ func keyServers(to func(*config) *[]string) func(*config, string) error {
 		}
 		return nil
 	}
+}
+
+// setAnchors reads the file at once, so that one that can't be read or is wrong
+// shows at the start, and not as domains that are bogus.
+func (c *config) setAnchors(s string) (err error) {
+	c.Verify.Anchors, err = anchorsIn(s)
+	return err
+}
+
+func anchorsIn(name string) ([]dnssec.Anchor, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return dnssec.ParseAnchors(string(text))
+}
+
+// setRDAP sets where the bootstrap file of RFC 9224 is.
+func (c *config) setRDAP(s string) error {
+	if u, err := directory.ParseURL(s); err != nil || !strings.HasPrefix(u, "https://") {
+		return bad(s, "not an https URL", "one such as https://data.iana.org/rdap/dns.json")
+	}
+	c.Verify.RDAP = s
+	return nil
 }
 
 func (c *config) setVerifyProxy(s string) error {

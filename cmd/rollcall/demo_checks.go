@@ -48,7 +48,7 @@ func aspectOf(check string) int {
 	switch check {
 	case "securitytxt":
 		return 0
-	case "pgpkey", "pgpkey-contact":
+	case "pgpkey", "pgpkey-contact", "pgpkey-securitytxt":
 		return 2
 	}
 	return 1

@@ -162,7 +162,11 @@ func comparisonText(c *verify.SourceComparison) string {
 	if len(c.Findings) > 0 {
 		agree = "they differ"
 	}
-	fmt.Fprintf(&b, "%s: %s; newest is %s, best proven is %s\n", title, agree, c.Newest, c.Best)
+	newest := "newest is " + c.Newest
+	if c.Newest == "" {
+		newest = "how old they are is not known"
+	}
+	fmt.Fprintf(&b, "%s: %s; %s, best proven is %s\n", title, agree, newest, c.Best)
 	for _, s := range c.Statements {
 		date := "          "
 		if !s.At.IsZero() {

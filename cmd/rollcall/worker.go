@@ -163,9 +163,10 @@ func (c *call) checks() []verify.Check { return c.catalogConfig().Checks() }
 // catalogConfig is what the configuration says of the checks: what they may
 // reach counts as public.
 func (c *call) catalogConfig() catalog.Config {
+	v := &c.cfg.Verify
 	return catalog.Config{
-		DNS:  dnscheck.Config{Open: c.cfg.Verify.Allow, Label: c.cfg.ControlLabel},
-		Keys: pgpkey.Config{VKS: c.cfg.Verify.VKS, HKP: c.cfg.Verify.HKP},
+		DNS:  dnscheck.Config{Open: v.Allow, Label: c.cfg.ControlLabel, Anchors: v.Anchors, RDAP: v.RDAP},
+		Keys: pgpkey.Config{VKS: v.VKS, HKP: v.HKP, Anchors: v.Anchors},
 	}
 }
 

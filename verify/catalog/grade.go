@@ -66,11 +66,12 @@ const File verify.SubjectKind = "file"
 
 // useless reports whether an error leaves nothing of a subject to rely on. That
 // no mail arrives at a domain leaves nothing of a mailbox in it; that a domain's
-// security.txt has expired leaves nothing of the file, and much of the domain.
+// security.txt, or a key that it names, has expired leaves nothing of the file or
+// the key, and much of the domain.
 func useless(kind verify.SubjectKind, code verify.Code) bool {
 	switch Area(code) {
 	case "pgpkey":
-		return !pgpkey.StrictOnly(code)
+		return kind != verify.SubjectDomain && !pgpkey.StrictOnly(code)
 	case "mx":
 		return kind == verify.SubjectContact
 	case "securitytxt":

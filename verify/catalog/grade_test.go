@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,17 +24,19 @@ func TestGradeOf(t *testing.T) {
 		findings []verify.Finding
 		grade    Grade
 		reason   string
+		kind     verify.SubjectKind // "": a contact
 	}{
-		{"nothing", nil, GradeA, "nothing to do"},
-		{"what needs nothing done", []verify.Finding{of(verify.Info), of(verify.Notification)}, GradeA, "nothing to do"},
-		{"a recommendation", []verify.Finding{of(verify.Recommendation), of(verify.Info)}, GradeB, "1 recommendation"},
-		{"warnings", []verify.Finding{of(verify.Warning), of(verify.Recommendation), of(verify.Warning)}, GradeC, "2 warnings, 1 recommendation"},
-		{"an error that leaves something to use", []verify.Finding{of(verify.Warning), of(verify.Error)}, GradeD, "part of it does not work, or not for everybody (1 error, 1 warning)"},
-		{"an error that leaves nothing", []verify.Finding{of(verify.Error), row("pgpkey.expired")}, GradeF, "The key has expired; nobody can or should rely on it (2 errors)"},
-		{"the same, made mild by circumstances", []verify.Finding{row("pgpkey.expired").As(verify.Warning)}, GradeC, "1 warning"},
+		{"nothing", nil, GradeA, "nothing to do", ""},
+		{"what needs nothing done", []verify.Finding{of(verify.Info), of(verify.Notification)}, GradeA, "nothing to do", ""},
+		{"a recommendation", []verify.Finding{of(verify.Recommendation), of(verify.Info)}, GradeB, "1 recommendation", ""},
+		{"warnings", []verify.Finding{of(verify.Warning), of(verify.Recommendation), of(verify.Warning)}, GradeC, "2 warnings, 1 recommendation", ""},
+		{"an error that leaves something to use", []verify.Finding{of(verify.Warning), of(verify.Error)}, GradeD, "part of it does not work, or not for everybody (1 error, 1 warning)", ""},
+		{"an error that leaves nothing", []verify.Finding{of(verify.Error), row("pgpkey.expired")}, GradeF, "The key has expired; nobody can or should rely on it (2 errors)", verify.SubjectKey},
+		{"the same, of a key that a domain's file names", []verify.Finding{row("pgpkey.expired")}, GradeD, "part of it does not work, or not for everybody (1 error)", verify.SubjectDomain},
+		{"the same, made mild by circumstances", []verify.Finding{row("pgpkey.expired").As(verify.Warning)}, GradeC, "1 warning", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			grade, reason := GradeOf(verify.SubjectDomain, tt.findings)
+			grade, reason := GradeOf(cmp.Or(tt.kind, verify.SubjectContact), tt.findings)
 			if grade != tt.grade || reason != tt.reason {
 				t.Errorf("GradeOf = %s, %q; want %s, %q", grade, reason, tt.grade, tt.reason)
 			}

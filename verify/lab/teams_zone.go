@@ -99,7 +99,17 @@ func (m *teamMaker) expectations(fingerprint string) (all []Expectation) {
 	}
 	add("pgpkey", "pgpkey", fingerprint)
 	add("pgpkey-contact", "pgpkey-contact", m.mail)
+	add("pgpkey-securitytxt", m.namedKey(), m.domain)
 	return all
+}
+
+// namedKey is the check whose verdict is also that of the key that the security.txt
+// names: that of the file while nobody can read it, else that of the key itself.
+func (m *teamMaker) namedKey() string {
+	if m.expect["securitytxt"].verdict == inconclusive {
+		return "securitytxt"
+	}
+	return "pgpkey"
 }
 
 // expects notes a verdict about a check.

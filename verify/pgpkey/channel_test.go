@@ -33,6 +33,7 @@ type scene struct {
 	before []verify.Fact // of the last conclusion
 	cfg    pgpkey.Config
 	key    directory.Fingerprint // the check is of this key; "": of csirt@domain
+	text   bool                  // the check is of what the domain's security.txt names
 
 	codes   string
 	keys    string      // the table: fingerprint names by channel
@@ -152,6 +153,9 @@ func (k *kit) play(t *testing.T, n verify.Network, s scene) {
 	if s.key != "" {
 		target.Subject = verify.Subject{Kind: verify.SubjectKey, ID: string(s.key)}
 	}
+	if s.text {
+		target.Subject = verify.Subject{Kind: verify.SubjectDomain, ID: s.domain}
+	}
 	check, rec := checkOf(s.cfg, target.Subject), verify.Record(n)
 	got, err := check.Run(context.Background(), rec, target)
 	k.compare(t, s, got, err)
@@ -211,7 +215,7 @@ func (k *kit) compare(t *testing.T, s scene, got verify.Result, err error) {
 	}
 	for _, c := range s.claims.Keys { // it may be hidden, unless the world says it too
 		said := fmt.Sprintf("%+v %+v", got.Findings, got.Facts)
-		if s.key == "" && !strings.Contains(s.keys, k.named[c.Fingerprint]+" ") && strings.Contains(said, c.Fingerprint) {
+		if s.key == "" && !s.text && !strings.Contains(s.keys, k.named[c.Fingerprint]+" ") && strings.Contains(said, c.Fingerprint) {
 			t.Errorf("the profile's %s is quoted: %s", c.Fingerprint, said)
 		}
 	}

@@ -32,7 +32,8 @@ type Config struct {
 //
 // pgpkey judges a key as the directory holds it, and asks the key servers for
 // revocations and newer copies. pgpkey-contact asks every channel for the key of an
-// e-mail address and compares what they say. They prove no contact: a published key
+// e-mail address and compares what they say. pgpkey-securitytxt judges the keys that
+// the security.txt of a host names. They prove no contact: a published key
 // does not say that somebody reads the mail.
 func Checks(c Config) []verify.Check {
 	if c.Memory == nil {
@@ -69,6 +70,7 @@ func Checks(c Config) []verify.Check {
 			Run:      c.runContact,
 			Problems: Problems(),
 		},
+		c.encryptionCheck(),
 	}
 }
 

@@ -23,8 +23,9 @@ func TestApplies(t *testing.T) {
 		},
 	}}
 	want := map[string][]verify.Subject{
-		"pgpkey":         {{Kind: "key", ID: "AA"}, {Kind: "key", ID: "BB"}},
-		"pgpkey-contact": {{Kind: "contact", ID: "csirt@example.org"}, {Kind: "contact", ID: "psirt@example.org"}},
+		"pgpkey":             {{Kind: "key", ID: "AA"}, {Kind: "key", ID: "BB"}},
+		"pgpkey-contact":     {{Kind: "contact", ID: "csirt@example.org"}, {Kind: "contact", ID: "psirt@example.org"}},
+		"pgpkey-securitytxt": nil, // see TestEncryptionApplies
 	}
 	got := map[string][]verify.Subject{}
 	for _, c := range pgpkey.Checks(pgpkey.Config{}) {

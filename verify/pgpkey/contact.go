@@ -18,8 +18,11 @@ func (s *search) contact(ctx context.Context, e directory.Email) (verify.Result,
 	if err := s.inconclusive(); err != nil {
 		return verify.Result{}, err
 	}
-	s.remember()
 	c := &comparison{search: s, address: e, claims: s.claimed()}
+	if err := c.askHKP(ctx); err != nil {
+		return verify.Result{}, err
+	}
+	s.remember()
 	if s.Claims.Team != "" || len(s.Claims.Keys) > 0 { // known keys may be given by hand too
 		c.withProfile()
 	}
@@ -46,6 +49,29 @@ func (s *search) ask(ctx context.Context, e directory.Email, keep func(Report) b
 		}
 	}
 	return nil
+}
+
+// askHKP asks the other key servers for the keys that were found, by fingerprint:
+// whether they have them, which is all that their word is worth. Of those that
+// only the profile has nobody is asked here: what is found would tell of them.
+func (c *comparison) askHKP(ctx context.Context) error {
+	keys := c.published()
+	for _, k := range keys[:min(len(keys), maxPlaces)] {
+		for _, base := range c.cfg.HKP[:min(len(c.cfg.HKP), maxHKP)] {
+			is := func(r Report) bool { return r.Key.Fingerprint == k.fingerprint }
+			if _, err := c.keyServer(ctx, ChannelHKP, HKPGet(base, k.fingerprint), is); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// onHKP reports whether another key server has a key.
+func (c *comparison) onHKP(f directory.Fingerprint) bool {
+	return slices.ContainsFunc(c.places, func(p *place) bool {
+		return p.channel == ChannelHKP && p.state == stateFound && slices.Contains(p.prints(), f)
+	})
 }
 
 // comparison holds the channels of one address against each other and against
@@ -147,10 +173,16 @@ func (c *comparison) table() []verify.Fact {
 	var facts []verify.Fact
 	for _, k := range c.published() {
 		on := c.on(k.fingerprint)
+		if c.onHKP(k.fingerprint) {
+			on = append(on, ChannelHKP)
+		}
 		if c.claimed(k.fingerprint) {
 			on = append(on, ChannelProfile)
 		}
 		facts = append(facts, verify.Fact{Name: "key", Value: string(k.fingerprint) + " " + join(on)})
+		if k.report != nil {
+			facts = append(facts, verify.Fact{Name: "key-created", Value: string(k.fingerprint) + " " + day(k.report.Key.Created)})
+		}
 	}
 	return facts
 }
@@ -198,8 +230,19 @@ func (c *comparison) answered() []string {
 	return all
 }
 
-// judged reports what is to be said of a key itself.
+// judged reports what is to be said of a key, also as one for the address.
 func (c *comparison) judged(k found) {
+	if k.report == nil {
+		return
+	}
+	c.search.judged(k)
+	if k.report.Has(c.address) == MatchFold {
+		c.say(find("pgpkey.address-case", "").On(string(k.fingerprint)))
+	}
+}
+
+// judged reports what is to be said of a key by itself.
+func (s *search) judged(k found) {
 	if k.report == nil {
 		return
 	}
@@ -207,10 +250,7 @@ func (c *comparison) judged(k found) {
 		if f.Subject == "" {
 			f = f.On(string(k.fingerprint))
 		}
-		c.say(f)
-	}
-	if k.report.Has(c.address) == MatchFold {
-		c.say(find("pgpkey.address-case", "").On(string(k.fingerprint)))
+		s.say(f)
 	}
 }
 

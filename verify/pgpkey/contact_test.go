@@ -34,6 +34,12 @@ func contactScenes(k *kit) []scene {
 		s.zone, s.claims = record(d, lab.SignNSEC, public(k, key)), k.team(d, key)
 		s.keys = "one wkd,openpgpkey,securitytxt,profile"
 	})
+	add(15, "whether other key servers have it is shown, and changes nothing", func(d string, s *scene) {
+		key, other := k.key("one", d), k.key("other", d)
+		s.sites = []lab.Site{advanced(d, public(k, key)), keyServers("hkp."+d, map[string][]byte{print(key): public(k, key), print(other): public(k, other)})}
+		s.cfg = pgpkey.Config{HKP: []string{"https://hkp." + d}}
+		s.claims, s.keys = k.team(d, key), "one wkd,hkp,profile"
+	})
 	add(15, "the direct method, where the DNS has no host for the advanced", func(d string, s *scene) {
 		key := k.key("one", d)
 		s.sites, s.claims = []lab.Site{direct(d, public(k, key))}, k.team(d, key)
@@ -347,6 +353,11 @@ func contactScenes(k *kit) []scene {
 		s.before = []verify.Fact{{Name: "channel.vks", Value: pgpkey.VKSByEmail("https://vks."+d, email(k, "csirt@"+d)) + " found " + print(next)}}
 		s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
 		s.keys, s.sighted = "new wkd,vks,profile", "new wkd"
+	})
+	add(14, "a key that has to be proven, whose directory is in trouble", func(d string, s *scene) {
+		s.sites = []lab.Site{{Host: "openpgpkey." + d, NoIPv6: true, Pages: map[string]lab.Page{"*": status(503)}}}
+		s.claims, s.trouble = k.team(d, k.key("old", d), k.key("new", d)), verify.FetchServerError
+		s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
 	})
 	add(14, "a key that was refused is not looked for", func(d string, s *scene) {
 		old, next := k.key("old", d), k.key("new", d)

@@ -2,6 +2,8 @@ package pgpkey_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,7 +11,9 @@ import (
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
+	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
@@ -182,21 +186,120 @@ func keyCases(t testing.TB) []judged {
 	}
 }
 
-// TestPointsHaveCases counts the cases of each of the seventeen points.
+// TestPointsHaveCases counts the cases of each of the seventeen points: what is
+// accepted, what is refused or pointed out, and what is no conclusion. What is seen
+// of a key by itself is fetched and not reached in [TestJudgeFetched], case by case.
 func TestPointsHaveCases(t *testing.T) {
-	cases := map[int]int{}
+	type count struct{ all, accepted, refused, temporary int }
+	cases := map[int]*count{}
+	for point := 1; point <= 17; point++ {
+		cases[point] = &count{}
+	}
+	add := func(point int, accepted, refused, temporary bool) {
+		c := cases[point]
+		c.all++
+		c.accepted += b2i(accepted)
+		c.refused += b2i(refused)
+		c.temporary += b2i(temporary)
+	}
 	for _, tt := range keyCases(t) {
-		cases[tt.point]++
+		add(tt.point, tt.grade == "A", tt.codes != "", true)
 	}
 	k := &kit{TB: t, named: map[string]string{}}
 	for _, s := range append(contactScenes(k), keyScenes(k)...) {
-		cases[s.point]++
+		add(s.point, s.codes == "" && s.trouble == "", s.codes != "", s.trouble != "")
 	}
-	for point := 1; point <= 17; point++ {
-		if cases[point] < 3 {
-			t.Errorf("point %d has %d cases, want three or more", point, cases[point])
+	for point, c := range cases {
+		if c.all < 3 || c.accepted == 0 || c.refused == 0 || c.temporary == 0 {
+			t.Errorf("point %d has %+v, want three cases or more, one of each kind", point, *c)
 		}
 	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// TestJudgeFetched has the check fetch each key from where a security.txt names it:
+// it finds the same as without a network, and the same again on what was recorded.
+// While the page is out of reach there is no conclusion, whatever the key is like, and
+// what was known stays in force.
+func TestJudgeFetched(t *testing.T) {
+	const host, at = "example.org", "https://example.org/key.asc"
+	check := checkOf(pgpkey.Config{}, verify.Subject{Kind: verify.SubjectDomain, ID: host})
+	target := verify.Target{Subject: verify.Subject{Kind: verify.SubjectDomain, ID: host}, Now: today}
+	file := []byte("Contact: mailto:" + address + "\nExpires: 2027-06-01T00:00:00Z\nEncryption: " + at + "\n")
+	run := func(t *testing.T, n verify.Network) (verify.Result, error) {
+		rec := verify.Record(n)
+		got, err := check.Run(context.Background(), rec, target)
+		data, _, encodeErr := rec.Transcript(check.Name, target).Encode()
+		must(t, encodeErr)
+		transcript, decodeErr := verify.DecodeTranscript(data)
+		must(t, decodeErr)
+		again, againErr := check.Run(context.Background(), verify.Replay(transcript), transcript.Target)
+		if diff := cmp.Diff(got, again); diff != "" || fmt.Sprint(err) != fmt.Sprint(againErr) {
+			t.Errorf("replayed to another result: %v, then %v (-first +again):\n%s", err, againErr, diff)
+		}
+		return got, err
+	}
+	for _, tt := range keyCases(t) {
+		t.Run(fmt.Sprintf("%d/%s", tt.point, tt.name), func(t *testing.T) {
+			want := map[verify.Code]bool{}
+			for r := range pgpkey.JudgeKeyring(tt.data, pgpkey.Policy{}, today) {
+				for _, f := range r.Findings {
+					want[f.Code] = true
+				}
+			}
+			pages := pageNetwork{"https://" + host + "/.well-known/security.txt": {Body: file}, at: {Body: tt.data}}
+			if len(tt.data) > 256<<10 { // a network cuts it, see verify.Live
+				pages[at] = pageAnswer{Failure: &verify.Failure{Code: verify.FetchTooLarge}}
+				want = map[verify.Code]bool{"pgpkey.encryption-unreachable": true}
+			}
+			concluded, err := run(t, pages)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[verify.Code]bool{}
+			for _, f := range concluded.Findings {
+				got[f.Code] = true
+			}
+			if diff := cmp.Diff(got, want); diff != "" {
+				t.Errorf("codes (-got +want):\n%s", diff)
+			}
+			pages[at] = pageAnswer{Failure: &verify.Failure{Code: verify.FetchTimeout, Temporary: true}}
+			_, err = run(t, pages)
+			if trouble, _ := err.(*verify.Trouble); trouble == nil || trouble.Ours || trouble.Code != verify.FetchTimeout {
+				t.Fatalf("%v while the page is out of reach, want no conclusion", err)
+			}
+			known := verify.Assess(verify.Verification{Check: check.Name, Subject: target.Subject}, verify.Outcome{Result: concluded}, check.Every, today)
+			if after := verify.Assess(known, verify.Outcome{Err: err}, check.Every, today.Add(time.Hour)); after.Verdict != known.Verdict || len(after.Findings) != len(known.Findings) {
+				t.Errorf("verdict %s after one try in vain, want %s", after.Verdict, known.Verdict)
+			}
+		})
+	}
+}
+
+// pageNetwork answers by URL; what it does not have is not there.
+type pageNetwork map[string]pageAnswer
+
+type pageAnswer struct {
+	Body    []byte
+	Failure *verify.Failure
+}
+
+func (n pageNetwork) Fetch(_ context.Context, q verify.Request) (*verify.Exchange, error) {
+	x := &verify.Exchange{Request: q, At: today, Hops: []verify.Hop{{URL: q.URL, Status: 404}}}
+	if p, ok := n[q.URL]; ok {
+		x.Hops[0].Status, x.Body, x.Failure = 200, p.Body, p.Failure
+	}
+	return x, nil
+}
+
+func (n pageNetwork) Query(context.Context, verify.Question) (*verify.Answer, error) {
+	return nil, errors.New("no DNS here")
 }
 
 func TestJudge(t *testing.T) {

@@ -116,6 +116,10 @@ func keyScenes(k *kit) []scene {
 		serve(s, nil, public(k, revoked(k.key("other", d))))
 		s.codes = "keyserver-wrong-key"
 	})
+	add(3, "a fingerprint that nobody can be asked about now", func(_ string, _ *openpgp.Entity, s *scene) {
+		down(s)
+		s.claims, s.trouble = verify.Claims{}, verify.FetchRefused
+	})
 	add(3, "a key ID", func(_ string, _ *openpgp.Entity, s *scene) {
 		s.claims, s.key, s.codes = verify.Claims{}, s.key[24:], "fingerprint-is-key-id"
 	})

@@ -111,21 +111,27 @@ func recordedKeys(records []dns.RR) [][]byte {
 // securityTxt looks at the keys that a domain's security.txt names. They may be
 // for other addresses than the one that is asked about.
 func (s *search) securityTxt(ctx context.Context, d directory.Domain, keep func(Report) bool) error {
+	_, err := s.securityTxtAt(ctx, d, keep)
+	return err
+}
+
+// securityTxtAt is [search.securityTxt], and returns the text; nil where there is none.
+func (s *search) securityTxtAt(ctx context.Context, d directory.Domain, keep func(Report) bool) ([]byte, error) {
 	file := s.add(ChannelSecurityTxt, "https://"+string(d)+"/.well-known/security.txt")
 	x, err := s.fetch(ctx, file, 32<<10) // RFC 9116 section 5.4
 	if err != nil || x == nil {
-		return err
+		return nil, err
 	}
 	if file.state == stateBroken { // the check of security.txt says so where it matters
 		file.state = stateAbsent
-		return nil
+		return nil, nil
 	}
 	for _, value := range encryptionFields(string(x.Body)) {
 		if err := s.encryption(ctx, value, keep); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return x.Body, nil
 }
 
 // encryptionFields returns the values of the first Encryption fields. Whether

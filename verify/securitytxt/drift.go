@@ -113,24 +113,74 @@ func watched() []string { return []string{"contact", "encryption", "canonical", 
 // when the file was last read.
 const earlier = "earlier-"
 
-// changes compares the file with what was seen when it was last read. A change that
-// the team signed is told, but is no warning.
+// changeLasts is for how long a change is told: the next run has nothing to compare
+// with, and somebody has to see it first. mostChanges are kept of a file that goes
+// to and fro.
+const (
+	changeLasts = 14 * day
+	mostChanges = 20
+	changed     = "changed" // a fact: when, and what
+)
+
+// changes compares the file with what was seen when it was last read, and repeats for
+// a while what was told before. A change that the team signed, or to contacts that it
+// has published in the directory too, is told, but is no warning; it ends the
+// warnings before it.
 func (l *look) changes(f File, s Signature) {
 	was, now := l.before(), watchedFacts(f, s)
-	if len(was) == 0 {
-		return
-	}
+	pending := l.pending()
 	for _, name := range watched() {
+		sure := s.Verified || name == "contact" && l.vouched(now[name])
+		if sure {
+			pending = slices.DeleteFunc(pending, func(p string) bool { return strings.HasPrefix(afterTime(p), name+":") })
+		}
 		gone, added := minus(was[name], now[name]), minus(now[name], was[name])
-		if len(gone)+len(added) == 0 {
+		if len(was) == 0 || len(gone)+len(added) == 0 {
 			continue
 		}
-		told := find("changed", fmt.Sprintf("%s: gone %s; new %s", name, list(gone), list(added)))
-		if s.Verified {
-			told = told.As(verify.Info)
+		what := verify.Quote(fmt.Sprintf("%s %s: gone %s; new %s", l.target.Now.UTC().Format(time.RFC3339), name, list(gone), list(added)))
+		if sure {
+			l.say(find("changed", what).As(verify.Info))
+			continue
 		}
-		l.say(told)
+		again := func(p string) bool { return afterTime(p) == afterTime(what) }
+		pending = append(slices.DeleteFunc(pending, again), what)
 	}
+	l.tell(pending)
+}
+
+// tell warns of changes, and keeps them for the next run.
+func (l *look) tell(pending []string) {
+	for _, p := range pending[max(0, len(pending)-mostChanges):] {
+		l.say(find("changed", p))
+		l.fact(changed, p)
+	}
+}
+
+// pending returns the changes that were told before and are not too long ago, the
+// oldest first.
+func (l *look) pending() (all []string) {
+	for _, f := range l.target.Previous {
+		when, _, _ := strings.Cut(f.Value, " ")
+		at, err := time.Parse(time.RFC3339, when)
+		if f.Name == changed && err == nil && l.target.Now.Sub(at) < changeLasts {
+			all = append(all, f.Value)
+		}
+	}
+	return all
+}
+
+func afterTime(change string) string {
+	_, what, _ := strings.Cut(change, " ")
+	return what
+}
+
+// vouched reports whether the team has published in the directory all contacts that
+// the file names.
+func (l *look) vouched(contacts []string) bool {
+	published := l.published()
+	return len(contacts) > 0 && len(published) > 0 &&
+		!slices.ContainsFunc(contacts, func(c string) bool { return len(minus(contactKeys(c), published)) > 0 })
 }
 
 // before returns the watched facts of when the file was last read.
@@ -148,6 +198,7 @@ func (l *look) before() map[string][]string {
 // remember keeps the watched facts over a time in which there is no file, so that
 // what comes after it is still compared with what was before it.
 func (l *look) remember() {
+	l.tell(l.pending())
 	was := l.before()
 	for _, name := range watched() {
 		for _, v := range was[name] {

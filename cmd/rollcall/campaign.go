@@ -249,6 +249,7 @@ func campaignMoveCommand(w world, move challenge.Move, short, long string) *cobr
 		}),
 	}
 	if move == challenge.MoveStart {
+		cmd.Example = "  rollcall campaign start --config rollcall.toml 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55"
 		keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_plain", "mail_relay_from", "mail_templates", "verify_resolvers")...)
 		return cmd
 	}

@@ -18,8 +18,8 @@ due, what is open, which calls are to be made and approved, what needs a person.
 It speaks to the database: mails go out from whatever is running on it with
 challenge set to on. Questions to many at once are campaigns.
 
-It needs mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the configuration), the folder
-that "rollcall mail init" makes.`
+All but off and on need mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the
+configuration), the folder that "rollcall mail init" makes.`
 
 func challengeCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{

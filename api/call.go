@@ -139,7 +139,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, c *call, err err
 // explain turns err into the problem for this request.
 func (s *Server) explain(ctx context.Context, c *call, err error) *Problem {
 	p := problemOf(err).sign(c)
-	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
+	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil && !errors.Is(err, errOff) {
 		s.cfg.Log.Error("request failed", "request", c.id, "path", c.url.Path, "status", p.Status, "err", err)
 	}
 	return p

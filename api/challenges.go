@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -64,10 +65,13 @@ func (s *Server) registerChallenges() {
 		answer:  PolicyList{Policies: []AskingPolicy{policyFrom(&policy)}, Rules: []PolicyRule{{"half-yearly", "everybody"}}}}, s.listPolicies)
 }
 
+// errOff is the cause where a part of the API is not turned on, which is no failure to log.
+var errOff = errors.New("api: not turned on")
+
 // desk returns what asks contacts.
 func (s *Server) desk() (*challenge.Desk, error) {
 	if s.cfg.Challenges == nil {
-		return nil, &directory.Error{Kind: directory.Unavailable, Op: "ask contacts", Problems: []directory.Problem{
+		return nil, &directory.Error{Kind: directory.Unavailable, Op: "ask contacts", Err: errOff, Problems: []directory.Problem{
 			{Code: "challenge.off", Reason: "this server asks no contacts", Want: "mail and challenges to be set up by its operator"}}}
 	}
 	return s.cfg.Challenges, nil

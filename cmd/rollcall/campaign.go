@@ -24,11 +24,15 @@ func campaignCommand(w world) *cobra.Command {
 		Use: "campaign", Short: "Ask many contacts within one window",
 		Long: `Campaign plans, starts, halts and reports on campaigns, in which many contacts are
 asked within one announced window. It speaks to the database: the questions go out
-from whatever "rollcall serve --challenge on" is running on it.`,
-		Example: `  rollcall campaign plan --db teams.db --from 2026-12-01 --to 2026-12-12 --forum tf-csirt "Winter 2026"
-  rollcall campaign rehearse --db teams.db --dir mails 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
-  rollcall campaign start --db teams.db 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
-  rollcall campaign report --db teams.db --form html 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55`,
+from whatever "rollcall serve --challenge on" is running on it.
+
+It needs mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the configuration), the folder
+that "rollcall mail init" makes; start and rehearse need all that sending needs,
+as "rollcall mail selftest" does.`,
+		Example: `  rollcall campaign plan --db teams.db --mail-dir mail --from 2026-12-01 --to 2026-12-12 --forum tf-csirt "Winter 2026"
+  rollcall campaign rehearse --config rollcall.toml --dir mails 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
+  rollcall campaign start --config rollcall.toml 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
+  rollcall campaign report --db teams.db --mail-dir mail --form html 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55`,
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
 	cmd.AddCommand(campaignListCommand(w), campaignPlanCommand(w), campaignShowCommand(w), campaignRehearseCommand(w), campaignReportCommand(w),
@@ -85,7 +89,7 @@ func campaignListCommand(w world) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List campaigns", Long: "List prints the campaigns, newest first.",
-		Example: "  rollcall campaign list --db teams.db", Args: exactArgs(),
+		Example: "  rollcall campaign list --db teams.db --mail-dir mail", Args: exactArgs(),
 		RunE: w.action(func(c *call) error {
 			return c.withDesk(func(d *challenge.Desk) error {
 				list, err := d.Campaigns(c.ctx, c.operator(), time.Time{}, 1000)
@@ -130,7 +134,7 @@ func campaignPlanCommand(w world) *cobra.Command {
 		Use: "plan NAME", Short: "Plan a campaign, which asks nobody yet",
 		Long: `Plan keeps a new campaign and prints its id. Each contact's moment is drawn over
 the working time of its team within the window. Without a scope it asks everybody.`,
-		Example: "  rollcall campaign plan --db teams.db --from 2026-12-01 --to 2026-12-12 --forum tf-csirt \"Winter 2026\"",
+		Example: "  rollcall campaign plan --db teams.db --mail-dir mail --from 2026-12-01 --to 2026-12-12 --forum tf-csirt \"Winter 2026\"",
 		Args:    exactArgs("NAME"), RunE: w.action(func(c *call) error {
 			plan.Name, plan.Kind = c.args[0], challenge.Kind(kind)
 			return c.planCampaign(plan, from, to, country)
@@ -139,7 +143,7 @@ the working time of its team within the window. Without a scope it asks everybod
 	campaignFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&from, "from", "", "`TIME` at which the window begins: a day, or RFC 3339 such as 2026-12-01T09:00:00Z")
-	f.StringVar(&to, "to", "", "`TIME` at which it ends")
+	f.StringVar(&to, "to", "", "`TIME` at which the window ends")
 	f.StringVar(&plan.Policy, "policy", "", "`NAME` of the policy; without it, the one that holds for each contact")
 	f.StringVar(&kind, "kind", "", "`KIND` of question: code, nonce, signed, both, drill or phone; without it, what fits each contact")
 	f.StringVar(&plan.Scope.Forum, "forum", "", "ask the members of `FORUM` only")
@@ -187,7 +191,7 @@ func momentOf(s string) (time.Time, error) {
 func campaignShowCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show CAMPAIGN", Short: "Show how far a campaign has come", Long: "Show prints the state of a campaign and counts its questions.",
-		Example: "  rollcall campaign show --db teams.db 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
+		Example: "  rollcall campaign show --db teams.db --mail-dir mail 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
 		Args:    exactArgs("CAMPAIGN"), RunE: w.action(func(c *call) error {
 			return c.withDesk(func(d *challenge.Desk) error {
 				one, progress, err := d.Campaign(c.ctx, c.operator(), challenge.CampaignID(c.args[0]))
@@ -228,7 +232,7 @@ func (c *call) printProgress(one *challenge.Campaign, p *challenge.Progress) err
 func campaignMoveCommand(w world, move challenge.Move, short, long string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: string(move) + " CAMPAIGN", Short: short, Long: long,
-		Example: "  rollcall campaign " + string(move) + " --db teams.db 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
+		Example: "  rollcall campaign " + string(move) + " --db teams.db --mail-dir mail 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
 		Args:    exactArgs("CAMPAIGN"), RunE: w.action(func(c *call) error {
 			steer := func(d *challenge.Desk) error {
 				one, err := d.Steer(c.ctx, c.operator(), challenge.CampaignID(c.args[0]), move)
@@ -245,7 +249,8 @@ func campaignMoveCommand(w world, move challenge.Move, short, long string) *cobr
 		}),
 	}
 	if move == challenge.MoveStart {
-		keyFlags(cmd.Flags(), append(challengeKeyNames(), "db", "verify_resolvers")...)
+		cmd.Example = "  rollcall campaign start --config rollcall.toml 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55"
+		keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_plain", "mail_relay_from", "mail_templates", "verify_resolvers")...)
 		return cmd
 	}
 	campaignFlags(cmd)
@@ -259,7 +264,7 @@ func campaignReportCommand(w world) *cobra.Command {
 		Long: `Report prints how many answered, how they were proven, and how quickly, by forum,
 sector and country: as JSON, as CSV, or as one HTML page with its charts. Groups of
 fewer than five teams have no figures.`,
-		Example: "  rollcall campaign report --db teams.db --form html 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55 > report.html",
+		Example: "  rollcall campaign report --db teams.db --mail-dir mail --form html 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55 > report.html",
 		Args:    exactArgs("CAMPAIGN"), RunE: w.action(func(c *call) error {
 			if !slices.Contains([]string{"json", "csv", "html"}, form) {
 				return usage(c.cmd, "form: %q is not a form; want json, csv or html", form)
@@ -290,7 +295,7 @@ func campaignRehearseCommand(w world) *cobra.Command {
 		Long: `Rehearse makes the first mail of each contact of a campaign as it would go out, and
 writes it into a folder, one file each. Nothing is sent and nothing is stored; the
 links and codes in these mails lead nowhere.`,
-		Example: "  rollcall campaign rehearse --db teams.db --dir mails 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
+		Example: "  rollcall campaign rehearse --config rollcall.toml --dir mails 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
 		Args:    exactArgs("CAMPAIGN"), RunE: w.action(func(c *call) error {
 			if dir == "" {
 				return usage(c.cmd, "dir: missing; want the folder for the mails")
@@ -298,7 +303,7 @@ links and codes in these mails lead nowhere.`,
 			return c.withOffice(func(o *office) error { return c.rehearse(o, dir) })
 		}),
 	}
-	keyFlags(cmd.Flags(), append(challengeKeyNames(), "db")...)
+	keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_plain", "mail_templates")...)
 	cmd.Flags().StringVar(&dir, "dir", "", "`FOLDER` for the mails, made where it is missing")
 	return cmd
 }

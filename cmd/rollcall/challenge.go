@@ -16,15 +16,18 @@ import (
 const challengeLong = `Challenge asks single contacts whether they answer, and steers questions: who is
 due, what is open, which calls are to be made and approved, what needs a person.
 It speaks to the database: mails go out from whatever is running on it with
-challenge set to on. Questions to many at once are campaigns.`
+challenge set to on. Questions to many at once are campaigns.
+
+All but off and on need mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the
+configuration), the folder that "rollcall mail init" makes.`
 
 func challengeCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "challenge", Short: "Ask a contact whether it answers, and steer questions", Long: challengeLong,
-		Example: `  rollcall challenge due --db teams.db example-csirt
-  rollcall challenge ask --db teams.db example-csirt csirt@example.org
-  rollcall challenge list --db teams.db --open
-  rollcall challenge cases --db teams.db`,
+		Example: `  rollcall challenge due --db teams.db --mail-dir mail example-csirt
+  rollcall challenge ask --db teams.db --mail-dir mail example-csirt csirt@example.org
+  rollcall challenge list --db teams.db --mail-dir mail --open
+  rollcall challenge cases --db teams.db --mail-dir mail`,
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
 	cmd.AddCommand(challengeAskCommand(w), challengeDueCommand(w), challengeListCommand(w), challengeShowCommand(w),
@@ -72,14 +75,14 @@ func challengeAskCommand(w world) *cobra.Command {
 	var kind, policy, due string
 	cmd := &cobra.Command{
 		Use: "ask TEAM CONTACT", Short: "Have a contact asked whether it answers",
-		Long: `Ask plans a question to CONTACT, an address or an id, and prints its id. The mail
+		Long: `Ask plans a question to CONTACT, an address or an id, and prints its id. It
 goes out as soon as limits allow: quiet hours, holidays, caps, and 14 days or more
 since the last question. A contact is asked one thing at a time.`,
-		Example: "  rollcall challenge ask --db teams.db example-csirt csirt@example.org\n  rollcall challenge ask --db teams.db --kind both --due 2026-12-07T09:00:00Z example-csirt csirt@example.org",
+		Example: "  rollcall challenge ask --db teams.db --mail-dir mail example-csirt csirt@example.org\n  rollcall challenge ask --db teams.db --mail-dir mail --kind both --due 2026-12-07T09:00:00Z example-csirt csirt@example.org",
 		Args:    exactArgs("TEAM", "CONTACT"), RunE: w.action(func(c *call) error {
 			a := challenge.Ask{Kind: challenge.Kind(kind), Policy: policy}
-			if kind != "" && !a.Kind.ByMail() && a.Kind != challenge.KindPhone {
-				return usage(c.cmd, "kind: %q is not a kind; want code, nonce, signed, both, drill or phone", kind)
+			if kind != "" && !a.Kind.ByMail() && a.Kind != challenge.KindPhone && a.Kind != challenge.KindWebhook {
+				return usage(c.cmd, "kind: %q is not a kind; want code, nonce, signed, both, drill, webhook or phone", kind)
 			}
 			if due != "" {
 				var err error
@@ -103,7 +106,7 @@ since the last question. A contact is asked one thing at a time.`,
 		}),
 	}
 	campaignFlags(cmd)
-	cmd.Flags().StringVar(&kind, "kind", "", "`KIND` of question: code, nonce, signed, both, drill or phone; without it, what fits the contact")
+	cmd.Flags().StringVar(&kind, "kind", "", "`KIND` of question: code, nonce, signed, both, drill, webhook or phone; without it, what fits the contact")
 	cmd.Flags().StringVar(&policy, "policy", "", "`NAME` of the policy; without it, the one that holds for the contact")
 	cmd.Flags().StringVar(&due, "due", "", "`TIME` from which on it is asked; now unless given")
 	return cmd
@@ -114,7 +117,7 @@ func challengeDueCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "due TEAM", Short: "Show when the contacts of a team are asked, and why",
 		Long:    "Due prints for each contact of TEAM by which policy it is asked, when next and why,\nand what it is being asked.",
-		Example: "  rollcall challenge due --db teams.db example-csirt",
+		Example: "  rollcall challenge due --db teams.db --mail-dir mail example-csirt",
 		Args:    exactArgs("TEAM"), RunE: w.action(func(c *call) error {
 			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
 				team, err := teamNamed(x, c.args[0])
@@ -157,7 +160,7 @@ func (c *call) printOutlook(list []challenge.Outlook) error {
 		if l.Mark != "" {
 			more = append(more, "marked "+string(l.Mark))
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", plain(l.Contact.Value), next, strings.Join(more, "; "))
+		fmt.Fprintln(t, strings.Join(append([]string{plain(l.Contact.Value), next}, more...), "\t"))
 	}
 	return t.Flush()
 }
@@ -168,7 +171,7 @@ func challengeListCommand(w world) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List questions", Long: "List prints questions, newest first.",
-		Example: "  rollcall challenge list --db teams.db --open\n  rollcall challenge list --db teams.db --team example-csirt --json",
+		Example: "  rollcall challenge list --db teams.db --mail-dir mail --open\n  rollcall challenge list --db teams.db --mail-dir mail --team example-csirt --json",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error {
 			if f.Limit < 1 || f.Limit > 100_000 {
 				return usage(c.cmd, "limit: %d; want 1 to 100000", f.Limit)
@@ -227,7 +230,7 @@ func challengeShowCommand(w world) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "show QUESTION", Short: "Show a question and what happened to it", Long: "Show prints how a question stands, and all that happened to it, oldest first.",
-		Example: "  rollcall challenge show --db teams.db 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+		Example: "  rollcall challenge show --db teams.db --mail-dir mail 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
 		Args:    exactArgs("QUESTION"), RunE: w.action(func(c *call) error {
 			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
 				q, log, err := d.See(c.ctx, c.operator(), challenge.ID(c.args[0]))

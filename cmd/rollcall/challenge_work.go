@@ -44,7 +44,7 @@ func challengeWorkCommand(w world, name, short, long string, do func(*challenge.
 	var why string
 	cmd := &cobra.Command{
 		Use: name + " QUESTION", Short: short, Long: long,
-		Example: "  rollcall challenge " + name + " --db teams.db --why \"they moved house\" 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+		Example: "  rollcall challenge " + name + " --db teams.db --mail-dir mail --why \"they moved house\" 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
 		Args:    exactArgs("QUESTION"), RunE: w.action(func(c *call) error {
 			if err := c.wordsOf("why", why); err != nil {
 				return err
@@ -56,7 +56,7 @@ func challengeWorkCommand(w world, name, short, long string, do func(*challenge.
 		}),
 	}
 	campaignFlags(cmd)
-	cmd.Flags().StringVar(&why, "why", "", "`REASON`, for the log")
+	cmd.Flags().StringVar(&why, "why", "", "`TEXT` for the log: why")
 	return cmd
 }
 
@@ -68,7 +68,7 @@ func challengeCallCommand(w world) *cobra.Command {
 		Long: `Call logs that you dialled a number for a question, and whether a person of the team
 read the code back. It counts once another operator has approved it, with
 "rollcall challenge approve".`,
-		Example: "  rollcall challenge call --db teams.db --number +4315056416 --reached 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+		Example: "  rollcall challenge call --db teams.db --mail-dir mail --number +4315056416 --reached 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
 		Args:    exactArgs("QUESTION"), RunE: w.action(func(c *call) error {
 			if one.Number == "" {
 				return usage(c.cmd, "number: missing; want the number as it was dialled")
@@ -96,7 +96,7 @@ read the code back. It counts once another operator has approved it, with
 func challengeJudgeCommand(w world, name, short, long string, good bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: name + " QUESTION", Short: short, Long: long,
-		Example: "  rollcall challenge " + name + " --db teams.db 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+		Example: "  rollcall challenge " + name + " --db teams.db --mail-dir mail 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
 		Args:    exactArgs("QUESTION"), RunE: w.action(func(c *call) error {
 			return c.withDesk(func(d *challenge.Desk) error {
 				q, err := d.Judge(c.ctx, c.operator(), challenge.ID(c.args[0]), good)
@@ -113,7 +113,7 @@ func challengeCasesCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "cases", Short: "List what needs a person",
 		Long:    "Cases prints what an operator is to look at, oldest first: calls to make and to\napprove, wrong addresses, opt-outs, replies by another key, codes that were guessed.",
-		Example: "  rollcall challenge cases --db teams.db",
+		Example: "  rollcall challenge cases --db teams.db --mail-dir mail",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error {
 			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
 				list, err := d.Cases(c.ctx, c.operator(), closed, 1000)
@@ -159,9 +159,9 @@ func challengeCloseCommand(w world) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use: "close QUESTION KIND", Short: "Close a case",
-		Long: "Close closes the case of a kind that a question has: " + "\n" + strings.Join(kinds[:5], ", ") + ",\n" + strings.Join(kinds[5:], ", ") + ".\n" +
+		Long: "Close closes the case of a kind that a question has: " + strings.Join(kinds[:2], ", ") + ",\n" + strings.Join(kinds[2:7], ", ") + ",\n" + strings.Join(kinds[7:], ", ") + ".\n" +
 			"An address that asked for no more mail gets none unless --allow says that it agreed\nto be mailed again.",
-		Example: "  rollcall challenge close --db teams.db --note \"they agreed\" --allow 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11 opt-out",
+		Example: "  rollcall challenge close --db teams.db --mail-dir mail --note \"they agreed\" --allow 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11 opt-out",
 		Args:    exactArgs("QUESTION", "KIND"), RunE: w.action(func(c *call) error {
 			if !slices.Contains(kinds, c.args[1]) {
 				return usage(c.cmd, "%q is not a kind of case; want %s", c.args[1], strings.Join(kinds, ", "))
@@ -175,7 +175,7 @@ func challengeCloseCommand(w world) *cobra.Command {
 		}),
 	}
 	campaignFlags(cmd)
-	cmd.Flags().StringVar(&note, "note", "", "`NOTE`, for the log")
+	cmd.Flags().StringVar(&note, "note", "", "`TEXT` for the log")
 	cmd.Flags().BoolVar(&allow, "allow", false, "of an opt-out: the address may be mailed again")
 	return cmd
 }
@@ -186,7 +186,7 @@ func challengeResultCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "result TEAM CONTACT", Short: "Take in what another registrar found out",
 		Long:    "Result takes in, as evidence under its name, what another registrar found out about\nCONTACT, an address or an id. Nobody is asked.",
-		Example: "  rollcall challenge result --db teams.db --source \"Example Registrar\" --level 2 --at 2026-11-02 example-csirt csirt@example.org",
+		Example: "  rollcall challenge result --db teams.db --mail-dir mail --source \"Example Registrar\" --level 2 --at 2026-11-02 example-csirt csirt@example.org",
 		Args:    exactArgs("TEAM", "CONTACT"), RunE: w.action(func(c *call) error {
 			f := challenge.Found{Level: directory.Level(level), Source: source}
 			var err error
@@ -224,7 +224,7 @@ func challengeSwitchCommand(w world, name, short, long string, off bool) *cobra.
 	}
 	keyFlags(cmd.Flags(), "db")
 	if off {
-		cmd.Flags().StringVar(&why, "why", "", "`REASON`, for the log")
+		cmd.Flags().StringVar(&why, "why", "", "`TEXT` for the log: why")
 	}
 	return cmd
 }

@@ -64,7 +64,7 @@ func challengeKeys() []key {
 		{name: "challenge_notices", preset: "off", arg: "SWITCH", usage: "whether teams get a mail, once a week at most, about what needs attention: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Challenge.Notices })},
 		{name: "mail_dir", arg: "FOLDER", usage: "FOLDER with the keys of the mail identity, made by rollcall mail init", set: text(func(c *config) *string { return &c.Challenge.Dir })},
 		{name: "mail_address", arg: "ADDRESS", usage: "ADDRESS that mails come from", set: (*config).setMailAddress},
-		{name: "mail_name", preset: "Rollcall", arg: "NAME", usage: "NAME beside it", set: text(func(c *config) *string { return &c.Challenge.Name })},
+		{name: "mail_name", preset: "Rollcall", arg: "NAME", usage: "NAME shown with mail_address", set: text(func(c *config) *string { return &c.Challenge.Name })},
 		{name: "mail_domain", arg: "DOMAIN", usage: "DOMAIN of return paths and reply addresses, whose MX leads here; that of mail_address unless given", set: (*config).setMailDomain},
 		{name: "mail_contact", arg: "URL", usage: "https URL where people learn what these mails are", set: (*config).setMailContact},
 		{name: "mail_host", arg: "HOST", usage: "HOST name that we say to the relay; mail_domain unless given", set: text(func(c *config) *string { return &c.Challenge.Host })},
@@ -73,7 +73,7 @@ func challengeKeys() []key {
 		{name: "mail_relay", arg: "ADDRESS", usage: "ADDRESS of the relay that mails are handed to, as host:port", set: hostPort(func(c *config) *string { return &c.Challenge.Relay })},
 		{name: "mail_relay_tls", preset: "required", arg: "POLICY", usage: "POLICY of TLS to the relay: required, implicit, opportunistic, or none on this machine", set: (*config).setRelayTLS},
 		{name: "mail_relay_user", arg: "USER", usage: "USER to sign in as at the relay", set: text(func(c *config) *string { return &c.Challenge.RelayUser })},
-		{name: "mail_relay_password_file", arg: "FILE", usage: "FILE with the password for it, readable by its owner only", set: text(func(c *config) *string { return &c.Challenge.RelayPass })},
+		{name: "mail_relay_password_file", arg: "FILE", usage: "FILE with the password of mail_relay_user, readable by its owner only", set: text(func(c *config) *string { return &c.Challenge.RelayPass })},
 		{name: "mail_relay_ca", arg: "FILE", usage: "FILE with authorities in PEM that the relay's certificate may be of, beside the system's", set: text(func(c *config) *string { return &c.Challenge.RelayCA })},
 		{name: "mail_relay_from", arg: "ADDRESSES", list: true, usage: "ADDRESSES from which the relay sends to the world, for the self-test", set: (*config).setRelayFrom},
 		{name: "mail_lease", preset: "5m", arg: "TIME", usage: "TIME after which another process hands over a mail that one began with: more than the relay takes for 25", set: span(time.Second, func(c *config) *time.Duration { return &c.Challenge.Lease })},
@@ -85,7 +85,7 @@ func challengeKeys() []key {
 		{name: "mail_peer_connections", preset: "20", arg: "N", usage: "N connections at once from one address at mail_smtp; 0: no limit", set: number(func(c *config) *int { return &c.Challenge.PeerConns })},
 		{name: "mail_peer_rate", preset: "600", arg: "N", usage: "N mails a minute from one address at mail_smtp; 0: no limit", set: number(func(c *config) *int { return &c.Challenge.PeerMails })},
 		{name: "mail_aside", arg: "FOLDER", usage: "FOLDER for mail that belongs to no question; aside in mail_dir unless given", set: text(func(c *config) *string { return &c.Challenge.Aside })},
-		{name: "mail_aside_max", preset: "1GiB", arg: "SIZE", usage: "SIZE of all that is kept there; the oldest mails go first", set: size(func(c *config) *int64 { return &c.Challenge.AsideMax })},
+		{name: "mail_aside_max", preset: "1GiB", arg: "SIZE", usage: "SIZE of all that mail_aside keeps; the oldest mails go first", set: size(func(c *config) *int64 { return &c.Challenge.AsideMax })},
 	}
 }
 
@@ -96,6 +96,12 @@ func challengeKeyNames() []string {
 		names = append(names, k.name)
 	}
 	return names
+}
+
+// sendKeyNames are the flags of commands that make mails, or look at how they would go out, and
+// neither take any in nor go on by themselves.
+func sendKeyNames(more ...string) []string {
+	return append(append(mailKeyNames(), "challenge_pages", "mail_relay", "mail_relay_tls", "mail_relay_user", "mail_relay_password_file", "mail_relay_ca"), more...)
 }
 
 // mailKeyNames are the flags of commands about the identity alone.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,7 +139,15 @@ func example(t *testing.T, w world, line string) {
 		if err := found.ValidateArgs(found.Flags().Args()); err != nil {
 			t.Errorf("example %q: %v", line, err)
 		}
+		if needsMail(found) && !found.Flags().Changed("mail-dir") && !found.Flags().Changed("config") {
+			t.Errorf("example %q fails as it is written: it says nowhere what mail_dir is", line)
+		}
 	}
+}
+
+// needsMail reports whether a command can't do without the keys of the mail identity.
+func needsMail(cmd *cobra.Command) bool {
+	return cmd.Flags().Lookup("mail-dir") != nil && !slices.Contains([]string{"config", "serve", "worker"}, cmd.Name())
 }
 
 // TestKeysAreComplete guards the table: defaults that its own rules accept,

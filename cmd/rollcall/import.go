@@ -42,6 +42,10 @@ it. Output and exit status are the same. An interrupt cancels the import.
 
 FILE may be - for the standard input. A new SQLite file is made where none is.
 
+Exit status: 0 done, also where rows were skipped; 1 failed, or stopped because
+it would change too much: nothing was written; 2 wrong usage; 3 the database or
+the server can't be reached.
+
 Formats:
 `
 

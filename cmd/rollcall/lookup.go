@@ -72,7 +72,7 @@ func lookupCommand(w world) *cobra.Command {
 	flags.StringVar(&f.token, "token", "", "`TOKEN` for the server (ROLLCALL_TOKEN)")
 	flags.StringVar(&f.use, "use", "", "`USE` of the contact: "+strings.Join(directory.Uses, ", ")+" (default: abuse, then general)")
 	flags.StringVar(&f.class, "class", "", "`CLASS` of the incident: "+strings.Join(directory.IncidentClasses, ", "))
-	flags.StringVar(&f.batch, "batch", "", "many queries, from `FILE` (as --batch=FILE) or the standard input")
+	flags.StringVar(&f.batch, "batch", "", "many queries: --batch=`FILE` reads a file, --batch alone the standard input")
 	flags.Lookup("batch").NoOptDefVal = "-"
 	flags.StringVar(&f.input, "input", "auto", "`FORM` of the batch: auto, json, ndjson, csv, text or log")
 	flags.StringVar(&f.column, "column", "", "csv, ndjson: `NAME` of the column or member that is looked up (default: the first usual one, such as ip)")

@@ -18,10 +18,12 @@ func mailCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "mail", Short: "Set up and test the mail that contacts are asked by",
 		Long: `Mail makes the keys of the mail identity, says what to publish in the DNS, tests
-whether others will believe our mails, and shows their texts.`,
+whether others will believe our mails, and shows their texts. All but init need
+mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the configuration), the folder that init
+makes, and what else init needs.`,
 		Example: `  rollcall mail init --mail-dir /var/lib/rollcall/mail --mail-address rollcall@example.org --mail-contact https://rollcall.example.org/about
-  rollcall mail selftest
-  rollcall mail preview --kind code --language fr`,
+  rollcall mail selftest --config rollcall.toml
+  rollcall mail preview --config rollcall.toml --kind code --language fr`,
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
 	cmd.AddCommand(mailInitCommand(w), mailDNSCommand(w), mailSelftestCommand(w), mailPreviewCommand(w), mailNoticesCommand(w), mailAsideCommand(w))
@@ -120,11 +122,17 @@ func mailSelftestCommand(w world) *cobra.Command {
 		Long: `Selftest looks at our own mail identity as a receiver would: SPF, DKIM and DMARC,
 the reverse names of the relay's addresses, the MX of replies, and the relay's
 TLS. Nothing is sent. A campaign is refused as long as something fails; what can't
-be found out is no pass.`,
-		Example: "  rollcall mail selftest\n  rollcall mail selftest --json",
+be found out is no pass.
+
+It needs what sending needs: mail_dir, mail_address, mail_contact, mail_relay and
+challenge_pages; and mail_relay_from, the addresses that it looks at.
+
+Exit status: 0 all passed; 1 a test failed, or could not be made; 2 wrong usage,
+or something is not set.`,
+		Example: "  rollcall mail selftest --config rollcall.toml\n  rollcall mail selftest --config rollcall.toml --json",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error { return c.mailSelftest(asJSON) }),
 	}
-	keyFlags(cmd.Flags(), append(append([]string{}, challengeKeyNames()...), "verify_resolvers")...)
+	keyFlags(cmd.Flags(), sendKeyNames("mail_relay_from", "verify_resolvers")...)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }
@@ -228,7 +236,7 @@ func mailPreviewCommand(w world) *cobra.Command {
 		Long: `Preview prints a mail's text with invented values: of a kind, for what a drill,
 reminder or escalation asks for, in one of the languages that ship (ar, en, es,
 fr, ru, zh) or that mail_templates adds.`,
-		Example: "  rollcall mail preview --kind signed --language es\n  rollcall mail preview --kind reminder --of code",
+		Example: "  rollcall mail preview --config rollcall.toml --kind signed --language es\n  rollcall mail preview --config rollcall.toml --kind reminder --of code",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error { return c.mailPreview(mail.Kind(kind), mail.Kind(of), language) }),
 	}
 	keyFlags(cmd.Flags(), append(mailKeyNames(), "mail_templates")...)
@@ -267,7 +275,7 @@ func mailAsideCommand(w world) *cobra.Command {
 		Use: "aside", Short: "List mail that belongs to no question",
 		Long: `Aside lists the mails that came in and belong to no question, the oldest first. They
 lie in mail_aside, one file each; nobody was answered.`,
-		Example: "  rollcall mail aside\n  rollcall mail aside --json",
+		Example: "  rollcall mail aside --mail-dir mail\n  rollcall mail aside --mail-dir mail --json",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error { return c.mailAside(asJSON) }),
 	}
 	keyFlags(cmd.Flags(), "mail_dir", "mail_aside")

@@ -23,7 +23,7 @@ sent and nothing is stored; the links in these mails lead nowhere. Limits and qu
 hours, which spread the mails over time, are left out.
 
 With --allow it lets notices to a team begin again that has stopped them.`,
-		Example: "  rollcall mail notices --db teams.db --dry-run --dir notices\n  rollcall mail notices --db teams.db --allow example-csirt",
+		Example: "  rollcall mail notices --config rollcall.toml --dry-run --dir notices\n  rollcall mail notices --db teams.db --mail-dir mail --allow example-csirt",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error {
 			switch {
 			case dry == (allow != ""):
@@ -34,7 +34,7 @@ With --allow it lets notices to a team begin again that has stopped them.`,
 			return c.allowNotices(allow)
 		}),
 	}
-	keyFlags(cmd.Flags(), append(challengeKeyNames(), "db", "policy_lasts", "policy_grace")...)
+	keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_plain", "mail_templates", "policy_lasts", "policy_grace")...)
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "send nothing, and show what would go out now")
 	cmd.Flags().StringVar(&dir, "dir", "", "`FOLDER` for the mails, made where it is missing")
 	cmd.Flags().StringVar(&allow, "allow", "", "handle or id of a `TEAM` whose notices begin again")

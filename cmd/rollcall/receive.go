@@ -30,8 +30,8 @@ trouble of our own, such as a database that is away. In Postfix's master.cf:
 With --maildir it takes in what lies in a folder into which the site's mail server
 delivers, and ends; mail that is taken in is moved to cur/, what must come again
 stays.`,
-		Example: `  rollcall receive --db teams.db --from csirt@example.org rollcall@example.org
-  rollcall receive --db teams.db --maildir /var/mail/rollcall`,
+		Example: `  rollcall receive --config rollcall.toml --from csirt@example.org rollcall@example.org
+  rollcall receive --config rollcall.toml --maildir /var/mail/rollcall`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			take := func(c *call) error { return c.receive(from) }
@@ -49,7 +49,7 @@ stays.`,
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &exitError{mail.ExitTemporary, usage(cmd, "%v", err)}
 	})
-	keyFlags(cmd.Flags(), append([]string{"db", "verify_resolvers"}, challengeKeyNames()...)...)
+	keyFlags(cmd.Flags(), append(mailKeyNames(), "db", "challenge_policies", "mail_aside", "mail_aside_max", "mail_authserv_ids", "mail_max_size", "verify_resolvers")...)
 	cmd.Flags().StringVar(&box, "maildir", "", "take in what lies in the Maildir `FOLDER`, and end")
 	cmd.Flags().StringVar(&from, "from", "", "return path of the mail as the `ADDRESS` that the mail server passes; empty for bounces")
 	return cmd

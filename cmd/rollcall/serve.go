@@ -33,7 +33,7 @@ also those of other processes on the same database.
 
 It prints the address that it listens on; with port 0 that is a free one. It
 speaks plain HTTP unless tls_cert and tls_key are set: tokens travel with each
-request, so listen beyond the own machine with TLS or behind a proxy only.
+request, so listen beyond this machine with TLS or behind a proxy only.
 
 Files that are uploaded to /v1/imports are imported one after the other, by one
 server for each database. A job that a stop interrupts begins anew afterwards.
@@ -46,9 +46,8 @@ With --challenge on it asks contacts whether they answer, by mail, and takes wha
 they answer: on the page of the link in each mail, and by mail at mail_smtp,
 mail_lmtp or mail_maildir. "rollcall mail init" makes the keys for it, "rollcall
 mail selftest" says whether others will believe our mails. --challenge pages leaves
-the mail to "rollcall worker --challenge on".
-mail selftest" says whether others will believe our mails. With --challenge-notices
-on as well, teams are told by mail what about them needs attention.
+the mail to "rollcall worker --challenge on". With --challenge-notices on as well,
+teams are told by mail what about them needs attention.
 
 SIGINT and SIGTERM stop it: no new requests and checks, shutdown_timeout for
 those under way, then the index, then the database. A second signal ends it at

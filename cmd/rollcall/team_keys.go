@@ -40,8 +40,8 @@ func teamKeysCommand(w world) *cobra.Command {
 	keyFlags(cmd.Flags(), "db")
 	cmd.Flags().StringVar(&word.key, "key", "", "`FINGERPRINT` of the key that something is said of")
 	cmd.Flags().StringVar(&word.statement, "statement", "", "`FILE` with what an old key has clear-signed or certified")
-	cmd.Flags().StringVar(&word.vouch, "vouch", "", "confirm the key; `NOTE` says how you asked")
-	cmd.Flags().StringVar(&word.refuse, "refuse", "", "say that the key is wrong; `NOTE` says why")
+	cmd.Flags().StringVar(&word.vouch, "vouch", "", "confirm the key; `TEXT` says how you asked")
+	cmd.Flags().StringVar(&word.refuse, "refuse", "", "say that the key is wrong; `TEXT` says why")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, as the API does")
 	return cmd
 }

@@ -178,7 +178,7 @@ come after. It comes back when the two have something new in common, or with
 		Args:    exactArgs("TEAM", "OTHER"), RunE: w.action(func(c *call) error { return c.decideTeams(reason, reopen) }),
 	}
 	keyFlags(cmd.Flags(), "db")
-	cmd.Flags().StringVar(&reason, "reason", "", "why, in words (`TEXT`)")
+	cmd.Flags().StringVar(&reason, "reason", "", "`TEXT` for others who look: why")
 	cmd.Flags().BoolVar(&reopen, "reopen", false, "what was decided no longer holds")
 	return cmd
 }

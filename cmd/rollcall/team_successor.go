@@ -34,7 +34,7 @@ func teamSuccessorCommand(w world) *cobra.Command {
 	}
 	keyFlags(cmd.Flags(), "db")
 	cmd.Flags().StringVar(&statement, "statement", "", "`FILE` with a statement that the old key has clear-signed")
-	cmd.Flags().StringVar(&confirm, "confirm", "", "vouch for the key; `NOTE` says how you asked")
+	cmd.Flags().StringVar(&confirm, "confirm", "", "vouch for the key; `TEXT` says how you asked")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -169,10 +169,19 @@ func (c *call) listTokens(asJSON bool) error {
 		t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "ID\tSTATE\tROLE\tBOUND TO\tEXPIRES\tLAST USED\tNAME")
 		for _, k := range list {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.State(c.now()), k.Role, dash(string(k.Team)+k.Forum), day(k.Expires), day(k.LastUsed), dash(k.Name))
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.State(c.now()), k.Role, dash(c.handleOf(d, k.Team)+k.Forum), day(k.Expires), day(k.LastUsed), dash(k.Name))
 		}
 		return t.Flush()
 	}, store.MustExist)
+}
+
+// handleOf returns the handle of a team, by which commands know it; its id where the team
+// is gone.
+func (c *call) handleOf(d *directory.Directory, id directory.TeamID) string {
+	if t, err := d.Team(c.ctx, c.operator(), string(id)); id != "" && err == nil {
+		return string(t.Handle)
+	}
+	return string(id)
 }
 
 func dash(s string) string {

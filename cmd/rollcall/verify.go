@@ -156,7 +156,7 @@ within a second, and runs again later.`,
 	}
 	keyFlags(cmd.Flags(), "db")
 	cmd.Flags().BoolVar(&now, "now", false, "end what is running, too")
-	cmd.Flags().StringVar(&why, "why", "", "`TEXT` for others who look")
+	cmd.Flags().StringVar(&why, "why", "", "`TEXT` for others who look: why")
 	return cmd
 }
 

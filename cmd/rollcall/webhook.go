@@ -17,11 +17,14 @@ func webhookCommand(w world) *cobra.Command {
 		Use: "webhook", Short: "Have events about questions posted to endpoints",
 		Long: `Webhook keeps the endpoints that are told what becomes of questions to contacts:
 signed, in order, until each answers. It speaks to the database: the events go out
-from whatever "rollcall serve --challenge on" is running on it.`,
-		Example: `  rollcall webhook add --db teams.db --team example-csirt https://hooks.example.org/rollcall
-  rollcall webhook list --db teams.db
-  rollcall webhook ping --db teams.db c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11
-  rollcall webhook show --db teams.db c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11`,
+from whatever "rollcall serve --challenge on" is running on it.
+
+It needs mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the configuration), the folder
+that "rollcall mail init" makes.`,
+		Example: `  rollcall webhook add --db teams.db --mail-dir mail --team example-csirt https://hooks.example.org/rollcall
+  rollcall webhook list --db teams.db --mail-dir mail
+  rollcall webhook ping --db teams.db --mail-dir mail c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11
+  rollcall webhook show --db teams.db --mail-dir mail c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11`,
 		Args: cobra.ArbitraryArgs, RunE: group,
 	}
 	cmd.AddCommand(webhookListCommand(w), webhookAddCommand(w), webhookShowCommand(w),
@@ -108,7 +111,7 @@ func webhookListCommand(w world) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List webhooks", Long: "List prints the webhooks, oldest first. No secret is shown.",
-		Example: "  rollcall webhook list --db teams.db --team example-csirt", Args: exactArgs(),
+		Example: "  rollcall webhook list --db teams.db --mail-dir mail --team example-csirt", Args: exactArgs(),
 		RunE: w.action(func(c *call) error { return c.listWebhooks(team, asJSON) }),
 	}
 	campaignFlags(cmd)
@@ -155,7 +158,7 @@ func webhookAddCommand(w world) *cobra.Command {
 		Use: "add URL", Short: "Have events posted to an endpoint",
 		Long: `Add makes a webhook and prints its secret, with which events are signed. It is
 shown this once. Without --team it hears of everybody's questions.`,
-		Example: "  rollcall webhook add --db teams.db --type challenge.answered https://hooks.example.org/rollcall",
+		Example: "  rollcall webhook add --db teams.db --mail-dir mail --type challenge.answered https://hooks.example.org/rollcall",
 		Args:    exactArgs("URL"), RunE: w.action(func(c *call) error {
 			return c.withHooks(func(d *challenge.Desk, x *directory.Index) error {
 				id, err := c.hookTeam(x, team)
@@ -174,7 +177,7 @@ shown this once. Without --team it hears of everybody's questions.`,
 	flags := cmd.Flags()
 	flags.StringVar(&team, "team", "", "`TEAM` whose questions it hears of, by handle or id")
 	flags.StringArrayVar(&types, "type", nil, "`TYPE` of events that it hears of, such as challenge.answered; may be repeated")
-	flags.StringVar(&note, "note", "", "`NOTE`: what it is for")
+	flags.StringVar(&note, "note", "", "`TEXT`: what it is for")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "print id and secret only")
 	return cmd
 }
@@ -191,7 +194,7 @@ func (c *call) printHookSecret(h *challenge.Hook, secret string, quiet bool) err
 func webhookShowCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show WEBHOOK", Short: "Show a webhook and its last deliveries", Long: "Show prints a webhook and what became of its last deliveries.",
-		Example: "  rollcall webhook show --db teams.db c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
+		Example: "  rollcall webhook show --db teams.db --mail-dir mail c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
 		Args:    exactArgs("WEBHOOK"), RunE: w.action((*call).showWebhook),
 	}
 	campaignFlags(cmd)
@@ -243,7 +246,7 @@ func hookAnswer(v *challenge.Delivery) string {
 func webhookActCommand(w world, name, short, long string, do func(*call, *challenge.Desk, challenge.HookID) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: name + " WEBHOOK", Short: short, Long: long,
-		Example: "  rollcall webhook " + name + " --db teams.db c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
+		Example: "  rollcall webhook " + name + " --db teams.db --mail-dir mail c1d7a0de-3b52-4a8e-9a3b-6f2f1f0f5d11",
 		Args:    exactArgs("WEBHOOK"), RunE: w.action(func(c *call) error {
 			return c.withDesk(func(d *challenge.Desk) error { return unknownHook(c.args[0], do(c, d, challenge.HookID(c.args[0]))) })
 		}),

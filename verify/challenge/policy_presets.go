@@ -90,7 +90,7 @@ func yearly() Policy {
 // keepFresh follows portals: small questions in a digest, answered by one click.
 func keepFresh() Policy {
 	return Policy{
-		Name: PresetKeepFresh, About: "every ninety days, in a weekly digest, with confirmation in one click",
+		Name: PresetKeepFresh, About: "every ninety days, by one mail, with confirmation in one click",
 		Interval: days(90), Again: days(30), Window: days(30), Close: days(44),
 		Ladder:  []Rung{{At: days(30), To: ToNextContact}},
 		Minimum: directory.Listed, Kind: KindCode, Quiet: night(), Caps: usualCaps(), MaxMails: 1, Digest: true, Confirm: true,

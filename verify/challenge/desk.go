@@ -192,6 +192,22 @@ func (d *Desk) find(id directory.TeamID, contact directory.ContactID) (*director
 	return team, nil, fmt.Errorf("%w: team %s has no contact %s", ErrNotAsked, team.Handle, contact)
 }
 
+// policyOf returns the policy of a question. One that is not in the file any more must not
+// make the question wait for ever: it goes on by the policy that holds for its contact now,
+// or else by the gentlest of those that ship.
+func (d *Desk) policyOf(c *Challenge) Policy {
+	if p, err := d.policy(c.Policy); err == nil {
+		return p
+	}
+	if team, contact, err := d.find(c.Team, c.Contact); err == nil {
+		if p, err := d.holds("", team, contact); err == nil {
+			return p
+		}
+	}
+	p, _ := Preset(PresetYearly)
+	return p
+}
+
 func (d *Desk) holds(name string, team *directory.Team, contact *directory.Contact) (Policy, error) {
 	if name != "" {
 		return d.policy(name)
@@ -244,13 +260,10 @@ func (d *Desk) Apply(ctx context.Context, id ID, e Event) (c Challenge, err erro
 
 // step takes an event within a transaction.
 func (d *Desk) step(tx Tx, c Challenge, e Event) (Challenge, error) {
-	policy, err := d.policy(c.Policy)
-	if err != nil {
-		return c, err
-	}
-	now := d.now()
+	policy, now := d.policyOf(&c), d.now()
 	next, effects := Step(c, e, now, policy)
 	for _, effect := range effects {
+		var err error
 		if next, err = d.carry(tx, next, effect, policy, now); err != nil {
 			return c, err
 		}
@@ -391,7 +404,7 @@ func (d *Desk) askInstead(tx Tx, c *Challenge, to Recipient) (bool, error) {
 		if _, open, err := tx.OpenChallenge(target.Contact.ID); err != nil || open {
 			return open, err
 		}
-		next, policy, err := d.plan(Ask{Team: c.Team, Contact: target.Contact.ID, Policy: c.Policy, Kind: standIn(target.Contact), Parent: c.ID, Until: c.Until, In: c.Campaign})
+		next, policy, err := d.plan(Ask{Team: c.Team, Contact: target.Contact.ID, Policy: d.policyOf(c).Name, Kind: standIn(target.Contact), Parent: c.ID, Until: c.Until, In: c.Campaign})
 		if errors.Is(err, ErrNotAsked) {
 			continue
 		}
@@ -497,17 +510,20 @@ func (d *Desk) fire(tx Tx, id ID) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	policy, err := d.policy(c.Policy)
-	if err != nil {
-		return false, err
-	}
-	now := d.now()
+	policy, now := d.policyOf(&c), d.now()
 	kind, at := c.Next(policy)
 	if kind == "" || at.After(now) {
 		return false, nil
 	}
-	if moved, gone := d.moved(&c); gone {
-		_, err = d.step(tx, c, Event{Kind: moved, At: now})
+	if kind == EventDue {
+		c = d.rekey(c, now)
+	}
+	moved := d.moved
+	if kind == EventSettled {
+		moved = d.gone
+	}
+	if why, over := moved(&c); over {
+		_, err = d.step(tx, c, Event{Kind: why, At: now})
 		return true, err
 	}
 	if sends(kind) {
@@ -528,8 +544,19 @@ func sends(kind EventKind) bool {
 	return kind == EventDue || kind == EventResend || kind == EventReminder
 }
 
-// moved reports whether what is asked about is not there any more as it was.
+// moved reports whether what is asked about is not there any more as it was. That includes
+// the key of a question: what it asks for can't be done with another one.
 func (d *Desk) moved(c *Challenge) (EventKind, bool) {
+	if kind, gone := d.gone(c); gone || c.Key == "" {
+		return kind, gone
+	}
+	team, _, _ := d.find(c.Team, c.Contact)
+	return EventContactChanged, armorOf(team, c.Key, d.now()) == ""
+}
+
+// gone is moved without the key: an answer by a key that went afterwards counts until
+// something would have to be done about the question.
+func (d *Desk) gone(c *Challenge) (EventKind, bool) {
 	team, contact, _ := d.find(c.Team, c.Contact)
 	switch {
 	case team == nil:
@@ -538,6 +565,23 @@ func (d *Desk) moved(c *Challenge) (EventKind, bool) {
 		return EventContactChanged, true
 	}
 	return "", false
+}
+
+// rekey gives a question that was not asked yet another key of its team where the one that
+// it was planned with can't be used any more. A drill can do without.
+func (d *Desk) rekey(c Challenge, now time.Time) Challenge {
+	team, contact, err := d.find(c.Team, c.Contact)
+	usable := func(k directory.TeamKey) bool {
+		encrypt, sign, _ := k.UsableAt(now)
+		return string(k.Fingerprint) == c.Key && encrypt && sign
+	}
+	if err != nil || c.Key == "" || slices.ContainsFunc(team.TrustedKeys(now), usable) {
+		return c
+	}
+	if key := keyFor(team, contact, now); key != "" || c.Kind == KindDrill {
+		c.Key = string(key)
+	}
+	return c
 }
 
 // may asks the limits. The time that it returns is when to ask again; zero means

@@ -299,7 +299,10 @@ func (d *Desk) carry(tx Tx, c Challenge, effect Effect, policy Policy, now time.
 	case Record:
 		return c, tx.Prove(c.Team, evidenceOf(&x))
 	case Flag:
-		return c, tx.MarkContact(&c, x.Flag, now)
+		if err := tx.MarkContact(&c, x.Flag, now); err != nil || x.Flag != FlagOptOut {
+			return c, err
+		}
+		return c, d.pauseOther(tx, &c, now)
 	case Case:
 		return c, tx.OpenCase(c.ID, x, now)
 	case Escalate:
@@ -310,6 +313,17 @@ func (d *Desk) carry(tx Tx, c Challenge, effect Effect, policy Policy, now time.
 		return c, d.tell(tx, &c, x, now)
 	}
 	return c, fmt.Errorf("%w: effect %s", ErrDesk, effect)
+}
+
+// pauseOther pauses what a contact is being asked that has opted out by the link of an
+// earlier question.
+func (d *Desk) pauseOther(tx Tx, c *Challenge, now time.Time) error {
+	open, found, err := tx.OpenChallenge(c.Contact)
+	if err != nil || !found || open.ID == c.ID {
+		return err
+	}
+	_, err = d.step(tx, open, Event{Kind: EventPaused, At: now})
+	return err
 }
 
 // evidenceID names evidence after the step that it comes of, so that it is written once.

@@ -62,11 +62,11 @@ func (s *step) codeAsked() {
 	if !locked || !s.c.Kind.ByMail() {
 		return
 	}
-	s.once()
 	if len(s.c.Postings) >= s.p.mails() || !s.c.Paused.IsZero() {
-		s.emit(Case{Kind: CaseLocked})
+		s.emit(Case{Kind: CaseLocked}) // each time: it opens what was closed
 		return
 	}
+	s.once()
 	s.post(LetterCode, fmt.Sprintf("code-%d", codes+1))
 }
 

@@ -104,17 +104,36 @@ func (d *Desk) Ask(ctx context.Context, a Ask) (Challenge, error) {
 	return c, err
 }
 
+// olderCounts is for how long a bounce of an earlier question counts.
+const olderCounts = 180 * 24 * time.Hour
+
 // older takes over what came back of the last question to the same address: two
-// days count, whichever questions they belong to.
+// days count, whichever questions they belong to. What is long ago does not, nor
+// what came before a sign that the address works.
 func (d *Desk) older(ctx context.Context, c *Challenge) error {
 	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Contact: c.Contact, Limit: 1})
 	if err != nil || len(list) == 0 || list[0].Revision != c.Revision {
 		return err
 	}
+	worked := list[0].reached()
 	for _, b := range list[0].Bounces {
-		c.Bounces = append(c.Bounces, Bounce{Step: stepOlder, At: b.At, Status: b.Status})
+		if b.At.After(worked) && d.now().Sub(b.At) < olderCounts {
+			c.Bounces = append(c.Bounces, Bounce{Step: stepOlder, At: b.At, Status: b.Status})
+		}
 	}
 	return nil
+}
+
+// reached returns when there was last a sign that mail reaches the contact: that a mail was
+// taken without coming back, or what only its reader can do. Zero for none.
+func (c *Challenge) reached() time.Time {
+	at := c.CallMe
+	for _, p := range c.Proofs {
+		if p.Method != MethodImported && p.Method != MethodPhone {
+			at = later(at, p.At)
+		}
+	}
+	return at
 }
 
 // put writes a new challenge, unless its contact is being asked.
@@ -310,6 +329,11 @@ func (d *Desk) carry(tx Tx, c Challenge, effect Effect, policy Policy, now time.
 	case Webhook:
 		return d.postQuestion(tx, c, x, policy, now)
 	case Announce:
+		if x.To == StateAnswered { // earlier questions may have marked it too
+			if err := tx.MarkContact(&c, FlagNone, now); err != nil {
+				return c, err
+			}
+		}
 		return c, d.tell(tx, &c, x, now)
 	}
 	return c, fmt.Errorf("%w: effect %s", ErrDesk, effect)

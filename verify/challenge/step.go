@@ -115,8 +115,8 @@ var acts = map[EventKind]act{
 	EventAutoReply:    {(*step).autoReplied, asked | answered, false},
 	EventProof:        {(*step).proof, asked | answered, false},
 	EventConfirmed:    {(*step).confirmed, asked | answered, false},
-	EventWrongAddress: {(*step).wrongAddress, asked, false},
-	EventPleaseCall:   {(*step).pleaseCall, asked, false},
+	EventWrongAddress: {(*step).wrongAddress, asked | answered, false},
+	EventPleaseCall:   {(*step).pleaseCall, asked | answered, false},
 	EventWebhook:      {(*step).webhook, asked | answered, false},
 	EventOptOut:       {(*step).optOut, ever, false},
 

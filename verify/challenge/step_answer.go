@@ -160,10 +160,20 @@ func (s *step) confirmed() {
 // wrongAddress takes in the word of whoever reads the mailbox. It had the code, so
 // the mailbox is read; by whom, an operator has to find out.
 func (s *step) wrongAddress() {
+	s.once()
 	first(&s.c.Human, s.at)
-	s.record(Record{Level: directory.Listed, Outcome: directory.OutcomeDisputed, Method: MethodWrongAddress, At: s.at, Raw: s.e.Raw})
+	if s.c.Disputed.IsZero() {
+		s.disputed()
+	}
 	s.emit(Case{Kind: CaseWrongAddress})
-	s.close(OutcomeWrongAddress)
+	if s.c.Open() { // else the code of another mail has answered, and two readers disagree
+		s.close(OutcomeWrongAddress)
+	}
+}
+
+func (s *step) disputed() {
+	s.c.Disputed = s.at
+	s.record(Record{Level: directory.Listed, Outcome: directory.OutcomeDisputed, Method: MethodWrongAddress, At: s.at, Raw: s.e.Raw})
 }
 
 func (s *step) pleaseCall() {

@@ -20,7 +20,7 @@ const (
 	casesNow     = `SELECT COUNT(*) FROM challenge_case WHERE closed = 0`
 	hasConsent   = `SELECT COUNT(*) FROM challenge_consent WHERE team_id = $1`
 	dropConsent  = `DELETE FROM challenge_consent WHERE team_id = $1`
-	marksOfTeam  = `SELECT contact, team_id, flag, at, challenge FROM challenge_flag WHERE team_id = $1 OR $1 = '' ORDER BY team_id, contact`
+	marksOfTeam  = `SELECT contact, team_id, flag, at, challenge, address FROM challenge_flag WHERE team_id = $1 OR $1 = '' ORDER BY team_id, contact`
 )
 
 func scanCampaign(rows *sql.Rows) (c challenge.Campaign, err error) {
@@ -72,7 +72,7 @@ func (db *DB) Marks(ctx context.Context, team directory.TeamID) (list []challeng
 	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (m challenge.Mark, err error) {
 			var at int64
-			err = rows.Scan(&m.Contact, &m.Team, &m.Flag, &at, &m.Challenge)
+			err = rows.Scan(&m.Contact, &m.Team, &m.Flag, &at, &m.Challenge, &m.Address)
 			m.At = timeOf(at)
 			return m, err
 		}, marksOfTeam, string(team))

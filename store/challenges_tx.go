@@ -15,10 +15,17 @@ const (
 	logEvent  = `INSERT INTO challenge_log (challenge, n, at, event, effects) SELECT $1, COALESCE(MAX(n), 0) + 1, $2, $3, $4 FROM challenge_log WHERE challenge = $1`
 	mailDone  = `UPDATE outbox SET due_at = 0, owner = '', salt = '' WHERE key = $1 AND attempt = $2 AND due_at <> 0`
 	mailLater = `UPDATE outbox SET due_at = $1, owner = '' WHERE key = $2 AND attempt = $3 AND due_at <> 0`
+	noteCase  = `UPDATE challenge_case SET note = $1 WHERE challenge = $2 AND kind = $3`
 	closeCase = `UPDATE challenge_case SET closed = $1, closed_by = $2 WHERE challenge = $3 AND kind = $4 AND closed = 0`
 	holdMails = `UPDATE outbox SET due_at = $1 WHERE challenge = $2 AND due_at <> 0`
-	dropFlag  = `DELETE FROM challenge_flag WHERE contact = $1`
-	hasItem   = `SELECT COUNT(*) FROM evidence WHERE team_id = $1 AND id = $2`
+	openCase  = `SELECT closed, note FROM challenge_case WHERE challenge = $1 AND kind = $2`
+	// An opt-out is a matter between the contact and an operator: no other mark takes its place.
+	keepOptOut = ` WHERE challenge_flag.flag <> 'opt-out-asked' OR excluded.flag = 'opt-out-asked'`
+	dropFlag   = `DELETE FROM challenge_flag WHERE contact = $1 AND flag <> 'opt-out-asked'`
+	dropOptOut = `DELETE FROM challenge_flag WHERE contact = $1 AND flag = 'opt-out-asked' AND NOT EXISTS
+		(SELECT 1 FROM challenge_case k JOIN challenge c ON c.id = k.challenge WHERE c.contact = $1 AND k.kind = $2 AND k.closed = 0)`
+	optOuts = `SELECT COUNT(*) FROM challenge_flag WHERE contact = $1 AND flag = 'opt-out-asked'`
+	hasItem = `SELECT COUNT(*) FROM evidence WHERE team_id = $1 AND id = $2`
 	// What was sent within a day, by whom it went to. The question's own first mail counts too, and so do notices;
 	// questions to endpoints are no mails.
 	sentLately = `SELECT 0, created FROM outbox WHERE address = $1 AND created >= $2 UNION ALL SELECT 0, created FROM notice WHERE address = $1 AND created >= $2
@@ -27,8 +34,8 @@ const (
 	// What else stands against a question: when the contact was asked last, whether it is asked already, opted out, and the state of the campaign.
 	// A question at a time: before a planner has statistics it would read the whole outbox.
 	standing = `SELECT COALESCE(MAX((SELECT MAX(o.created) FROM outbox o WHERE o.challenge = c.id AND o.step = $1)), 0), COALESCE(MAX(c.is_open), 0),
-		(SELECT COUNT(*) FROM challenge_flag WHERE contact = $2 AND flag = $3), COALESCE((SELECT state FROM campaign WHERE id = $4), '')
-		FROM challenge c WHERE c.contact = $2 AND c.id <> $5`
+		(SELECT COUNT(*) FROM challenge_flag WHERE (contact = $2 OR address = $3) AND flag = $4), COALESCE((SELECT state FROM campaign WHERE id = $5), '')
+		FROM challenge c WHERE c.contact = $2 AND c.id <> $6`
 	nothing = ` ON CONFLICT DO NOTHING`
 )
 
@@ -98,8 +105,37 @@ func (t *tx) PutLink(lookup challenge.Digest, id challenge.ID) error {
 
 // OpenCase implements [challenge.Tx].
 func (t *tx) OpenCase(id challenge.ID, c challenge.Case, at time.Time) error {
+	const op = "open case"
+	type known struct {
+		closed int64
+		note   string
+	}
+	found, err := collect(&t.view, func(rows *sql.Rows) (k known, err error) {
+		err = rows.Scan(&k.closed, &k.note)
+		return k, err
+	}, openCase, string(id), string(c.Kind))
+	if err != nil {
+		return t.db.fail(op, string(id), err)
+	}
+	if len(found) > 0 && found[0].closed == 0 {
+		return t.db.fail(op, string(id), t.exec(noteCase, noteWith(found[0].note, c.Note), string(id), string(c.Kind)))
+	}
 	row := []any{string(id), string(c.Kind), micros(at), 0, "", c.Note}
-	return t.db.fail("open case", string(id), t.insertAll(challengeCaseTable, nothing, row))
+	return t.db.fail(op, string(id), t.insertAll(challengeCaseTable, challengeCaseTable.overwrite(), row))
+}
+
+// mostNote bounds what is added to the note of a case.
+const mostNote = 1000
+
+// noteWith adds a note to another, unless it is there.
+func noteWith(note, more string) string {
+	switch {
+	case note == "":
+		return more
+	case more == "" || strings.Contains(note, more) || len(note)+len(more) > mostNote:
+		return note
+	}
+	return note + "; " + more
 }
 
 // CloseCase implements [challenge.Tx].
@@ -114,8 +150,20 @@ func (t *tx) MarkContact(c *challenge.Challenge, f challenge.FlagKind, at time.T
 	if f == challenge.FlagNone {
 		return t.db.fail(op, string(c.Contact), t.exec(dropFlag, string(c.Contact)))
 	}
-	row := []any{string(c.Contact), string(c.Team), string(f), micros(at), string(c.ID)}
-	return t.db.fail(op, string(c.Contact), t.insertAll(challengeFlagTable, challengeFlagTable.overwrite(), row))
+	address, _ := challenge.MailTo(c.Address)
+	row := []any{string(c.Contact), string(c.Team), string(f), micros(at), string(c.ID), address}
+	return t.db.fail(op, string(c.Contact), t.insertAll(challengeFlagTable, challengeFlagTable.overwrite()+keepOptOut, row))
+}
+
+// AllowContact implements [challenge.Tx].
+func (t *tx) AllowContact(c *challenge.Challenge) (free bool, err error) {
+	const op = "mark contact"
+	if err := t.exec(dropOptOut, string(c.Contact), string(challenge.CaseOptOut)); err != nil {
+		return false, t.db.fail(op, string(c.Contact), err)
+	}
+	var n int64
+	err = t.tx.QueryRowContext(t.ctx, optOuts, string(c.Contact)).Scan(&n)
+	return n == 0, t.db.fail(op, string(c.Contact), err)
 }
 
 // KeepRaw implements [challenge.Tx].
@@ -202,7 +250,7 @@ func (t *tx) Sent(c *challenge.Challenge, caps challenge.Caps, now time.Time) (h
 	}
 	var last, open, out int64
 	var state challenge.CampaignState
-	err = t.tx.QueryRowContext(t.ctx, standing, challenge.StepFirst, string(c.Contact), string(challenge.FlagOptOut), string(c.Campaign), string(c.ID)).Scan(&last, &open, &out, &state)
+	err = t.tx.QueryRowContext(t.ctx, standing, challenge.StepFirst, string(c.Contact), address, string(challenge.FlagOptOut), string(c.Campaign), string(c.ID)).Scan(&last, &open, &out, &state)
 	h.Last, h.Open, h.OptedOut, h.Paused = timeOf(last), open > 0, out > 0, state == challenge.CampaignHalted
 	return h, t.db.fail(op, string(c.Contact), err)
 }

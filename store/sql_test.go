@@ -114,6 +114,7 @@ func TestInsert(t *testing.T) {
 // is missing there is named in unsaved.
 func TestTablesMatchMigrations(t *testing.T) {
 	create := regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\);`)
+	added := regexp.MustCompile(`ALTER TABLE (\w+) ADD COLUMN ([a-z_]+) +(TEXT|BIGINT|INTEGER|BYTEA|BLOB)`)
 	columnLine := regexp.MustCompile(`(?m)^\t([a-z_]+) +(TEXT|BIGINT|INTEGER|BYTEA|BLOB)`)
 	types := map[string]columnType{"TEXT": text, "BIGINT": integer, "INTEGER": integer, "BYTEA": blob, "BLOB": blob}
 	want := map[string][]column{}
@@ -141,6 +142,11 @@ func TestTablesMatchMigrations(t *testing.T) {
 			var got []column
 			for _, c := range columnLine.FindAllStringSubmatch(m[2], -1) {
 				got = append(got, column{c[1], types[c[2]]})
+			}
+			for _, c := range added.FindAllStringSubmatch(string(body), -1) {
+				if c[1] == m[1] {
+					got = append(got, column{c[2], types[c[3]]})
+				}
 			}
 			if len(got) != len(want[m[1]]) {
 				t.Fatalf("%s: table %s has columns %v, the store knows %v", engine, m[1], got, want[m[1]])

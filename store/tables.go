@@ -53,7 +53,7 @@ var (
 	challengeTokenTable = table{"challenge_token", "lookup", cols("lookup", "challenge")}
 	challengeLogTable   = table{"challenge_log", "challenge, n", cols("challenge", "#n", "#at", "event", "effects")}
 	challengeCaseTable  = table{"challenge_case", "challenge, kind", cols("challenge", "kind", "#opened", "#closed", "closed_by", "note")}
-	challengeFlagTable  = table{"challenge_flag", "contact", cols("contact", "team_id", "flag", "#at", "challenge")}
+	challengeFlagTable  = table{"challenge_flag", "contact", cols("contact", "team_id", "flag", "#at", "challenge", "address")}
 	consentTable        = table{"challenge_consent", "team_id", cols("team_id", "#at", "given_by")}
 	outboxTable         = table{"outbox", "key", cols("key", "challenge", "step", "letter", "#last", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner")}
 	noticeStateTable    = table{"notice_state", "team_id", cols("team_id", "doc")}

@@ -135,6 +135,7 @@ type Challenge struct {
 	Rung     int             `json:"rung,omitempty"`    // how many steps of the escalation ladder were taken
 	Call     *Call           `json:"call,omitempty"`    // a call that waits for a second operator
 	CallMe   time.Time       `json:"call_me,omitzero"`  // the contact asks to be called
+	Disputed time.Time       `json:"disputed,omitzero"` // a reader says that the address is not the team's
 	Paused   time.Time       `json:"paused,omitzero"`   // since when; zero while it runs
 	Held     time.Duration   `json:"held,omitempty"`    // for how long it was paused before
 	OptedOut time.Time       `json:"opted_out,omitzero"`

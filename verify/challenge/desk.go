@@ -104,17 +104,36 @@ func (d *Desk) Ask(ctx context.Context, a Ask) (Challenge, error) {
 	return c, err
 }
 
+// olderCounts is for how long a bounce of an earlier question counts.
+const olderCounts = 180 * 24 * time.Hour
+
 // older takes over what came back of the last question to the same address: two
-// days count, whichever questions they belong to.
+// days count, whichever questions they belong to. What is long ago does not, nor
+// what came before a sign that the address works.
 func (d *Desk) older(ctx context.Context, c *Challenge) error {
 	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Contact: c.Contact, Limit: 1})
 	if err != nil || len(list) == 0 || list[0].Revision != c.Revision {
 		return err
 	}
+	worked := list[0].reached()
 	for _, b := range list[0].Bounces {
-		c.Bounces = append(c.Bounces, Bounce{Step: stepOlder, At: b.At, Status: b.Status})
+		if b.At.After(worked) && d.now().Sub(b.At) < olderCounts {
+			c.Bounces = append(c.Bounces, Bounce{Step: stepOlder, At: b.At, Status: b.Status})
+		}
 	}
 	return nil
+}
+
+// reached returns when there was last a sign that mail reaches the contact: that a mail was
+// taken without coming back, or what only its reader can do. Zero for none.
+func (c *Challenge) reached() time.Time {
+	at := c.CallMe
+	for _, p := range c.Proofs {
+		if p.Method != MethodImported && p.Method != MethodPhone {
+			at = later(at, p.At)
+		}
+	}
+	return at
 }
 
 // put writes a new challenge, unless its contact is being asked.
@@ -192,6 +211,22 @@ func (d *Desk) find(id directory.TeamID, contact directory.ContactID) (*director
 	return team, nil, fmt.Errorf("%w: team %s has no contact %s", ErrNotAsked, team.Handle, contact)
 }
 
+// policyOf returns the policy of a question. One that is not in the file any more must not
+// make the question wait for ever: it goes on by the policy that holds for its contact now,
+// or else by the gentlest of those that ship.
+func (d *Desk) policyOf(c *Challenge) Policy {
+	if p, err := d.policy(c.Policy); err == nil {
+		return p
+	}
+	if team, contact, err := d.find(c.Team, c.Contact); err == nil {
+		if p, err := d.holds("", team, contact); err == nil {
+			return p
+		}
+	}
+	p, _ := Preset(PresetYearly)
+	return p
+}
+
 func (d *Desk) holds(name string, team *directory.Team, contact *directory.Contact) (Policy, error) {
 	if name != "" {
 		return d.policy(name)
@@ -244,13 +279,10 @@ func (d *Desk) Apply(ctx context.Context, id ID, e Event) (c Challenge, err erro
 
 // step takes an event within a transaction.
 func (d *Desk) step(tx Tx, c Challenge, e Event) (Challenge, error) {
-	policy, err := d.policy(c.Policy)
-	if err != nil {
-		return c, err
-	}
-	now := d.now()
+	policy, now := d.policyOf(&c), d.now()
 	next, effects := Step(c, e, now, policy)
 	for _, effect := range effects {
+		var err error
 		if next, err = d.carry(tx, next, effect, policy, now); err != nil {
 			return c, err
 		}
@@ -286,7 +318,10 @@ func (d *Desk) carry(tx Tx, c Challenge, effect Effect, policy Policy, now time.
 	case Record:
 		return c, tx.Prove(c.Team, evidenceOf(&x))
 	case Flag:
-		return c, tx.MarkContact(&c, x.Flag, now)
+		if err := tx.MarkContact(&c, x.Flag, now); err != nil || x.Flag != FlagOptOut {
+			return c, err
+		}
+		return c, d.pauseOther(tx, &c, now)
 	case Case:
 		return c, tx.OpenCase(c.ID, x, now)
 	case Escalate:
@@ -294,9 +329,25 @@ func (d *Desk) carry(tx Tx, c Challenge, effect Effect, policy Policy, now time.
 	case Webhook:
 		return d.postQuestion(tx, c, x, policy, now)
 	case Announce:
+		if x.To == StateAnswered { // earlier questions may have marked it too
+			if err := tx.MarkContact(&c, FlagNone, now); err != nil {
+				return c, err
+			}
+		}
 		return c, d.tell(tx, &c, x, now)
 	}
 	return c, fmt.Errorf("%w: effect %s", ErrDesk, effect)
+}
+
+// pauseOther pauses what a contact is being asked that has opted out by the link of an
+// earlier question.
+func (d *Desk) pauseOther(tx Tx, c *Challenge, now time.Time) error {
+	open, found, err := tx.OpenChallenge(c.Contact)
+	if err != nil || !found || open.ID == c.ID {
+		return err
+	}
+	_, err = d.step(tx, open, Event{Kind: EventPaused, At: now})
+	return err
 }
 
 // evidenceID names evidence after the step that it comes of, so that it is written once.
@@ -375,31 +426,67 @@ func (d *Desk) escalate(tx Tx, c *Challenge, e Escalate, now time.Time) error {
 	return tx.OpenCase(c.ID, Case{Kind: CaseUnreachable, Note: fmt.Sprintf("rung %d: %s is to know", e.Rung, e.To)}, now)
 }
 
-// askInstead asks another contact of the team, and reports whether there is one.
+// askInstead asks another contact of the team, and reports whether there is one. Who stood
+// at the beginning of this, or in between, is not asked once more: else two silent contacts
+// would be asked in turn without an end. Nor is who can't be asked in time.
 func (d *Desk) askInstead(tx Tx, c *Challenge, to Recipient) (bool, error) {
 	team, _, _ := d.find(c.Team, c.Contact)
 	if team == nil {
 		return false, nil // a team that is gone has nobody to ask
 	}
-	var asked []directory.ContactID
+	asked, err := askedBefore(tx, c)
+	if err != nil {
+		return false, err
+	}
 	for {
 		target, ok := Whom(to, team, c.Contact, asked)
 		if !ok {
 			return false, nil
 		}
 		asked = append(asked, target.Contact.ID)
-		if _, open, err := tx.OpenChallenge(target.Contact.ID); err != nil || open {
-			return open, err
+		if done, err := d.askTarget(tx, c, target.Contact); err != nil || done {
+			return done, err
 		}
-		next, policy, err := d.plan(Ask{Team: c.Team, Contact: target.Contact.ID, Policy: c.Policy, Kind: standIn(target.Contact), Parent: c.ID, Until: c.Until, In: c.Campaign})
-		if errors.Is(err, ErrNotAsked) {
-			continue
+	}
+}
+
+// askedBefore returns the contacts by whose silence a question came about.
+func askedBefore(tx Tx, c *Challenge) (asked []directory.ContactID, err error) {
+	for parent := c.Parent; parent != ""; {
+		before, err := tx.Challenge(parent)
+		if directory.KindOf(err) == directory.NotFound {
+			break
 		}
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		return true, d.put(tx, &next, policy)
+		asked, parent = append(asked, before.Contact), before.Parent
 	}
+	return asked, nil
+}
+
+// askTarget asks a contact in place of the silent one. It reports false for one that can't
+// be asked: now, or in any way. One that has an answer due to another question is being
+// asked already; one that is silent itself is of no help.
+func (d *Desk) askTarget(tx Tx, c *Challenge, target *directory.Contact) (bool, error) {
+	if open, found, err := tx.OpenChallenge(target.ID); err != nil || found {
+		return found && whenOf(open.State) == waiting && open.Paused.IsZero(), err
+	}
+	next, policy, err := d.plan(Ask{Team: c.Team, Contact: target.ID, Policy: d.policyOf(c).Name, Kind: standIn(target), Parent: c.ID, Until: c.Until, In: c.Campaign})
+	if errors.Is(err, ErrNotAsked) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	history, err := tx.Sent(&next, policy.Caps, next.Due)
+	if err != nil {
+		return false, err
+	}
+	if history.OptedOut || !history.Last.IsZero() && next.Calendar.After(history.Last, policy.again()).After(next.Due) {
+		return false, nil
+	}
+	return true, d.put(tx, &next, policy)
 }
 
 // standIn is how a contact is asked that stands in for another one: as simply as
@@ -497,17 +584,20 @@ func (d *Desk) fire(tx Tx, id ID) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	policy, err := d.policy(c.Policy)
-	if err != nil {
-		return false, err
-	}
-	now := d.now()
+	policy, now := d.policyOf(&c), d.now()
 	kind, at := c.Next(policy)
 	if kind == "" || at.After(now) {
 		return false, nil
 	}
-	if moved, gone := d.moved(&c); gone {
-		_, err = d.step(tx, c, Event{Kind: moved, At: now})
+	if kind == EventDue {
+		c = d.rekey(c, now)
+	}
+	moved := d.moved
+	if kind == EventSettled {
+		moved = d.gone
+	}
+	if why, over := moved(&c); over {
+		_, err = d.step(tx, c, Event{Kind: why, At: now})
 		return true, err
 	}
 	if sends(kind) {
@@ -528,8 +618,19 @@ func sends(kind EventKind) bool {
 	return kind == EventDue || kind == EventResend || kind == EventReminder
 }
 
-// moved reports whether what is asked about is not there any more as it was.
+// moved reports whether what is asked about is not there any more as it was. That includes
+// the key of a question: what it asks for can't be done with another one.
 func (d *Desk) moved(c *Challenge) (EventKind, bool) {
+	if kind, gone := d.gone(c); gone || c.Key == "" {
+		return kind, gone
+	}
+	team, _, _ := d.find(c.Team, c.Contact)
+	return EventContactChanged, armorOf(team, c.Key, d.now()) == ""
+}
+
+// gone is moved without the key: an answer by a key that went afterwards counts until
+// something would have to be done about the question.
+func (d *Desk) gone(c *Challenge) (EventKind, bool) {
 	team, contact, _ := d.find(c.Team, c.Contact)
 	switch {
 	case team == nil:
@@ -538,6 +639,23 @@ func (d *Desk) moved(c *Challenge) (EventKind, bool) {
 		return EventContactChanged, true
 	}
 	return "", false
+}
+
+// rekey gives a question that was not asked yet another key of its team where the one that
+// it was planned with can't be used any more. A drill can do without.
+func (d *Desk) rekey(c Challenge, now time.Time) Challenge {
+	team, contact, err := d.find(c.Team, c.Contact)
+	usable := func(k directory.TeamKey) bool {
+		encrypt, sign, _ := k.UsableAt(now)
+		return string(k.Fingerprint) == c.Key && encrypt && sign
+	}
+	if err != nil || c.Key == "" || slices.ContainsFunc(team.TrustedKeys(now), usable) {
+		return c
+	}
+	if key := keyFor(team, contact, now); key != "" || c.Kind == KindDrill {
+		c.Key = string(key)
+	}
+	return c
 }
 
 // may asks the limits. The time that it returns is when to ask again; zero means

@@ -75,8 +75,7 @@ func (d *Desk) NewCode(ctx context.Context, token string) (Checked, error) {
 
 // Confirms reports whether "still right" in one click counts for a question.
 func (d *Desk) Confirms(c *Challenge) bool {
-	p, err := d.policy(c.Policy)
-	return err == nil && p.Confirm && c.Open()
+	return d.policyOf(c).Confirm && c.Open()
 }
 
 // Confirm takes in "still right" by one click: freshness of level 0, where the

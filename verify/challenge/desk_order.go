@@ -76,6 +76,11 @@ func (d *Desk) work(ctx context.Context, p directory.Principal, id ID, action, d
 		if c, err = d.step(tx, c, e); err != nil {
 			return err
 		}
+		if e.Kind == EventCallApproved || e.Kind == EventCallRejected {
+			if _, err := tx.CloseCase(id, CaseApprove, p.Name, d.now()); err != nil {
+				return err
+			}
+		}
 		return tx.Note(d.entry(p, action, &c, detail))
 	})
 	return c, err
@@ -133,7 +138,8 @@ func (d *Desk) Judge(ctx context.Context, p directory.Principal, id ID, good boo
 	if good {
 		action, kind = "approve call", EventCallApproved
 	}
-	c, err := d.work(ctx, p, id, action, "", Event{ID: string(kind) + "/" + p.Name, Kind: kind, Operator: p.Name}, func(c *Challenge) *directory.Problem {
+	e := Event{Kind: kind, Operator: p.Name}
+	return d.work(ctx, p, id, action, "", e, func(c *Challenge) *directory.Problem {
 		switch {
 		case c.Call == nil || !c.Open() || good && !c.Call.Reached:
 			return &directory.Problem{Code: CodeCall, Value: string(c.State), Reason: "no call of this question waits for approval", Want: "a call that was logged, and reached somebody"}
@@ -142,10 +148,6 @@ func (d *Desk) Judge(ctx context.Context, p directory.Principal, id ID, good boo
 		}
 		return nil
 	})
-	if err != nil {
-		return c, err
-	}
-	return c, d.shut(ctx, p, id, CaseApprove)
 }
 
 // Close closes a case of a question. Of an opt-out, allowed says whether the
@@ -167,7 +169,7 @@ func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind Cas
 			return &directory.Error{Kind: directory.NotFound, Op: "close case", Subject: string(id) + "/" + string(kind)}
 		}
 		if kind == CaseOptOut && allowed {
-			if err := d.letGo(tx, &c, p); err != nil {
+			if err := d.letGo(tx, c, p); err != nil {
 				return err
 			}
 		}
@@ -175,24 +177,27 @@ func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind Cas
 	})
 }
 
-// letGo takes the mark of an opt-out off a contact, and lets its question go on.
-func (d *Desk) letGo(tx Tx, c *Challenge, p directory.Principal) error {
-	if err := tx.MarkContact(c, FlagNone, d.now()); err != nil {
+// letGo takes the mark of an opt-out off a contact, and lets what it is being asked go on.
+// Who says stop again is heard again.
+func (d *Desk) letGo(tx Tx, c Challenge, p directory.Principal) error {
+	free, err := tx.AllowContact(&c)
+	if err != nil {
 		return err
 	}
-	if !c.Open() || c.Paused.IsZero() {
-		return nil
+	c.OptedOut = time.Time{}
+	e := Event{Kind: EventResumed, Operator: p.Name}
+	if !free { // another case about it is open
+		e.Kind = "allowed"
 	}
-	_, err := d.step(tx, *c, Event{ID: "opt-in", Kind: EventResumed, Operator: p.Name})
+	if _, err := d.step(tx, c, e); err != nil || !free {
+		return err
+	}
+	open, found, err := tx.OpenChallenge(c.Contact)
+	if err != nil || !found || open.ID == c.ID || open.Paused.IsZero() {
+		return err
+	}
+	_, err = d.step(tx, open, e)
 	return err
-}
-
-// shut closes a case if it is open.
-func (d *Desk) shut(ctx context.Context, p directory.Principal, id ID, kind CaseKind) error {
-	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
-		_, err := tx.CloseCase(id, kind, p.Name, d.now())
-		return err
-	})
 }
 
 // Found is what another registrar found out about a contact.

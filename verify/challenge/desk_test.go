@@ -62,6 +62,8 @@ type office struct {
 	box    []mail.Envelope // what the relay took
 	aside  []string
 	origin mail.Authentication // of what comes in
+
+	policies []challenge.Policy // beside those that ship, from the next work on
 }
 
 func (o *office) clock() time.Time {
@@ -126,7 +128,7 @@ func (o *office) work() {
 	id := must[*mail.Identity](t)(identityOnce())
 	policy, _ := challenge.Preset(challenge.PresetReactionTest)
 	key := must[challenge.Key](t)(challenge.NewKey(bytes.Repeat([]byte{7}, 32)))
-	o.Desk = must[*challenge.Desk](t)(challenge.NewDesk(challenge.DeskConfig{Store: fillable{o.db, o}, Index: o.follower.Index, Key: key, Policies: []challenge.Policy{policy},
+	o.Desk = must[*challenge.Desk](t)(challenge.NewDesk(challenge.DeskConfig{Store: fillable{o.db, o}, Index: o.follower.Index, Key: key, Policies: append([]challenge.Policy{policy}, o.policies...),
 		Rules: []challenge.Rule{{Policy: policy.Name}}, Random: rand.Reader, Now: o.clock}))
 	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
 	relay := mail.NewServer(mail.ServerConfig{Host: "relay.example", Accepts: func(string) bool { return true }, Handle: o.taken})

@@ -209,7 +209,7 @@ func readers(team *directory.Team, marks []Mark, s *NoticeState) []*directory.Co
 	for i := range team.Contacts {
 		c := &team.Contacts[i]
 		marked := slices.ContainsFunc(marks, func(m Mark) bool {
-			return m.Contact == c.ID && (m.Flag == FlagOptOut || m.Flag == FlagUndeliverable || m.Flag == FlagUnreachable)
+			return m.Of(c) && (m.Flag == FlagOptOut || m.Flag == FlagUndeliverable || m.Flag == FlagUnreachable)
 		})
 		if revision, bounced := s.Bounced[c.ID]; c.Channel == "email" && !marked && (!bounced || revision != c.Revision) {
 			out = append(out, c)

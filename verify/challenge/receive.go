@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
@@ -48,6 +47,7 @@ type Received struct {
 	Notice    NoticeID   // that it is about; "" for none
 	Step      string     // of which mail, where it says
 	By        mail.By    // what it was found by
+	Seen      bool       // it has what only who saw our mail can have: a token, or a MAC
 	Class     mail.Class // what it looks like, which proves nothing
 	Event     EventKind  // what it was taken for; "" for nothing
 	Refused   string     // why it proves nothing, where it was to prove something
@@ -107,7 +107,7 @@ func (r *Receiver) belongs(ctx context.Context, env mail.Envelope, m *mail.Messa
 	for _, h := range r.cfg.Identity.Correlate(env, m) {
 		c, step, err := r.named(ctx, h)
 		if err == nil {
-			got.Challenge, got.Step, got.By = c.ID, step, h.By
+			got.Challenge, got.Step, got.By, got.Seen = c.ID, step, h.By, h.Of != mail.NamesTag
 			return c, true, nil
 		}
 		if directory.KindOf(err) != directory.NotFound && !errors.Is(err, ErrSecret) && !errors.Is(err, errNoLetter) {
@@ -140,18 +140,22 @@ func (r *Receiver) named(ctx context.Context, h mail.Handle) (c Challenge, step 
 	return c, step, err
 }
 
-// event says what a mail means for its question. What a mail proves counts,
-// whatever it looks like; what it looks like counts for the rest.
+// event says what a mail means for its question. What a mail proves counts, as
+// long as a person may have sent it; what it looks like counts for the rest. Of a
+// mail that nobody need have seen no word about delivery counts.
 func (r *Receiver) event(c *Challenge, env mail.Envelope, m *mail.Message, got *Received) Event {
 	sum := sha256.Sum256(env.Raw)
 	hash := hex.EncodeToString(sum[:])
 	e := Event{ID: "mail/" + hash, At: r.cfg.Desk.now(), Step: got.Step, Raw: hash}
 	class := got.Class
 	if !class.Sort.Bounce() && class.Sort != mail.Loop && class.Sort != mail.Feedback {
-		if kind, ok := r.proof(c, m, got, &e); ok {
+		if kind, ok := r.proved(c, m, got, &e); ok {
 			e.Kind = kind
 			return e
 		}
+	}
+	if class.Sort.Bounce() && !got.Seen {
+		return Event{}
 	}
 	e.Status = class.Status
 	switch class.Sort {
@@ -171,8 +175,24 @@ func (r *Receiver) event(c *Challenge, env mail.Envelope, m *mail.Message, got *
 	return e
 }
 
+// proved is proof without what programs send: a gateway signs, and opens, whatever passes it.
+func (r *Receiver) proved(c *Challenge, m *mail.Message, got *Received, e *Event) (EventKind, bool) {
+	likely, sure := got.Class.Automatic()
+	if sure {
+		return "", false
+	}
+	with, copied := *e, false
+	kind, ok := r.proof(c, m, got, &with, &copied)
+	if ok && likely && (with.Quoted || copied || with.By == ProofNonce && got.Class.Sort == mail.Ticket) {
+		got.Refused = "automatic"
+		return "", false
+	}
+	*e = with
+	return kind, ok
+}
+
 // proof looks whether a mail proves what was asked for.
-func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event) (EventKind, bool) {
+func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event, copied *bool) (EventKind, bool) {
 	if c.Key == "" {
 		return "", false
 	}
@@ -194,7 +214,7 @@ func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event)
 		opener := mail.Opener{Own: r.cfg.Own, Key: armor, Nonce: nonce, From: []string{c.Address}, Since: p.Asked, Until: p.Issue.Expires, Now: d.now()}
 		proof, err := opener.Open(m)
 		if err == nil {
-			e.By, e.Key, e.Quoted, e.Step = ProofSigned, string(proof.Fingerprint), proof.Quoted, p.Step
+			e.By, e.Key, e.Quoted, e.Step, *copied = ProofSigned, string(proof.Fingerprint), proof.Quoted, p.Step, proof.Copied
 			if p.Issue.Sealed {
 				e.By = ProofBoth
 			}
@@ -207,7 +227,7 @@ func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event)
 		}
 		// A nonce that only the key opens shows that the key was there, also
 		// without a signature. It must be in words of the mail's own.
-		if p.Issue.Sealed && c.Kind == KindNonce && opener.Says(m) && slices.Contains([]string{c.Address}, strings.ToLower(m.Sender())) {
+		if p.Issue.Sealed && c.Kind == KindNonce && opener.Says(m) && opener.Knows(m.Sender()) {
 			e.By, e.Key, e.Step = ProofNonce, c.Key, p.Step
 			return EventProof, true
 		}

@@ -233,10 +233,7 @@ func (s *Sender) letter(c *Challenge, m *OutMail) (mail.Letter, error) {
 	if err != nil {
 		return mail.Letter{}, err
 	}
-	policy, err := d.policy(c.Policy)
-	if err != nil {
-		return mail.Letter{}, err
-	}
+	policy := d.policyOf(c)
 	l := mail.Letter{ID: letterID(c.ID, m.Step), Kind: mail.Kind(c.Kind), Language: languageOf(team), To: c.Address, Handle: string(team.Handle),
 		Tag: strings.TrimPrefix(c.Subject, SubjectPrefix), Token: secrets.Token, Code: secrets.Code, Nonce: secrets.Nonce,
 		Link: s.cfg.Pages + secrets.Token, Deadline: c.AnswerBy(policy, m.Created, p.Issue.Expires), Date: m.Created}

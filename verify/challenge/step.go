@@ -115,8 +115,8 @@ var acts = map[EventKind]act{
 	EventAutoReply:    {(*step).autoReplied, asked | answered, false},
 	EventProof:        {(*step).proof, asked | answered, false},
 	EventConfirmed:    {(*step).confirmed, asked | answered, false},
-	EventWrongAddress: {(*step).wrongAddress, asked, false},
-	EventPleaseCall:   {(*step).pleaseCall, asked, false},
+	EventWrongAddress: {(*step).wrongAddress, asked | answered, false},
+	EventPleaseCall:   {(*step).pleaseCall, asked | answered, false},
 	EventWebhook:      {(*step).webhook, asked | answered, false},
 	EventOptOut:       {(*step).optOut, ever, false},
 
@@ -265,11 +265,19 @@ func (s *step) undeliverable() {
 	}
 }
 
-// Undeliverable reports whether mail came back on two different days (UTC).
+// apart is how far two bounces must lie from each other, beside being of two days: one
+// trouble can last over midnight.
+const apart = 12 * time.Hour
+
+// Undeliverable reports whether mail came back on two different days (UTC), of this
+// question at least once.
 func (c *Challenge) Undeliverable() bool {
+	day := func(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 	for _, b := range c.Bounces {
-		if b.At.UTC().Format(time.DateOnly) != c.Bounces[0].At.UTC().Format(time.DateOnly) {
-			return true
+		for _, other := range c.Bounces {
+			if b.Step != stepOlder && day(b.At) != day(other.At) && b.At.Sub(other.At).Abs() >= apart {
+				return true
+			}
 		}
 	}
 	return false

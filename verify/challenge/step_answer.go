@@ -62,11 +62,11 @@ func (s *step) codeAsked() {
 	if !locked || !s.c.Kind.ByMail() {
 		return
 	}
-	s.once()
 	if len(s.c.Postings) >= s.p.mails() || !s.c.Paused.IsZero() {
-		s.emit(Case{Kind: CaseLocked})
+		s.emit(Case{Kind: CaseLocked}) // each time: it opens what was closed
 		return
 	}
+	s.once()
 	s.post(LetterCode, fmt.Sprintf("code-%d", codes+1))
 }
 
@@ -160,10 +160,20 @@ func (s *step) confirmed() {
 // wrongAddress takes in the word of whoever reads the mailbox. It had the code, so
 // the mailbox is read; by whom, an operator has to find out.
 func (s *step) wrongAddress() {
+	s.once()
 	first(&s.c.Human, s.at)
-	s.record(Record{Level: directory.Listed, Outcome: directory.OutcomeDisputed, Method: MethodWrongAddress, At: s.at, Raw: s.e.Raw})
+	if s.c.Disputed.IsZero() {
+		s.disputed()
+	}
 	s.emit(Case{Kind: CaseWrongAddress})
-	s.close(OutcomeWrongAddress)
+	if s.c.Open() { // else the code of another mail has answered, and two readers disagree
+		s.close(OutcomeWrongAddress)
+	}
+}
+
+func (s *step) disputed() {
+	s.c.Disputed = s.at
+	s.record(Record{Level: directory.Listed, Outcome: directory.OutcomeDisputed, Method: MethodWrongAddress, At: s.at, Raw: s.e.Raw})
 }
 
 func (s *step) pleaseCall() {

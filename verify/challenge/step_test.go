@@ -114,6 +114,27 @@ func TestOlderBounce(t *testing.T) {
 	}
 }
 
+// TestOldBouncesAlone: two bounces of earlier questions are none of this one, and two on the two
+// sides of midnight are one trouble.
+func TestOldBouncesAlone(t *testing.T) {
+	p := preset(t, challenge.PresetReactionTest)
+	c := scheduledAt(challenge.KindCode)
+	c.Bounces = []challenge.Bounce{{Step: "older", At: monday.AddDate(0, -1, 0)}, {Step: "older", At: monday.AddDate(0, -1, 1)}}
+	c, _ = run(c, p, at(challenge.EventDue, 0), at(challenge.EventAccepted, 0))
+	for kind, due := c.Next(p); kind != ""; kind, due = c.Next(p) {
+		c, _ = challenge.Step(c, challenge.Event{Kind: kind}, due, p)
+	}
+	if c.Outcome != challenge.OutcomeUnanswered {
+		t.Errorf("silence is %s", c.Outcome)
+	}
+	midnight := monday.Add(24 * time.Hour).Truncate(24 * time.Hour)
+	c, _ = run(sent(challenge.KindCode, p), p, challenge.Event{Kind: challenge.EventReminder, At: monday.Add(25 * time.Hour)})
+	c.Bounces = []challenge.Bounce{{Step: "first", At: midnight.Add(-time.Minute)}, {Step: "reminder-1", At: midnight.Add(time.Minute)}}
+	if c.Undeliverable() {
+		t.Error("two bounces within two minutes are an end")
+	}
+}
+
 // TestEvidence: what is recorded says about whom, by whom, when and until when.
 func TestEvidence(t *testing.T) {
 	p := preset(t, challenge.PresetReactionTest)

@@ -70,11 +70,16 @@ type Tx interface {
 	// whether the lease was still the claimant's.
 	SettleMail(m OutMail, again time.Time) (bool, error)
 	PutLink(Digest, ID) error
-	// OpenCase opens a case of a kind, once for each challenge.
+	// OpenCase opens a case of a kind for a challenge, or opens it again. To the note of one
+	// that is open it adds what is new.
 	OpenCase(id ID, c Case, at time.Time) error
 	CloseCase(id ID, kind CaseKind, by string, at time.Time) (bool, error)
-	// MarkContact marks a contact, or takes the mark off.
+	// MarkContact marks a contact, or takes the mark off. A mark of an opt-out stays: it is
+	// taken off by AllowContact alone.
 	MarkContact(c *Challenge, flag FlagKind, at time.Time) error
+	// AllowContact takes the mark of an opt-out off, unless another case about one is open,
+	// and reports whether the contact has none any more.
+	AllowContact(c *Challenge) (free bool, err error)
 	// Prove writes evidence with its change and audit entry, unless an item of
 	// its id is there already.
 	Prove(team directory.TeamID, e directory.Evidence) error
@@ -139,7 +144,15 @@ type Mark struct {
 	Team      directory.TeamID
 	Flag      FlagKind
 	At        time.Time
-	Challenge ID // that led to it
+	Challenge ID     // that led to it
+	Address   string // that was asked, in lower case; "" where that was not kept
+}
+
+// Of reports whether a mark is that of a contact. An opt-out is that of its address too,
+// whichever contacts have it.
+func (m *Mark) Of(c *directory.Contact) bool {
+	mailbox, _ := MailTo(c.Value)
+	return m.Contact == c.ID || m.Flag == FlagOptOut && m.Address != "" && m.Address == mailbox
 }
 
 // OutMail is a mail that is to go out, once. It holds no secret: these are made

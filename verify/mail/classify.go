@@ -25,11 +25,22 @@ func (s Sort) Bounce() bool {
 	return s == BounceHard || s == BounceSoft || s == Delayed || s == Delivered
 }
 
+// Automatic tells how surely a mail was sent by a program: none of what people send carries what sure
+// goes by; what likely goes by is also on mails that people write by way of a ticket system, or
+// in their words.
+func (c *Class) Automatic() (likely, sure bool) {
+	likely = c.Sort == AutoReply || c.Sort == Ticket
+	sure = likely && c.Submitted || c.Sort == AutoReply && c.Rule != "precedence" && c.Rule != "text"
+	return likely, sure
+}
+
 // Class is what a mail was taken for, and why.
 type Class struct {
 	Sort   Sort
 	Rule   string // what said so: "verp+dsn", "auto-submitted", "subject" …
 	Letter string // of a bounce to a return path: the letter, its MAC verified
+	// Submitted: its sender says that a program sent it (Auto-Submitted, RFC 3834 section 5).
+	Submitted bool
 
 	// Of a bounce, as far as it says:
 	Status     string // RFC 3463
@@ -59,7 +70,7 @@ func (id *Identity) Classify(env Envelope, m *Message) Class {
 	}
 	for _, look := range []func() (Sort, string){c.feedback, c.ticket, c.auto} {
 		if s, rule := look(); s != "" {
-			return Class{Sort: s, Rule: rule, Letter: c.letter}
+			return Class{Sort: s, Rule: rule, Letter: c.letter, Submitted: c.submitted()}
 		}
 	}
 	if class, ok := c.bounced(); ok {

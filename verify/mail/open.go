@@ -52,6 +52,9 @@ type Proof struct {
 	// Quoted says that the nonce stands only in lines that quote our mail. A program
 	// that signs whatever it sends can do that too.
 	Quoted bool
+	// Copied says that another word like the nonce, such as the token of our link, stands with
+	// it in lines that quote nothing: some programs repeat a mail without any sign.
+	Copied bool
 }
 
 // Open looks for the proof that was asked for. The order is fixed: who it says it is from, what is signed, by which
@@ -69,10 +72,10 @@ func (o *Opener) Open(m *Message) (Proof, error) {
 		return Proof{}, err
 	}
 	p.Form, p.Encrypted = s.form, s.encrypted
-	inside, alone := o.contains(s)
+	inside, alone, copied := o.contains(s)
 	switch {
 	case inside:
-		p.Quoted = !alone
+		p.Quoted, p.Copied = !alone, copied
 		return p, nil
 	case hasWord(m.text(), o.Nonce):
 		return Proof{}, refuse(NonceOutside, "")
@@ -92,10 +95,15 @@ func (o *Opener) from(m *Message) error {
 	if sender == "" {
 		return refuse(FromSeveral, "%d fields", len(m.Header.All("From")))
 	}
-	if !slices.ContainsFunc(o.From, func(a string) bool { return addressKey(a) == addressKey(sender) }) {
+	if !o.Knows(sender) {
 		return refuse(FromOther, "%s", cut(printable(sender), 254))
 	}
 	return nil
+}
+
+// Knows reports whether an address is one of From, however it is written.
+func (o *Opener) Knows(sender string) bool {
+	return slices.ContainsFunc(o.From, func(a string) bool { return addressKey(a) == addressKey(sender) })
 }
 
 // addressKey is an address in a form to compare: its domain in ASCII, and all of it in lower case.
@@ -107,23 +115,31 @@ func addressKey(a string) string {
 }
 
 // contains looks for the nonce in the text that was signed: in one leaf of it, whole. Attached mails
-// were written on another occasion, and are not looked into. alone: not only in quoted lines.
-func (o *Opener) contains(s *sealed) (inside, alone bool) {
+// were written on another occasion, and are not looked into. alone: not only in quoted lines;
+// copied: with another word of its sort there.
+func (o *Opener) contains(s *sealed) (inside, alone, copied bool) {
 	look := func(text string) {
 		inside = inside || hasWord(text, o.Nonce)
-		alone = alone || hasWord(own(text), o.Nonce)
+		text = own(text)
+		alone = alone || hasWord(text, o.Nonce)
+		for _, word := range secretWord.FindAllString(text, -1) {
+			copied = copied || !strings.EqualFold(word, o.Nonce)
+		}
 	}
 	if s.part == nil {
 		look(string(s.text))
-		return inside, alone
+		return inside, alone, copied
 	}
 	s.part.Leaves(func(p *Part) {
 		if p.Type == "text/plain" || p.Type == "text/html" {
 			look(p.Text())
 		}
 	})
-	return inside, alone
+	return inside, alone, copied
 }
+
+// secretWord is how tokens and nonces look: 160 bits in Crockford's base 32.
+var secretWord = regexp.MustCompile(`(?i)\b[0-9a-hjkmnp-tv-z]{32}\b`)
 
 // hasWord looks for a nonce as a word of its own, in any case.
 func hasWord(text, nonce string) bool {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
@@ -23,6 +24,8 @@ const (
 	challengeLog       = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
 	caseList           = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
 		WHERE (k.closed = 0) = ($1 = 0) ORDER BY k.opened, k.challenge, k.kind LIMIT $2`
+	outgoing = `SELECT c.doc, CASE WHEN o.attempt = $1 AND o.due_at <> 0 THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM check_pause WHERE check_name IN ('', $2))
+		FROM outbox o JOIN challenge c ON c.id = o.challenge WHERE o.key = $3`
 	nextMail = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
 	// Who claims moves due_at to the end of the lease; attempt is the fence.
 	claimMails = `UPDATE outbox SET due_at = $1, owner = $2, attempt = attempt + 1
@@ -177,6 +180,31 @@ func (db *DB) ClaimMails(ctx context.Context, c challenge.ClaimMails) (list []ch
 		return db.fail(op, "", t.broke(err))
 	})
 	return list, err
+}
+
+// Outgoing implements [challenge.Store].
+func (db *DB) Outgoing(ctx context.Context, m challenge.OutMail) (out challenge.Outgoing, err error) {
+	const op = "read an outgoing mail"
+	err = db.glance(ctx, op, func(v *view) error {
+		list, err := collect(v, func(rows *sql.Rows) (o challenge.Outgoing, err error) {
+			var doc []byte
+			var mine, pauses int
+			if err = rows.Scan(&doc, &mine, &pauses); err == nil {
+				err = json.Unmarshal(doc, &o.Question)
+			}
+			o.Mine, o.Stopped = mine == 1, pauses > 0
+			return o, err
+		}, outgoing, m.Attempt, directory.PauseOfChallenges, m.Key)
+		switch {
+		case err != nil:
+			return db.fail(op, m.Key, err)
+		case len(list) == 0:
+			return notFound(op, m.Key)
+		}
+		out = list[0]
+		return nil
+	})
+	return out, err
 }
 
 // NextMail implements [challenge.Store].

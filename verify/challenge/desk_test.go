@@ -55,13 +55,15 @@ type office struct {
 	key      *openpgp.Entity // of the team alpha
 	team     directory.Team
 
-	mu     sync.Mutex
-	now    time.Time
-	refuse func() error
-	full   error           // what the store says to all that would write
-	box    []mail.Envelope // what the relay took
-	aside  []string
-	origin mail.Authentication // of what comes in
+	mu      sync.Mutex
+	now     time.Time
+	refuse  func() error
+	full    error           // what the store says to all that would write
+	seen    func()          // once a sender has seen how its mail stands
+	claimed func()          // once a courier has its questions
+	box     []mail.Envelope // what the relay took
+	aside   []string
+	origin  mail.Authentication // of what comes in
 }
 
 func (o *office) clock() time.Time {
@@ -159,7 +161,17 @@ func (f fillable) ClaimMails(ctx context.Context, c challenge.ClaimMails) ([]cha
 	if f.o.full != nil {
 		return nil, f.o.full
 	}
+	if f.o.claimed != nil {
+		defer f.o.claimed()
+	}
 	return f.Store.ClaimMails(ctx, c)
+}
+
+func (f fillable) Outgoing(ctx context.Context, m challenge.OutMail) (challenge.Outgoing, error) {
+	if f.o.seen != nil {
+		defer f.o.seen()
+	}
+	return f.Store.Outgoing(ctx, m)
 }
 
 func (o *office) taken(_ context.Context, env mail.Envelope) error {

@@ -47,6 +47,8 @@ type Store interface {
 	// ClaimMails leases mails that are to go out, the longest due first; or questions
 	// to endpoints, whose letter is [LetterPost].
 	ClaimMails(context.Context, ClaimMails) ([]OutMail, error)
+	// Outgoing tells how a claimed mail stands, just before it is handed over.
+	Outgoing(context.Context, OutMail) (Outgoing, error)
 	// NextMail returns when a mail is to go out next; the zero time for none.
 	NextMail(context.Context) (time.Time, error)
 	HookStore
@@ -64,11 +66,15 @@ type Tx interface {
 	LogEvent(id ID, at time.Time, e Event, effects []Effect) error
 	// PostMail adds a mail to the outbox, unless its key is there.
 	PostMail(OutMail) error
-	// HoldMails makes the waiting mails of a question due at another time.
+	// HoldMails makes the waiting mails of a question due at another time, but for those that
+	// somebody has a lease of: whoever has it may be handing one over.
 	HoldMails(ID, time.Time) error
 	// SettleMail ends the lease of a mail: it is done, or due again. It reports
 	// whether the lease was still the claimant's.
 	SettleMail(m OutMail, again time.Time) (bool, error)
+	// KeepMail makes the lease of a mail last until another time. It reports whether the
+	// lease was still the claimant's.
+	KeepMail(m OutMail, until time.Time) (bool, error)
 	PutLink(Digest, ID) error
 	// OpenCase opens a case of a kind, once for each challenge.
 	OpenCase(id ID, c Case, at time.Time) error
@@ -158,10 +164,17 @@ type OutMail struct {
 	Attempt   int       // claims so far; the fence of the lease
 }
 
+// Outgoing is how a claimed mail stands just before it is handed over.
+type Outgoing struct {
+	Question Challenge
+	Mine     bool // the lease is still the claimant's
+	Stopped  bool // the kill switch is on
+}
+
 // ClaimMails asks for mails.
 type ClaimMails struct {
 	N     int
-	Owner string // who asks, for people
+	Owner string // who asks, for people; not empty, since a lease without an owner is none
 	Now   time.Time
 	Lease time.Duration
 	Posts bool // questions to endpoints in place of mails

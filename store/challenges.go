@@ -20,9 +20,12 @@ const (
 	challengeByToken   = `SELECT c.doc FROM challenge_token t JOIN challenge c ON c.id = t.challenge WHERE t.lookup = $1`
 	challengeBySubject = `SELECT doc FROM challenge WHERE subject = $1`
 	challengeOpen      = `SELECT doc FROM challenge WHERE contact = $1 AND is_open = 1`
-	challengesDue      = `SELECT id FROM challenge WHERE next_at <> 0 AND next_at <= $1 ORDER BY next_at, id LIMIT $2`
-	challengeLog       = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
-	caseList           = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
+	// A question at a time, as in standing.
+	askedLast = `SELECT c.contact, MAX(c.is_open), MAX(COALESCE((SELECT MAX(o.created) FROM outbox o WHERE o.challenge = c.id AND o.step = $1
+		AND NOT EXISTS (SELECT 1 FROM challenge_case k WHERE k.challenge = c.id AND k.kind = $2)), 0)) FROM challenge c WHERE c.team_id = $3 OR $3 = '' GROUP BY c.contact`
+	challengesDue = `SELECT id FROM challenge WHERE next_at <> 0 AND next_at <= $1 ORDER BY next_at, id LIMIT $2`
+	challengeLog  = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
+	caseList      = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
 		WHERE (k.closed = 0) = ($1 = 0) ORDER BY k.opened, k.challenge, k.kind LIMIT $2`
 	outgoing = `SELECT c.doc, CASE WHEN o.attempt = $1 AND o.due_at <> 0 THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM check_pause WHERE check_name IN ('', $2))
 		FROM outbox o JOIN challenge c ON c.id = o.challenge WHERE o.key = $3`
@@ -118,6 +121,22 @@ func (db *DB) ListChallenges(ctx context.Context, f challenge.ListFilter) (list 
 		return db.fail(op, "", err)
 	})
 	return list, err
+}
+
+// LastAsked implements [challenge.Store].
+func (db *DB) LastAsked(ctx context.Context, team directory.TeamID) (asked map[directory.ContactID]challenge.LastAsked, err error) {
+	const op = "find who was asked"
+	err = db.glance(ctx, op, func(v *view) error {
+		asked = map[directory.ContactID]challenge.LastAsked{}
+		return db.fail(op, string(team), v.each(func(rows *sql.Rows) error {
+			var contact directory.ContactID
+			var open, at int64
+			err := rows.Scan(&contact, &open, &at)
+			asked[contact] = challenge.LastAsked{Open: open == 1, At: timeOf(at)}
+			return err
+		}, askedLast, challenge.StepFirst, string(challenge.CaseUnsendable), string(team)))
+	})
+	return asked, err
 }
 
 // DueChallenges implements [challenge.Store].

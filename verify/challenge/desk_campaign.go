@@ -313,13 +313,9 @@ type drawn struct {
 // draw makes the questions of a campaign, or says why a contact gets none. It
 // writes nothing, and yields the same whenever it is asked, but for subject tokens.
 func (d *Desk) draw(ctx context.Context, c *Campaign, each func(*directory.Contact, *drawn, Skip) error) error {
-	marks, err := d.cfg.Store.Marks(ctx, "")
+	out, err := d.optedOut(ctx, "")
 	if err != nil {
 		return err
-	}
-	out := map[directory.ContactID]bool{}
-	for _, m := range marks {
-		out[m.Contact] = out[m.Contact] || m.Flag == FlagOptOut
 	}
 	for _, team := range d.cfg.Index().Sorted() {
 		if !c.Scope.includes(team) {

@@ -26,6 +26,9 @@ type Store interface {
 	ChallengeBySubject(ctx context.Context, subject string) (Challenge, error)
 	// ListChallenges returns those that pass, newest first.
 	ListChallenges(context.Context, ListFilter) ([]Challenge, error)
+	// LastAsked returns how it stands with the contacts of a team that were ever asked; ""
+	// is of all teams.
+	LastAsked(context.Context, directory.TeamID) (map[directory.ContactID]LastAsked, error)
 	// DueChallenges returns those whose next timer has fired, the longest due first.
 	DueChallenges(ctx context.Context, now time.Time, limit int) ([]ID, error)
 	// ChallengeLog returns what happened to one, oldest first.
@@ -110,6 +113,12 @@ type ListFilter struct {
 	Before   time.Time           // created before; zero is all
 	BeforeID ID                  // with Before: of those created at that moment, the ones after this id
 	Limit    int
+}
+
+// LastAsked is how it stands with the questions to a contact.
+type LastAsked struct {
+	Open bool      // one waits
+	At   time.Time // when the newest went out; zero where none did, or our own relay would not take it
 }
 
 // Logged is one line of a challenge's log.

@@ -47,6 +47,7 @@ var identityOnce = sync.OnceValues(func() (*mail.Identity, error) {
 type office struct {
 	*challenge.Desk
 	t        *testing.T
+	dsn      string
 	db       *store.DB
 	dir      *directory.Directory
 	follower *directory.Follower
@@ -91,7 +92,7 @@ func must[T any](t *testing.T) func(v T, err error) T {
 func openOffice(t *testing.T, e storetest.Engine) *office {
 	t.Helper()
 	o := &office{t: t, now: deskDay}
-	_, o.db = e.Open(t)
+	o.dsn, o.db = e.Open(t)
 	var err error
 	o.follower, err = directory.NewFollower(directory.FollowerConfig{Store: o.db, Now: o.clock})
 	if err == nil {

@@ -25,11 +25,12 @@ type Campaign struct {
 	Policy   string         `json:"policy,omitzero" doc:"By which policy; absent: by the one that holds for each contact" example:"half-yearly"`
 	Kind     string         `json:"kind,omitzero" doc:"How contacts are asked; absent: by what fits each" example:"code"`
 	Scope    CampaignScope  `json:"scope" doc:"Who is asked"`
-	From     time.Time      `json:"from" format:"date-time" doc:"When its window begins"`
+	From     time.Time      `json:"from" format:"date-time" doc:"When its window begins; not before it was started"`
 	To       time.Time      `json:"to" format:"date-time" doc:"When its window ends; later by as long as it stood still"`
 	Created  time.Time      `json:"created" format:"date-time" doc:"When it was planned"`
 	By       string         `json:"by" doc:"By whom" example:"token:rct_4f2a9c1b"`
 	Halted   time.Time      `json:"halted,omitzero" format:"date-time" doc:"Since when it stands still"`
+	Still    int64          `json:"still_seconds,omitzero" doc:"For how long it stood still before; moments are drawn over the window without that, and come so much later" example:"259200"`
 	Filled   bool           `json:"filled" doc:"Every contact has its question, or is among the skipped" example:"true"`
 	Skipped  map[string]int `json:"skipped,omitzero" doc:"Contacts that are not asked, by why: no-policy, no-way, asked-already, no-working-time, opted-out, removed" example:"{\"no-way\":2}"`
 	Secret   string         `json:"secret,omitzero" doc:"Once it is over: from which each contact's moment was drawn, in hex, so that anybody can check that nobody was favoured" example:"6f1d…"`
@@ -156,7 +157,7 @@ func exampleReport() map[string]any {
 // campaignFrom makes the wire form of a campaign.
 func campaignFrom(c *challenge.Campaign) Campaign {
 	out := Campaign{ID: string(c.ID), Name: c.Name, State: string(c.State), Policy: c.Policy, Kind: string(c.Kind), From: utc(c.From), To: utc(c.To), Created: utc(c.Created), By: c.By,
-		Halted: utc(c.Halted), Filled: c.Filled,
+		Halted: utc(c.Halted), Still: int64(c.Held / time.Second), Filled: c.Filled,
 		Scope: CampaignScope{Forum: c.Scope.Forum, Tier: c.Scope.Tier, Country: string(c.Scope.Country), Sector: c.Scope.Sector, Uses: c.Scope.Uses}}
 	if len(c.Skipped) > 0 {
 		out.Skipped = counts(c.Skipped)

@@ -157,7 +157,7 @@ type ContactOutlook struct {
 	Rule    string    `json:"rule,omitzero" doc:"For whom that policy holds" example:"everybody"`
 	Kind    string    `json:"kind,omitzero" doc:"How it would be asked; absent where nothing here reaches it" example:"code"`
 	Due     time.Time `json:"due,omitzero" format:"date-time" doc:"When it is to be asked next; may have passed; absent is never"`
-	Why     string    `json:"why,omitzero" enum:"never-proven,interval,runs-out,failed,below-level,disputed" doc:"Why then" example:"interval"`
+	Why     string    `json:"why,omitzero" enum:"never-proven,interval,runs-out,failed,below-level,disputed,asked,opted-out" doc:"Why then" example:"interval"`
 	Proof   time.Time `json:"proof,omitzero" format:"date-time" doc:"The proof that this counts from"`
 	Mark    string    `json:"mark,omitzero" enum:"unanswered,temporarily-unanswered,unreachable,undeliverable,opt-out-asked" doc:"What it is marked with" example:"unanswered"`
 	Open    *Question `json:"open,omitzero" doc:"What it is being asked"`

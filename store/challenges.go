@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
@@ -19,10 +20,15 @@ const (
 	challengeByToken   = `SELECT c.doc FROM challenge_token t JOIN challenge c ON c.id = t.challenge WHERE t.lookup = $1`
 	challengeBySubject = `SELECT doc FROM challenge WHERE subject = $1`
 	challengeOpen      = `SELECT doc FROM challenge WHERE contact = $1 AND is_open = 1`
-	challengesDue      = `SELECT id FROM challenge WHERE next_at <> 0 AND next_at <= $1 ORDER BY next_at, id LIMIT $2`
-	challengeLog       = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
-	caseList           = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
+	// A question at a time, as in standing.
+	askedLast = `SELECT c.contact, MAX(c.is_open), MAX(COALESCE((SELECT MAX(o.created) FROM outbox o WHERE o.challenge = c.id AND o.step = $1
+		AND NOT EXISTS (SELECT 1 FROM challenge_case k WHERE k.challenge = c.id AND k.kind = $2)), 0)) FROM challenge c WHERE c.team_id = $3 OR $3 = '' GROUP BY c.contact`
+	challengesDue = `SELECT id FROM challenge WHERE next_at <> 0 AND next_at <= $1 ORDER BY next_at, id LIMIT $2`
+	challengeLog  = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
+	caseList      = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
 		WHERE (k.closed = 0) = ($1 = 0) ORDER BY k.opened, k.challenge, k.kind LIMIT $2`
+	outgoing = `SELECT c.doc, CASE WHEN o.attempt = $1 AND o.due_at <> 0 THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM check_pause WHERE check_name IN ('', $2))
+		FROM outbox o JOIN challenge c ON c.id = o.challenge WHERE o.key = $3`
 	nextMail = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
 	// Who claims moves due_at to the end of the lease; attempt is the fence.
 	claimMails = `UPDATE outbox SET due_at = $1, owner = $2, attempt = attempt + 1
@@ -117,6 +123,22 @@ func (db *DB) ListChallenges(ctx context.Context, f challenge.ListFilter) (list 
 	return list, err
 }
 
+// LastAsked implements [challenge.Store].
+func (db *DB) LastAsked(ctx context.Context, team directory.TeamID) (asked map[directory.ContactID]challenge.LastAsked, err error) {
+	const op = "find who was asked"
+	err = db.glance(ctx, op, func(v *view) error {
+		asked = map[directory.ContactID]challenge.LastAsked{}
+		return db.fail(op, string(team), v.each(func(rows *sql.Rows) error {
+			var contact directory.ContactID
+			var open, at int64
+			err := rows.Scan(&contact, &open, &at)
+			asked[contact] = challenge.LastAsked{Open: open == 1, At: timeOf(at)}
+			return err
+		}, askedLast, challenge.StepFirst, string(challenge.CaseUnsendable), string(team)))
+	})
+	return asked, err
+}
+
 // DueChallenges implements [challenge.Store].
 func (db *DB) DueChallenges(ctx context.Context, now time.Time, limit int) (list []challenge.ID, err error) {
 	const op = "find due challenges"
@@ -177,6 +199,31 @@ func (db *DB) ClaimMails(ctx context.Context, c challenge.ClaimMails) (list []ch
 		return db.fail(op, "", t.broke(err))
 	})
 	return list, err
+}
+
+// Outgoing implements [challenge.Store].
+func (db *DB) Outgoing(ctx context.Context, m challenge.OutMail) (out challenge.Outgoing, err error) {
+	const op = "read an outgoing mail"
+	err = db.glance(ctx, op, func(v *view) error {
+		list, err := collect(v, func(rows *sql.Rows) (o challenge.Outgoing, err error) {
+			var doc []byte
+			var mine, pauses int
+			if err = rows.Scan(&doc, &mine, &pauses); err == nil {
+				err = json.Unmarshal(doc, &o.Question)
+			}
+			o.Mine, o.Stopped = mine == 1, pauses > 0
+			return o, err
+		}, outgoing, m.Attempt, directory.PauseOfChallenges, m.Key)
+		switch {
+		case err != nil:
+			return db.fail(op, m.Key, err)
+		case len(list) == 0:
+			return notFound(op, m.Key)
+		}
+		out = list[0]
+		return nil
+	})
+	return out, err
 }
 
 // NextMail implements [challenge.Store].

@@ -15,9 +15,10 @@ const (
 	logEvent  = `INSERT INTO challenge_log (challenge, n, at, event, effects) SELECT $1, COALESCE(MAX(n), 0) + 1, $2, $3, $4 FROM challenge_log WHERE challenge = $1`
 	mailDone  = `UPDATE outbox SET due_at = 0, owner = '', salt = '' WHERE key = $1 AND attempt = $2 AND due_at <> 0`
 	mailLater = `UPDATE outbox SET due_at = $1, owner = '' WHERE key = $2 AND attempt = $3 AND due_at <> 0`
+	mailKept  = `UPDATE outbox SET due_at = $1 WHERE key = $2 AND attempt = $3 AND due_at <> 0`
 	noteCase  = `UPDATE challenge_case SET note = $1 WHERE challenge = $2 AND kind = $3`
 	closeCase = `UPDATE challenge_case SET closed = $1, closed_by = $2 WHERE challenge = $3 AND kind = $4 AND closed = 0`
-	holdMails = `UPDATE outbox SET due_at = $1 WHERE challenge = $2 AND due_at <> 0`
+	holdMails = `UPDATE outbox SET due_at = $1 WHERE challenge = $2 AND due_at <> 0 AND owner = ''`
 	openCase  = `SELECT closed, note FROM challenge_case WHERE challenge = $1 AND kind = $2`
 	// An opt-out is a matter between the contact and an operator: no other mark takes its place.
 	keepOptOut = ` WHERE challenge_flag.flag <> 'opt-out-asked' OR excluded.flag = 'opt-out-asked'`
@@ -96,6 +97,12 @@ func (t *tx) SettleMail(m challenge.OutMail, again time.Time) (bool, error) {
 	}
 	n, err := t.affect(query, args...)
 	return n == 1, t.db.fail("settle mail", m.Key, err)
+}
+
+// KeepMail implements [challenge.Tx].
+func (t *tx) KeepMail(m challenge.OutMail, until time.Time) (bool, error) {
+	n, err := t.affect(mailKept, micros(until), m.Key, m.Attempt)
+	return n == 1, t.db.fail("keep mail", m.Key, err)
 }
 
 // PutLink implements [challenge.Tx].

@@ -297,11 +297,13 @@ const (
 
 // Defines values for ContactOutlookWhy.
 const (
+	ContactOutlookWhyAsked       ContactOutlookWhy = "asked"
 	ContactOutlookWhyBelowLevel  ContactOutlookWhy = "below-level"
 	ContactOutlookWhyDisputed    ContactOutlookWhy = "disputed"
 	ContactOutlookWhyFailed      ContactOutlookWhy = "failed"
 	ContactOutlookWhyInterval    ContactOutlookWhy = "interval"
 	ContactOutlookWhyNeverProven ContactOutlookWhy = "never-proven"
+	ContactOutlookWhyOptedOut    ContactOutlookWhy = "opted-out"
 	ContactOutlookWhyRunsOut     ContactOutlookWhy = "runs-out"
 )
 

@@ -3284,7 +3284,7 @@ export interface components {
              * @example interval
              * @enum {string}
              */
-            why?: "never-proven" | "interval" | "runs-out" | "failed" | "below-level" | "disputed";
+            why?: "never-proven" | "interval" | "runs-out" | "failed" | "below-level" | "disputed" | "asked" | "opted-out";
         };
         ContactPatch: {
             /** @description How the contact is reached */

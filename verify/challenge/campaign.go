@@ -48,7 +48,7 @@ type Campaign struct {
 	// nobody was favoured.
 	Secret []byte        `json:"secret,omitempty"`
 	Halted time.Time     `json:"halted,omitzero"` // since when
-	Held   time.Duration `json:"held,omitempty"`  // for how long it stood still before
+	Held   time.Duration `json:"held,omitempty"`  // for how long it stood still before; To is that much later than announced
 }
 
 // ErrCampaign is the error of a campaign that can't be as it is asked for.
@@ -91,12 +91,14 @@ func NewSecret(random io.Reader) ([]byte, error) {
 // window. A team that promises to be there around the clock may be asked at any
 // time; a drill comes within promised hours. False means that the window has no
 // such time. Nothing but the secret and the contact's id goes into the draw, so
-// nobody is favoured by place in a list, name or time zone.
+// nobody is favoured by place in a list, name or time zone. A halt does not alter
+// it: the time that the campaign stood still is no part of the window, and whoever
+// asks at the moment adds it.
 func (c Campaign) Moment(contact directory.ContactID, calendar Calendar, kind Kind) (time.Time, bool) {
 	if kind == KindDrill && !calendar.promised() {
 		return time.Time{}, false
 	}
-	open := calendar.Open(c.From, c.To)
+	open := calendar.Open(c.From, c.To.Add(-c.Held))
 	var total time.Duration
 	for _, s := range open {
 		total += s.To.Sub(s.From)
@@ -126,12 +128,16 @@ func (c Campaign) draw(contact directory.ContactID, n uint64) time.Duration {
 	return time.Duration(binary.BigEndian.Uint64(out)%n) * time.Second
 }
 
-// Start makes a planned campaign run.
-func (c Campaign) Start() (Campaign, error) {
-	if c.State != CampaignPlanned {
+// Start makes a planned campaign run. Of a window that has begun, what is left is
+// the window: else all whose moment has passed would be asked at once.
+func (c Campaign) Start(now time.Time) (Campaign, error) {
+	switch {
+	case c.State != CampaignPlanned:
 		return c, fmt.Errorf("%w: %s, and only a planned one can start", ErrCampaign, c.State)
+	case !c.To.After(now):
+		return c, fmt.Errorf("%w: its window is over", ErrCampaign)
 	}
-	c.State = CampaignRunning
+	c.State, c.From = CampaignRunning, later(c.From, now.Truncate(time.Second))
 	return c, c.Check()
 }
 

@@ -92,7 +92,7 @@ func TestCampaignLife(t *testing.T) {
 	if _, _, err := c.Halt(monday); !errors.Is(err, challenge.ErrCampaign) {
 		t.Errorf("halting a planned campaign: %v", err)
 	}
-	c, err := c.Start()
+	c, err := c.Start(c.From)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestCampaignLife(t *testing.T) {
 	} {
 		bad := fortnight(t, 1)
 		spoil(&bad)
-		if _, err := bad.Start(); !errors.Is(err, challenge.ErrCampaign) {
+		if _, err := bad.Start(monday); !errors.Is(err, challenge.ErrCampaign) {
 			t.Errorf("%s: Start = %v, want ErrCampaign", name, err)
 		}
 	}
@@ -158,5 +158,40 @@ func TestCount(t *testing.T) {
 	}
 	if got.Total != 9 || sum != 9 || got.Asked != 8 || got.Over != 2 || got.Mails != 9 || got.Accepted != 8 || got.Bounced != 1 || got.Outcomes[challenge.OutcomeStopped] != 1 || got.Levels[3] != 1 || !got.Next.Equal(monday) {
 		t.Errorf("Count = %+v", got)
+	}
+}
+
+// TestHaltAltersNoDraw: a moment is the same before a halt and after it.
+func TestHaltAltersNoDraw(t *testing.T) {
+	c := fortnight(t, 1)
+	first, _ := c.Moment("k", challenge.Calendar{}, challenge.KindCode)
+	c, err := c.Start(c.From.AddDate(0, 0, -1))
+	if err != nil || !c.From.Equal(fortnight(t, 1).From) {
+		t.Fatalf("started before its window: from %v, %v", c.From, err)
+	}
+	c, _, err = c.Halt(c.From)
+	if err == nil {
+		c, _, err = c.Resume(c.From.AddDate(0, 0, 3))
+	}
+	if again, _ := c.Moment("k", challenge.Calendar{}, challenge.KindCode); err != nil || !again.Equal(first) {
+		t.Errorf("drawn at %v before the halt and at %v after it, %v", first, again, err)
+	}
+}
+
+// TestStartLate: of a window that has begun, what is left is drawn over.
+func TestStartLate(t *testing.T) {
+	c := fortnight(t, 1)
+	now := c.From.AddDate(0, 0, 10)
+	late, err := c.Start(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 50 {
+		if at, ok := late.Moment(directory.ContactID(fmt.Sprint(n)), challenge.Calendar{}, challenge.KindCode); !ok || at.Before(now) || !at.Before(c.To) {
+			t.Errorf("contact %d is asked at %v, %t; want it between %v and %v", n, at, ok, now, c.To)
+		}
+	}
+	if _, err := c.Start(c.To); !errors.Is(err, challenge.ErrCampaign) {
+		t.Errorf("started when its window is over: %v", err)
 	}
 }

@@ -19,7 +19,7 @@ type CourierConfig struct {
 	Desk   *Desk                                                        // required
 	Post   func(context.Context, verify.Post) (*verify.Exchange, error) // required: [verify.Live.Post]
 	Answer string                                                       // where automation answers: "https://rollcall.example.org/v1/webhook-answers"
-	Name   string                                                       // of this process, for people
+	Name   string                                                       // of this process, for people; "" is "courier"
 	Lease  time.Duration                                                // for a batch; 0 is 5 minutes
 	Tries  int                                                          // before a question comes back; 0 is 20
 	Tally  func(outcome string)                                         // is told what became of each try; nil: nobody is
@@ -50,6 +50,9 @@ func NewCourier(cfg CourierConfig) (*Courier, error) {
 	if cfg.Tries <= 0 {
 		cfg.Tries = mostTries
 	}
+	if cfg.Name == "" {
+		cfg.Name = "courier"
+	}
 	if cfg.Tally == nil {
 		cfg.Tally = func(string) {}
 	}
@@ -70,6 +73,9 @@ func (k *Courier) Deliver(ctx context.Context, n int) (int, error) {
 	}
 	claim.Posts = true
 	questions, err := d.cfg.Store.ClaimMails(ctx, claim)
+	if stopped, err := d.cfg.Store.Stopped(ctx); err != nil || stopped { // while they were claimed
+		return 0, err
+	}
 	errs := []error{err}
 	// All at once: one endpoint that is slow must not hold up the others.
 	var parts sync.WaitGroup
@@ -231,10 +237,11 @@ func (d *Desk) switchOff(tx Tx, h Hook, why string, now time.Time) error {
 // question posts one question to the endpoint of its contact.
 func (k *Courier) question(ctx context.Context, m *OutMail) error {
 	d := k.cfg.Desk
-	c, err := d.cfg.Store.Challenge(ctx, m.Challenge)
-	if err != nil {
+	now, err := d.cfg.Store.Outgoing(ctx, *m)
+	if err != nil || now.Stopped || !now.Mine { // what is not posted now waits for the end of its lease
 		return err
 	}
+	c := now.Question
 	switch gone, is := d.moved(&c); {
 	case !c.Open(): // answered or stopped in the meantime
 		return d.settle(ctx, m, Event{}, time.Time{})

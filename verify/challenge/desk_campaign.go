@@ -195,10 +195,7 @@ func (c Campaign) move(m Move, now time.Time) (Campaign, error) {
 	next := c
 	switch m {
 	case MoveStart:
-		next, err = c.Start()
-		if err == nil && !c.To.After(now) {
-			err = fmt.Errorf("%w: its window is over", ErrCampaign)
-		}
+		next, err = c.Start(now)
 	case MoveHalt:
 		next, tell, err = c.Halt(now)
 	case MoveResume:
@@ -313,13 +310,9 @@ type drawn struct {
 // draw makes the questions of a campaign, or says why a contact gets none. It
 // writes nothing, and yields the same whenever it is asked, but for subject tokens.
 func (d *Desk) draw(ctx context.Context, c *Campaign, each func(*directory.Contact, *drawn, Skip) error) error {
-	marks, err := d.cfg.Store.Marks(ctx, "")
+	out, err := d.optedOut(ctx, "")
 	if err != nil {
 		return err
-	}
-	out := map[directory.ContactID]bool{}
-	for _, m := range marks {
-		out[m.Contact] = out[m.Contact] || m.Flag == FlagOptOut
 	}
 	for _, team := range d.cfg.Index().Sorted() {
 		if !c.Scope.includes(team) {
@@ -361,7 +354,7 @@ func (d *Desk) drawOne(c *Campaign, team *directory.Team, contact *directory.Con
 	}
 	// The same contact has the same question, whoever plans it and however often.
 	q.ID = ID(uuid.NewSHA1(campaignSpace, []byte(string(c.ID)+"/"+string(contact.ID))).String())
-	q.Due, q.Until = at, Calendar{}.After(c.To, policy.Close)
+	q.Due, q.Held, q.Until = at, c.Held, Calendar{}.After(c.To, policy.Close)
 	return &drawn{q, policy}, "", nil
 }
 
@@ -400,7 +393,7 @@ func (d *Desk) fill(ctx context.Context, c Campaign) error {
 		return err
 	}
 	return d.alter(ctx, c.ID, func(tx Tx, now *Campaign) error {
-		if now.State != CampaignRunning {
+		if now.State != CampaignRunning || now.Held != c.Held {
 			return nil
 		}
 		now.Filled, now.Skipped = true, skipped
@@ -420,7 +413,7 @@ func (d *Desk) fillPart(ctx context.Context, c *Campaign, part []*drawn, skipped
 		if err != nil {
 			return err
 		}
-		if now.State != CampaignRunning {
+		if now.State != CampaignRunning || now.Held != c.Held { // or was halted meanwhile: others have been told to wait so long
 			return errHalted
 		}
 		for _, q := range part {

@@ -17,9 +17,12 @@ import (
 )
 
 // crowd adds n teams, each with one mailbox. Every third is a member of the forum tf.
-func (o *office) crowd(n int) {
+func (o *office) crowd(n int) { o.t.Helper(); o.crowdMore(0, n) }
+
+// crowdMore adds n teams to those that there are of a crowd.
+func (o *office) crowdMore(there, n int) {
 	o.t.Helper()
-	for i := range n {
+	for i := there; i < there+n; i++ {
 		p := directory.Profile{Names: directory.Names{Short: "CROWD"}, Contacts: []directory.Contact{{Channel: "email", Value: fmt.Sprintf("csirt@crowd%d.example", i)}}}
 		if i%3 == 0 {
 			p.Memberships = []directory.Membership{{Forum: "tf", Status: "member"}}
@@ -238,6 +241,49 @@ func TestCampaignCut(t *testing.T) {
 		all.Wait()
 		if got, p := o.progress(c.ID); !got.Filled || p.Total != 32 {
 			t.Errorf("%+v with %d questions, want 32", got, p.Total)
+		}
+	})
+}
+
+// TestCampaignFilledAfterHalt: a question that is made after a halt is asked when it would have been if it had been
+// made before.
+func TestCampaignFilledAfterHalt(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(30)
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		c = o.steer(c.ID, challenge.MoveStart)
+		dues := func() map[directory.ContactID]time.Time {
+			due := map[directory.ContactID]time.Time{}
+			for _, q := range must[[]challenge.Challenge](t)(o.db.ListChallenges(ctx, challenge.ListFilter{Campaign: c.ID, Limit: 100})) {
+				due[q.Contact] = q.Due.Add(q.Held)
+			}
+			return due
+		}
+		// The state is what a process leaves behind that ends before all questions are made.
+		again := c
+		again.Filled, again.Skipped = false, nil
+		if err := o.db.Challenges(ctx, func(tx challenge.Tx) error { return tx.PutCampaign(again) }); err != nil {
+			t.Fatal(err)
+		}
+		before := len(dues())
+		o.crowdMore(30, 10)
+		o.steer(c.ID, challenge.MoveHalt)
+		o.pass(72 * time.Hour)
+		c = o.steer(c.ID, challenge.MoveResume)
+		must[int](t)(o.Steward(ctx))
+		due := dues()
+		if len(due) != before+10 {
+			t.Fatalf("%d questions, and %d before the halt; want 10 more", len(due), before)
+		}
+		announced := c
+		announced.To, announced.Held = c.To.Add(-c.Held), 0
+		for contact, at := range due {
+			q := must[[]challenge.Challenge](t)(o.db.ListChallenges(ctx, challenge.ListFilter{Contact: contact, Limit: 1}))[0]
+			drawn, ok := announced.Moment(contact, q.Calendar, q.Kind)
+			if want := drawn.Add(72 * time.Hour); !ok || !at.Equal(want) {
+				t.Errorf("contact %s is asked at %s, want %s: three days after it was drawn", contact, at, want)
+			}
 		}
 	})
 }

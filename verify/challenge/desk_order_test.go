@@ -3,6 +3,8 @@ package challenge_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,6 +161,64 @@ func TestDeskPlan(t *testing.T) {
 			if l.Contact.ID == answered.Contact && (l.Next.Why != challenge.DueTooLow || !l.Next.At.After(o.clock().AddDate(0, 3, 0))) {
 				t.Errorf("next due %+v", l.Next)
 			}
+		}
+	})
+}
+
+// TestDeskPlanSilent: who stays silent is planned for again after the policy's interval, who opted out not
+// before an operator has decided, and whom our own relay did not let us ask as soon as may be.
+func TestDeskPlanSilent(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(3)
+		contact := func(i int) directory.ContactID {
+			return must[directory.Team](t)(o.dir.Team(ctx, deskOperator, fmt.Sprintf("crowd-%d", i))).Contacts[0].ID
+		}
+		silent, out, unsent := contact(0), contact(1), contact(2)
+		must[int](t)(o.Plan(ctx, 100))
+		must[int](t)(o.Tick(ctx, 100))
+		for _, c := range must[[]challenge.Challenge](t)(o.List(ctx, deskOperator, challenge.ListFilter{Contact: unsent, Limit: 1})) {
+			must[challenge.Challenge](t)(o.Apply(ctx, c.ID, challenge.Event{Kind: challenge.EventUnsendable, Step: challenge.StepFirst}))
+		}
+		o.run()
+		for _, env := range o.box {
+			if env.To[0] != "csirt@crowd1.example" {
+				continue
+			}
+			token := linkInMail.FindStringSubmatch(strings.ReplaceAll(string(env.Raw), "=\r\n", ""))[1]
+			if _, _, taken, err := o.OptOut(ctx, token); err != nil || !taken {
+				t.Fatalf("opting out: %t, %v", taken, err)
+			}
+		}
+		plan := func(days int) {
+			for i := range days {
+				o.pass(24 * time.Hour)
+				must[int](t)(o.Tick(ctx, 100))
+				must[int](t)(o.sender.Send(ctx, 100))
+				if i%10 == 0 {
+					if err := o.follower.Sync(ctx); err != nil {
+						t.Fatal(err)
+					}
+					must[int](t)(o.Plan(ctx, 100))
+				}
+			}
+		}
+		asked := func(id directory.ContactID) int {
+			return len(must[[]challenge.Challenge](t)(o.List(ctx, deskOperator, challenge.ListFilter{Contact: id, Limit: 50})))
+		}
+		plan(110)
+		if got := [3]int{asked(silent), asked(out), asked(unsent)}; got != [3]int{1, 1, 2} {
+			t.Errorf("questions within the interval to who is silent, opted out, and was not reached by our fault: %d, want 1, 1 and 2", got)
+		}
+		for i, want := range []challenge.DueWhy{challenge.DueAsked, challenge.DueOptOut} {
+			team := must[directory.Team](t)(o.dir.Team(ctx, deskOperator, fmt.Sprintf("crowd-%d", i)))
+			if l := must[[]challenge.Outlook](t)(o.Outlook(ctx, deskOperator, &team))[0]; l.Next.Why != want || l.Next.At.IsZero() != (want == challenge.DueOptOut) {
+				t.Errorf("crowd-%d is due %+v, want %s", i, l.Next, want)
+			}
+		}
+		plan(30)
+		if got := [2]int{asked(silent), asked(out)}; got != [2]int{2, 1} {
+			t.Errorf("questions after the interval to who is silent, and who opted out: %d, want 2 and 1", got)
 		}
 	})
 }

@@ -83,13 +83,17 @@ func (d *Desk) Outlook(ctx context.Context, p directory.Principal, team *directo
 	if err != nil {
 		return nil, err
 	}
+	waits, err := d.waits(ctx, team.ID)
+	if err != nil {
+		return nil, err
+	}
 	automated, err := d.automated(ctx, team.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Outlook, len(team.Contacts))
 	for i := range team.Contacts {
-		out[i] = d.outlook(team, &team.Contacts[i])
+		out[i] = d.outlook(team, &team.Contacts[i], &waits)
 		if out[i].Kind == KindWebhook && !automated[team.Contacts[i].ID] {
 			out[i].Kind = "" // a page for people
 		}
@@ -119,14 +123,43 @@ func (o *Outlook) take(c *Challenge) {
 	}
 }
 
-func (d *Desk) outlook(team *directory.Team, contact *directory.Contact) Outlook {
+// waits is what keeps contacts from being asked, but for the time since their last proof.
+type waits struct {
+	asked map[directory.ContactID]LastAsked
+	out   map[directory.ContactID]bool // who opted out
+}
+
+// waits reads them for a team; "" is for all.
+func (d *Desk) waits(ctx context.Context, team directory.TeamID) (w waits, err error) {
+	if w.asked, err = d.cfg.Store.LastAsked(ctx, team); err != nil {
+		return w, err
+	}
+	w.out, err = d.optedOut(ctx, team)
+	return w, err
+}
+
+// optedOut returns the contacts of a team, or of all, that asked for no more mail, and of
+// which no operator has decided yet.
+func (d *Desk) optedOut(ctx context.Context, team directory.TeamID) (map[directory.ContactID]bool, error) {
+	marks, err := d.cfg.Store.Marks(ctx, team)
+	out := map[directory.ContactID]bool{}
+	for _, m := range marks {
+		out[m.Contact] = out[m.Contact] || m.Flag == FlagOptOut
+	}
+	return out, err
+}
+
+func (d *Desk) outlook(team *directory.Team, contact *directory.Contact, w *waits) Outlook {
 	o := Outlook{Contact: *contact}
 	r, ok := Resolve(d.cfg.Rules, d.Policies(), team, contact)
 	if !ok {
 		return o
 	}
 	now := d.now()
-	o.Policy, o.Rule, o.Next = r.Policy.Name, r.Rule, Due(contact, team.Evidence, r.Policy, now)
+	o.Policy, o.Rule, o.Next = r.Policy.Name, r.Rule, Due(contact, team.Evidence, r.Policy, now).Spaced(w.asked[contact.ID].At, contact, r.Policy)
+	if w.out[contact.ID] {
+		o.Next = NextDue{Why: DueOptOut, Proof: o.Next.Proof}
+	}
 	o.Kind, _ = Choose(r.Policy, contact, CalendarOf(team, contact, r.Policy.Holidays), keyFor(team, contact, now) != "")
 	return o
 }
@@ -228,13 +261,9 @@ type waitingContact struct {
 
 // due returns the contacts that are due and not being asked, the longest first.
 func (d *Desk) due(ctx context.Context) ([]waitingContact, error) {
-	open, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Open: true, Limit: mostOfCampaign})
+	waits, err := d.waits(ctx, "")
 	if err != nil {
 		return nil, err
-	}
-	busy := make(map[directory.ContactID]bool, len(open))
-	for i := range open {
-		busy[open[i].Contact] = true
 	}
 	automated, err := d.automated(ctx, "")
 	if err != nil {
@@ -245,10 +274,10 @@ func (d *Desk) due(ctx context.Context) ([]waitingContact, error) {
 	for team := range d.cfg.Index().Teams() {
 		for i := range team.Contacts {
 			contact := &team.Contacts[i]
-			if contact.Channel != "email" && !automated[contact.ID] || busy[contact.ID] {
+			if contact.Channel != "email" && !automated[contact.ID] || waits.asked[contact.ID].Open {
 				continue
 			}
-			o := d.outlook(team, contact)
+			o := d.outlook(team, contact, &waits)
 			if o.Policy == "" || o.Kind == "" || o.Next.At.IsZero() || o.Next.At.After(now) {
 				continue
 			}

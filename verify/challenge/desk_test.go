@@ -47,6 +47,7 @@ var identityOnce = sync.OnceValues(func() (*mail.Identity, error) {
 type office struct {
 	*challenge.Desk
 	t        *testing.T
+	dsn      string
 	db       *store.DB
 	dir      *directory.Directory
 	follower *directory.Follower
@@ -55,13 +56,15 @@ type office struct {
 	key      *openpgp.Entity // of the team alpha
 	team     directory.Team
 
-	mu     sync.Mutex
-	now    time.Time
-	refuse func() error
-	full   error           // what the store says to all that would write
-	box    []mail.Envelope // what the relay took
-	aside  []string
-	origin mail.Authentication // of what comes in
+	mu      sync.Mutex
+	now     time.Time
+	refuse  func() error
+	full    error           // what the store says to all that would write
+	seen    func()          // once a sender has seen how its mail stands
+	claimed func()          // once a courier has its questions
+	box     []mail.Envelope // what the relay took
+	aside   []string
+	origin  mail.Authentication // of what comes in
 
 	policies []challenge.Policy // beside those that ship, from the next work on
 }
@@ -91,7 +94,7 @@ func must[T any](t *testing.T) func(v T, err error) T {
 func openOffice(t *testing.T, e storetest.Engine) *office {
 	t.Helper()
 	o := &office{t: t, now: deskDay}
-	_, o.db = e.Open(t)
+	o.dsn, o.db = e.Open(t)
 	var err error
 	o.follower, err = directory.NewFollower(directory.FollowerConfig{Store: o.db, Now: o.clock})
 	if err == nil {
@@ -161,7 +164,17 @@ func (f fillable) ClaimMails(ctx context.Context, c challenge.ClaimMails) ([]cha
 	if f.o.full != nil {
 		return nil, f.o.full
 	}
+	if f.o.claimed != nil {
+		defer f.o.claimed()
+	}
 	return f.Store.ClaimMails(ctx, c)
+}
+
+func (f fillable) Outgoing(ctx context.Context, m challenge.OutMail) (challenge.Outgoing, error) {
+	if f.o.seen != nil {
+		defer f.o.seen()
+	}
+	return f.Store.Outgoing(ctx, m)
 }
 
 func (o *office) taken(_ context.Context, env mail.Envelope) error {

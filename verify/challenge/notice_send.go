@@ -18,7 +18,7 @@ import (
 const staleAfter = 3 * 24 * time.Hour
 
 // Send hands over so many notices at most that are due, and returns how many the relay took: none
-// while the kill switch is on. Like the mails of questions they are handed over at least once.
+// while the kill switch is on, and no more from when it is turned on. Like the mails of questions they are handed over at least once.
 func (n *Notifier) Send(ctx context.Context, most int) (sent int, err error) {
 	d, cfg := n.cfg.Sender.cfg.Desk, &n.cfg.Sender.cfg
 	if stopped, err := d.cfg.Store.Stopped(ctx); err != nil || stopped {
@@ -30,6 +30,9 @@ func (n *Notifier) Send(ctx context.Context, most int) (sent int, err error) {
 	}
 	var errs []error
 	for i := range list {
+		if stopped, err := d.cfg.Store.Stopped(ctx); err != nil || stopped { // what was claimed waits for the end of its lease
+			return sent, errors.Join(append(errs, err)...)
+		}
 		taken, err := n.one(ctx, &list[i])
 		if ctx.Err() != nil {
 			return sent, errors.Join(append(errs, ctx.Err())...)

@@ -116,6 +116,8 @@ const (
 	DueFailed   DueWhy = "failed"      // something failed since the last proof
 	DueTooLow   DueWhy = "below-level" // proven, and below the minimum
 	DueDisputed DueWhy = "disputed"    // somebody has to look first: At is zero
+	DueAsked    DueWhy = "asked"       // the last question, which came to nothing, is an interval old
+	DueOptOut   DueWhy = "opted-out"   // an operator has to decide first: At is zero
 )
 
 // NextDue is when a contact is to be asked next.
@@ -166,6 +168,17 @@ func Due(c *directory.Contact, evidence []directory.Evidence, p Policy, now time
 		next.At, next.Why = proof.ValidUntil, DueRunsOut
 	}
 	return next
+}
+
+// Spaced returns when contact c is to be asked next when its last question went out at
+// asked. One that came to nothing counts as much as one that was answered: who stays
+// silent, or can't be reached, is asked again after the interval of p, and not at once.
+func (n NextDue) Spaced(asked time.Time, c *directory.Contact, p Policy) NextDue {
+	at := Calendar{}.After(asked, p.Interval)
+	if asked.IsZero() || asked.Before(c.Since) || n.Proof.After(asked) || n.At.IsZero() || !at.After(n.At) {
+		return n
+	}
+	return NextDue{At: at, Why: DueAsked, Proof: n.Proof}
 }
 
 func since(c *directory.Contact, now time.Time) time.Time {

@@ -230,3 +230,42 @@ func TestDue(t *testing.T) {
 		})
 	}
 }
+
+// TestSpaced: a question that came to nothing counts from when it was asked; one that was answered does not count twice.
+func TestSpaced(t *testing.T) {
+	day := func(s string) time.Time { return moment(t, s+"T00:00:00Z") }
+	c := &directory.Contact{ID: "k1", Revision: 2, Since: day("2026-01-01")}
+	never, proven := challenge.NextDue{At: day("2026-01-01"), Why: challenge.DueNever}, challenge.NextDue{At: day("2026-09-01"), Why: challenge.DueInterval, Proof: day("2026-03-01")}
+	tests := []struct {
+		name  string
+		due   challenge.NextDue
+		asked string
+		at    string
+		why   challenge.DueWhy
+	}{
+		{"never asked", never, "", "2026-01-01", challenge.DueNever},
+		{"asked, and silent", never, "2026-03-01", "2026-09-01", challenge.DueAsked},
+		{"asked at the address before this one", never, "2025-12-01", "2026-01-01", challenge.DueNever},
+		{"the question that was answered", proven, "2026-02-27", "2026-09-01", challenge.DueInterval},
+		{"asked when it was due, and silent", proven, "2026-09-02", "2027-03-02", challenge.DueAsked},
+		{"asked between, and silent", proven, "2026-07-01", "2027-01-01", challenge.DueAsked},
+		{"came back", challenge.NextDue{At: day("2026-09-05"), Why: challenge.DueFailed, Proof: day("2026-03-01")}, "2026-09-02", "2027-03-02", challenge.DueAsked},
+		{"failed since it was answered", challenge.NextDue{At: day("2026-04-01"), Why: challenge.DueFailed, Proof: day("2026-03-01")}, "2026-02-27", "2026-04-01", challenge.DueFailed},
+		{"runs out before the interval", challenge.NextDue{At: day("2026-04-01"), Why: challenge.DueRunsOut, Proof: day("2026-03-01")}, "2026-02-27", "2026-04-01", challenge.DueRunsOut},
+		{"disputed", challenge.NextDue{Why: challenge.DueDisputed}, "2026-09-02", "", challenge.DueDisputed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			asked, want := time.Time{}, time.Time{}
+			if tt.asked != "" {
+				asked = day(tt.asked)
+			}
+			if tt.at != "" {
+				want = day(tt.at)
+			}
+			if got := tt.due.Spaced(asked, c, preset(t, "half-yearly")); !got.At.Equal(want) || got.Why != tt.why {
+				t.Errorf("Spaced = %v because %s, want %v because %s", got.At, got.Why, want, tt.why)
+			}
+		})
+	}
+}

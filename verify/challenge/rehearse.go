@@ -52,7 +52,7 @@ func (s *Sender) Rehearse(ctx context.Context, p directory.Principal, id Campaig
 
 // rehearse makes the first mail of one question.
 func (s *Sender) rehearse(q *drawn) (Challenge, mail.Mail, error) {
-	c, _ := Step(q.challenge, Event{ID: "rehearsal", Kind: EventDue}, q.challenge.Due, q.policy)
+	c, _ := Step(q.challenge, Event{ID: "rehearsal", Kind: EventDue}, q.challenge.dueAt(), q.policy)
 	salt := "rehearsal " + string(c.ID)
 	_, issue, err := s.cfg.Desk.secrets(&c, StepFirst, salt, c.Expiry(q.policy, c.Due))
 	if err != nil {

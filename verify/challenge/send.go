@@ -19,7 +19,7 @@ type SenderConfig struct {
 	Submit   func(context.Context, mail.Mail) mail.Result // required: [mail.Submitter.Submit], or what keeps mails of a dry run
 	Pages    string                                       // where the answer page is: "https://rollcall.example.org/answer/"
 	Stop     string                                       // where mails are stopped: "https://rollcall.example.org/stop/"; "": by mail only
-	Name     string                                       // of this process, for people
+	Name     string                                       // of this process, for people; "" is "sender"
 	Lease    time.Duration                                // for one try; 0 is 5 minutes
 	Tries    int                                          // before a mail is given up; 0 is 20
 }
@@ -43,7 +43,10 @@ type said struct {
 	result mail.Result
 }
 
-var errUnnoted = errors.New("challenge: what the relay said could not be written down")
+var (
+	errUnnoted = errors.New("challenge: what the relay said could not be written down")
+	errStopped = errors.New("challenge: the kill switch is on")
+)
 
 // noteTime is how long it may take to write down what the relay said, also when the
 // sender is to end: what it took must not go out again.
@@ -70,11 +73,15 @@ func NewSender(cfg SenderConfig) (*Sender, error) {
 	if cfg.Tries <= 0 {
 		cfg.Tries = mostTries
 	}
+	if cfg.Name == "" {
+		cfg.Name = "sender"
+	}
 	return &Sender{cfg: cfg}, nil
 }
 
 // Send hands over at most n mails that are due, and returns how many it tried:
-// none while the kill switch is on.
+// none while the kill switch is on, and no more from when it is turned on. What was
+// claimed then waits for the end of its lease.
 func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 	d := s.cfg.Desk
 	if err := s.catchUp(ctx); err != nil {
@@ -100,6 +107,9 @@ func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 			continue
 		}
 		err := s.one(ctx, &list[i])
+		if errors.Is(err, errStopped) {
+			return i, errors.Join(errs...)
+		}
 		if ctx.Err() != nil {
 			return i, errors.Join(append(errs, err, ctx.Err())...)
 		}
@@ -118,7 +128,7 @@ func (s *Sender) Send(ctx context.Context, n int) (int, error) {
 func (s *Sender) keep(ctx context.Context, list []OutMail, now time.Time) error {
 	return s.cfg.Desk.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		for i := range list {
-			mine, err := tx.SettleMail(list[i], now.Add(s.cfg.Lease))
+			mine, err := tx.KeepMail(list[i], now.Add(s.cfg.Lease))
 			if err != nil {
 				return err
 			}
@@ -133,10 +143,16 @@ func (s *Sender) keep(ctx context.Context, list []OutMail, now time.Time) error 
 // one hands over one mail.
 func (s *Sender) one(ctx context.Context, m *OutMail) error {
 	d := s.cfg.Desk
-	c, err := d.cfg.Store.Challenge(ctx, m.Challenge)
-	if err != nil {
+	now, err := d.cfg.Store.Outgoing(ctx, *m)
+	switch {
+	case err != nil:
 		return err
+	case now.Stopped:
+		return errStopped
+	case !now.Mine: // it took so long that somebody else has it
+		return nil
 	}
+	c := now.Question
 	if !c.Open() { // answered or stopped in the meantime
 		return d.settle(ctx, m, Event{}, time.Time{})
 	}

@@ -65,16 +65,16 @@ func (d *Desk) settleAll(ctx context.Context, list []*settlement) {
 func (d *Desk) settleIn(ctx context.Context, list []*settlement) error {
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		for _, one := range list {
-			mine, err := tx.SettleMail(*one.mail, one.again)
+			c, err := tx.Challenge(one.mail.Challenge)
+			if err != nil {
+				return err
+			}
+			mine, err := tx.SettleMail(*one.mail, d.dueAgain(&c, one.again))
 			if err != nil {
 				return err
 			}
 			if !mine || one.event.Kind == "" {
 				continue
-			}
-			c, err := tx.Challenge(one.mail.Challenge)
-			if err != nil {
-				return err
 			}
 			if _, err := d.step(tx, c, one.event); err != nil {
 				return err
@@ -82,4 +82,18 @@ func (d *Desk) settleIn(ctx context.Context, list []*settlement) error {
 		}
 		return nil
 	})
+}
+
+// dueAgain is when a mail that is not done is due again, with its question as it is now: whoever
+// wanted that may have seen it before it was paused, or before it was resumed.
+func (d *Desk) dueAgain(c *Challenge, again time.Time) time.Time {
+	switch {
+	case again.IsZero(): // it is done
+		return again
+	case !c.Paused.IsZero():
+		return heldBack
+	case again.Equal(heldBack):
+		return d.now()
+	}
+	return again
 }

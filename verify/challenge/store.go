@@ -26,6 +26,9 @@ type Store interface {
 	ChallengeBySubject(ctx context.Context, subject string) (Challenge, error)
 	// ListChallenges returns those that pass, newest first.
 	ListChallenges(context.Context, ListFilter) ([]Challenge, error)
+	// LastAsked returns how it stands with the contacts of a team that were ever asked; ""
+	// is of all teams.
+	LastAsked(context.Context, directory.TeamID) (map[directory.ContactID]LastAsked, error)
 	// DueChallenges returns those whose next timer has fired, the longest due first.
 	DueChallenges(ctx context.Context, now time.Time, limit int) ([]ID, error)
 	// ChallengeLog returns what happened to one, oldest first.
@@ -47,6 +50,8 @@ type Store interface {
 	// ClaimMails leases mails that are to go out, the longest due first; or questions
 	// to endpoints, whose letter is [LetterPost].
 	ClaimMails(context.Context, ClaimMails) ([]OutMail, error)
+	// Outgoing tells how a claimed mail stands, just before it is handed over.
+	Outgoing(context.Context, OutMail) (Outgoing, error)
 	// NextMail returns when a mail is to go out next; the zero time for none.
 	NextMail(context.Context) (time.Time, error)
 	HookStore
@@ -64,11 +69,15 @@ type Tx interface {
 	LogEvent(id ID, at time.Time, e Event, effects []Effect) error
 	// PostMail adds a mail to the outbox, unless its key is there.
 	PostMail(OutMail) error
-	// HoldMails makes the waiting mails of a question due at another time.
+	// HoldMails makes the waiting mails of a question due at another time, but for those that
+	// somebody has a lease of: whoever has it may be handing one over.
 	HoldMails(ID, time.Time) error
 	// SettleMail ends the lease of a mail: it is done, or due again. It reports
 	// whether the lease was still the claimant's.
 	SettleMail(m OutMail, again time.Time) (bool, error)
+	// KeepMail makes the lease of a mail last until another time. It reports whether the
+	// lease was still the claimant's.
+	KeepMail(m OutMail, until time.Time) (bool, error)
 	PutLink(Digest, ID) error
 	// OpenCase opens a case of a kind for a challenge, or opens it again. To the note of one
 	// that is open it adds what is new.
@@ -109,6 +118,12 @@ type ListFilter struct {
 	Before   time.Time           // created before; zero is all
 	BeforeID ID                  // with Before: of those created at that moment, the ones after this id
 	Limit    int
+}
+
+// LastAsked is how it stands with the questions to a contact.
+type LastAsked struct {
+	Open bool      // one waits
+	At   time.Time // when the newest went out; zero where none did, or our own relay would not take it
 }
 
 // Logged is one line of a challenge's log.
@@ -171,10 +186,17 @@ type OutMail struct {
 	Attempt   int       // claims so far; the fence of the lease
 }
 
+// Outgoing is how a claimed mail stands just before it is handed over.
+type Outgoing struct {
+	Question Challenge
+	Mine     bool // the lease is still the claimant's
+	Stopped  bool // the kill switch is on
+}
+
 // ClaimMails asks for mails.
 type ClaimMails struct {
 	N     int
-	Owner string // who asks, for people
+	Owner string // who asks, for people; not empty, since a lease without an owner is none
 	Now   time.Time
 	Lease time.Duration
 	Posts bool // questions to endpoints in place of mails

@@ -245,7 +245,7 @@ func (d *Desk) due(ctx context.Context) ([]waitingContact, error) {
 	for team := range d.cfg.Index().Teams() {
 		for i := range team.Contacts {
 			contact := &team.Contacts[i]
-			if contact.Channel != "email" && !automated[contact.ID] || busy[contact.ID] {
+			if contact.Channel != "email" && !automated[contact.ID] || contact.Channel == "email" && !team.Vouches(contact) || busy[contact.ID] {
 				continue
 			}
 			o := d.outlook(team, contact)

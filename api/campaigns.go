@@ -32,7 +32,7 @@ type Campaign struct {
 	Halted   time.Time      `json:"halted,omitzero" format:"date-time" doc:"Since when it stands still"`
 	Still    int64          `json:"still_seconds,omitzero" doc:"For how long it stood still before; moments are drawn over the window without that, and come so much later" example:"259200"`
 	Filled   bool           `json:"filled" doc:"Every contact has its question, or is among the skipped" example:"true"`
-	Skipped  map[string]int `json:"skipped,omitzero" doc:"Contacts that are not asked, by why: no-policy, no-way, asked-already, no-working-time, opted-out, removed" example:"{\"no-way\":2}"`
+	Skipped  map[string]int `json:"skipped,omitzero" doc:"Contacts that are not asked, by why: no-policy, unvouched, no-way, asked-already, no-working-time, opted-out, removed" example:"{\"no-way\":2}"`
 	Secret   string         `json:"secret,omitzero" doc:"Once it is over: from which each contact's moment was drawn, in hex, so that anybody can check that nobody was favoured" example:"6f1d…"`
 	Progress *Progress      `json:"progress,omitzero" doc:"How far it has come; not in lists"`
 }

@@ -199,7 +199,7 @@ func (d *Directory) Create(ctx context.Context, p Principal, n NewTeam) (Team, e
 	r := Record{ID: n.ID, Handle: n.Handle, Revision: 1, Created: now, Updated: now, OwnAt: now, OwnBy: p.Name}
 	before := r.Team()
 	r.Own = n.Profile
-	problems := r.settle(&before, d, now)
+	problems := r.settle(&before, d, p, now)
 	after := r.Team()
 	err := authorise(p, actCreate, &after)
 	if err == nil && p.Role == Secretariat && !after.inForum(p.Forum) {
@@ -232,8 +232,9 @@ func (d *Directory) put(tx Tx, r *Record, op Op, p Principal, act action, fields
 // settle prepares a record for the store: it gives contacts their ids and
 // revisions, hides named persons, keeps what is known to be revoked so, and returns
 // the problems of the result.
-func (r *Record) settle(before *Team, d *Directory, now time.Time) []Problem {
+func (r *Record) settle(before *Team, d *Directory, p Principal, now time.Time) []Problem {
 	problems := settleContacts(before, &r.Own, r.ID, d.newID, now)
+	vouch(before, r.Own.Contacts, p)
 	for i := range r.Own.Keys { // an edit may send back what it was shown
 		r.Own.Keys[i].Continuity = ""
 	}

@@ -77,7 +77,7 @@ func (d *Directory) apply(r *Record, before *Team, p Principal, e Edit) ([]strin
 			problems = append(problems, problem("auth.field", string(e.Handle), "only an operator gives a team another handle", string(old)).At("/handle"))
 		}
 	}
-	problems = append(problems, r.settle(before, d, now)...)
+	problems = append(problems, r.settle(before, d, p, now)...)
 	after, unprovenAfter := r.Team(), r.unproven()
 	problems = append(problems, restricted(p, &unprovenBefore.Profile, &unprovenAfter.Profile)...)
 	if len(problems) > 0 {

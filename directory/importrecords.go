@@ -75,6 +75,7 @@ func (ri *recordImport) take(tx Reader, row int, r Record) error {
 	if err != nil && !fresh {
 		return err
 	}
+	r.Own.Contacts = vouchAll(old.Own.Contacts, r.Own.Contacts)
 	if holder, err := tx.TeamByHandle(r.Handle); err == nil && holder.ID != r.ID {
 		ri.skip(row, problem("handle.taken", string(r.Handle), "another team has this handle", "a free handle").At("/handle"))
 		return nil

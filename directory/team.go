@@ -114,6 +114,7 @@ type Contact struct {
 	Classes    []Word    `json:",omitzero"` // of [IncidentClasses]; nil is all
 	Visibility TLP       `json:",omitzero"` // "" is CLEAR
 	Since      time.Time `json:",omitzero"` // when this revision was entered or imported
+	Vouched    bool      `json:",omitzero"` // an operator or a secretariat entered this revision, see [Team.Vouches]
 	Origin     Origin    `json:"-"`         // set in a [Team] only
 }
 

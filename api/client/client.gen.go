@@ -2300,7 +2300,7 @@ type Campaign struct {
 	// Examples: 6f1d…
 	Secret string `json:"secret,omitempty,omitzero"`
 
-	// Skipped Contacts that are not asked, by why: no-policy, no-way, asked-already, no-working-time, opted-out, removed
+	// Skipped Contacts that are not asked, by why: no-policy, unvouched, no-way, asked-already, no-working-time, opted-out, removed
 	//
 	// Examples: {"no-way":2}
 	Skipped map[string]int64 `json:"skipped,omitempty,omitzero"`

@@ -44,7 +44,9 @@ var (
 	ErrDesk     = errors.New("challenge: desk")
 	ErrNoPolicy = errors.New("challenge: no policy holds for the contact")
 	ErrNotAsked = errors.New("challenge: the contact can't be asked so")
-	ErrAskedNow = errors.New("challenge: the contact is being asked already")
+	// ErrUnvouched is an [ErrNotAsked] that an operator can end.
+	ErrUnvouched = fmt.Errorf("%w: nobody but the team's own editors stands for the address", ErrNotAsked)
+	ErrAskedNow  = errors.New("challenge: the contact is being asked already")
 )
 
 // NewDesk returns a desk on cfg.
@@ -181,6 +183,9 @@ func (d *Desk) plan(a Ask) (Challenge, Policy, error) {
 		return Challenge{}, Policy{}, fmt.Errorf("%w: %s of a contact by %s", ErrNotAsked, kind, contact.Channel)
 	case kind.NeedsKey() && key == "":
 		return Challenge{}, Policy{}, fmt.Errorf("%w: %s needs a key of the team that can be used for %s", ErrNotAsked, kind, contact.Value)
+	}
+	if kind.ByMail() && !team.Vouches(contact) {
+		return Challenge{}, Policy{}, ErrUnvouched
 	}
 	if a.Due.IsZero() {
 		a.Due = now

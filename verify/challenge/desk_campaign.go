@@ -343,6 +343,8 @@ func (d *Desk) drawOne(c *Campaign, team *directory.Team, contact *directory.Con
 	switch {
 	case errors.Is(err, ErrNoPolicy):
 		return nil, SkipPolicy, nil
+	case errors.Is(err, ErrUnvouched):
+		return nil, SkipUnvouched, nil
 	case errors.Is(err, ErrNotAsked):
 		return nil, SkipWay, nil
 	case err != nil:

@@ -49,6 +49,7 @@ func asError(err error) error {
 		want string
 	}{
 		{ErrNoPolicy, directory.Invalid, CodeNoPolicy, "a policy by name, or a rule for the contact"},
+		{ErrUnvouched, directory.Conflict, CodeUnvouched, "a proof that the team controls the domain, or an operator's evidence that the address is right"},
 		{ErrNotAsked, directory.Invalid, CodeNoWay, "a kind that the contact can answer"},
 		{ErrAskedNow, directory.Conflict, CodeOpen, "wait for the answer, or stop the open question"},
 	} {

@@ -274,7 +274,11 @@ func (d *Desk) due(ctx context.Context) ([]waitingContact, error) {
 	for team := range d.cfg.Index().Teams() {
 		for i := range team.Contacts {
 			contact := &team.Contacts[i]
-			if contact.Channel != "email" && !automated[contact.ID] || waits.asked[contact.ID].Open {
+			may := automated[contact.ID]
+			if contact.Channel == "email" {
+				may = team.Vouches(contact)
+			}
+			if !may || waits.asked[contact.ID].Open {
 				continue
 			}
 			o := d.outlook(team, contact, &waits)

@@ -203,7 +203,7 @@ func (s NoticeState) forget(things []Thing) NoticeState {
 
 // readers are the contacts of a team that may get its notices, the first choice first: its
 // representatives, then who is there for general questions, then others that have a mailbox. Left
-// out is who wants no mails, and who can't be reached.
+// out is who wants no mails, who can't be reached, and an address that only editors stand for.
 func readers(team *directory.Team, marks []Mark, s *NoticeState) []*directory.Contact {
 	var out []*directory.Contact
 	for i := range team.Contacts {
@@ -211,7 +211,7 @@ func readers(team *directory.Team, marks []Mark, s *NoticeState) []*directory.Co
 		marked := slices.ContainsFunc(marks, func(m Mark) bool {
 			return m.Of(c) && (m.Flag == FlagOptOut || m.Flag == FlagUndeliverable || m.Flag == FlagUnreachable)
 		})
-		if revision, bounced := s.Bounced[c.ID]; c.Channel == "email" && !marked && (!bounced || revision != c.Revision) {
+		if revision, bounced := s.Bounced[c.ID]; c.Channel == "email" && team.Vouches(c) && !marked && (!bounced || revision != c.Revision) {
 			out = append(out, c)
 		}
 	}

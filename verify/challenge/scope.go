@@ -44,12 +44,13 @@ type Skip string
 
 // The reasons.
 const (
-	SkipPolicy  Skip = "no-policy"       // no rule says by which policy
-	SkipWay     Skip = "no-way"          // it can't be asked so: no key, or a channel that does not fit
-	SkipOpen    Skip = "asked-already"   // it is being asked something else
-	SkipHours   Skip = "no-working-time" // the window has no working time of its team
-	SkipOptOut  Skip = "opted-out"       // and no operator has decided yet
-	SkipRemoved Skip = "removed"         // its team went while questions were planned
+	SkipPolicy    Skip = "no-policy"       // no rule says by which policy
+	SkipUnvouched Skip = "unvouched"       // nobody but editors stands for the address
+	SkipWay       Skip = "no-way"          // it can't be asked so: no key, or a channel that does not fit
+	SkipOpen      Skip = "asked-already"   // it is being asked something else
+	SkipHours     Skip = "no-working-time" // the window has no working time of its team
+	SkipOptOut    Skip = "opted-out"       // and no operator has decided yet
+	SkipRemoved   Skip = "removed"         // its team went while questions were planned
 )
 
 // forumOf is the forum that a campaign is about, for deciding who may run it.

@@ -210,8 +210,11 @@ func TestFresh(t *testing.T) {
 		wg.Go(func() { n.fetch(l, q) })
 	}
 	wg.Wait()
-	if s.full != 1 {
-		t.Errorf("%d answers to five who ask at once, want 1", s.full)
+	s.mu.Lock()
+	full := s.full
+	s.mu.Unlock()
+	if full != 1 {
+		t.Errorf("%d answers to five who ask at once, want 1", full)
 	}
 	n.listen("b.example", nil, status("404 Not Found", "", ""))
 	missing := verify.Request{URL: "https://b.example/", Fresh: time.Hour}

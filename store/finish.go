@@ -139,7 +139,7 @@ func (t *tx) guard(f *verify.Finish) (held, tripped bool, err error) {
 	if !f.Guard.Trips(turned, concluded) {
 		return false, false, nil
 	}
-	why := fmt.Sprintf("%d of %d conclusions within %s turned from good to error", turned, concluded, f.Guard.Window)
+	why := fmt.Sprintf("%d of %d conclusions within %s turned worse", turned, concluded, f.Guard.Window)
 	pause := directory.Pause{Guard: true, By: "guard", Why: why, At: f.Now}
 	if err := t.PutPause(pause); err != nil {
 		return false, false, err

@@ -18,12 +18,12 @@ const (
 	heldList    = `SELECT team_id, check_name, kind, subject, verdict, held FROM verification WHERE held <> '' ORDER BY ` + rowKey
 	forgetHeld  = `UPDATE verification SET held = '', held_raw = '' WHERE held <> ''`
 	forgetTurns = `DELETE FROM check_minute`
-	// What is held is looked at again, and so are errors of which followers were
-	// told before the guard saw what was going on.
+	// What is held is looked at again, and so is what turned worse of which followers
+	// were told before the guard saw what was going on.
 	recheckHeld = `UPDATE check_due SET rank = 0, due_at = $1, since = $1 WHERE fence = 0 AND EXISTS (SELECT 1 FROM verification v
 		WHERE v.held <> '' AND v.team_id = check_due.team_id AND v.check_name = check_due.check_name AND v.kind = check_due.kind AND v.subject = check_due.subject)`
 	recheckTurned = `UPDATE check_due SET rank = 0, due_at = $1, since = $1 WHERE fence = 0 AND EXISTS (SELECT 1 FROM check_event e
-		WHERE e.at >= $2 AND e.verdict = 'error' AND e.was IN ('ok', 'warning')
+		WHERE e.at >= $2 AND (e.verdict = 'error' AND e.was IN ('ok', 'warning') OR e.verdict = 'warning' AND e.was = 'ok')
 		AND e.team_id = check_due.team_id AND e.check_name = check_due.check_name AND e.kind = check_due.kind AND e.subject = check_due.subject)`
 )
 

@@ -136,10 +136,17 @@ type Finish struct {
 // Concluded reports whether the job came to a conclusion.
 func (f *Finish) Concluded() bool { return f.Result.Trouble == "" }
 
-// Turned reports whether something that was fine is an error now.
+// Turned reports whether what was known has become worse: a warning or an error
+// where nothing was wrong, an error where there was a warning.
 func (f *Finish) Turned() bool {
 	was := f.Job.Previous.Verdict
-	return f.Result.Verdict == VerdictError && (was == VerdictOK || was == VerdictWarning)
+	switch f.Result.Verdict {
+	case VerdictError:
+		return was == VerdictOK || was == VerdictWarning
+	case VerdictWarning:
+		return was == VerdictOK
+	}
+	return false
 }
 
 // Changed reports whether the verdict is another one. That something was tried
@@ -170,7 +177,7 @@ type Finished struct {
 	Tripped   bool // and this was the one that made it do so
 }
 
-// Guard stops publishing when too many verdicts turn bad at once, which is more
+// Guard stops publishing when too many verdicts turn worse at once, which is more
 // likely to be our fault than everybody's. The zero Guard never does.
 type Guard struct {
 	Share  float64 // of all conclusions within Window

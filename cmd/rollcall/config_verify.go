@@ -51,8 +51,8 @@ func verifyKeys() []key {
 		{name: "verify_rdap", arg: "URL", usage: "URL of the list of RDAP servers; none: IANA's", set: (*config).setRDAP},
 		{name: "control_label", preset: directory.ControlLabel, arg: "LABEL", usage: "LABEL below a domain at which teams publish proof that they control it", set: (*config).setControlLabel},
 		{name: "verify_keep", preset: "30d", arg: "TIME", usage: "TIME for which transcripts of checks are kept that nothing refers to any more", set: span(time.Hour, func(c *config) *time.Duration { return &c.Verify.KeepRaw })},
-		{name: "verify_guard", preset: "0.1", arg: "SHARE", usage: "SHARE of an hour's conclusions that may turn bad before checks are paused, 0 to 1; 0: any", set: (*config).setGuard},
-		{name: "verify_guard_least", preset: "20", arg: "N", usage: "N conclusions that turned bad, below which they are not paused", set: number(func(c *config) *int { return &c.Verify.GuardLeast })},
+		{name: "verify_guard", preset: "0.1", arg: "SHARE", usage: "SHARE of an hour's conclusions that may turn worse before checks are paused, 0 to 1; 0: any", set: (*config).setGuard},
+		{name: "verify_guard_least", preset: "20", arg: "N", usage: "N conclusions that turned worse, below which they are not paused", set: number(func(c *config) *int { return &c.Verify.GuardLeast })},
 		{name: "verify_memory_mib", preset: "256", arg: "N", usage: "N MiB of memory that a worker tries to stay below; 0: no limit", set: number(func(c *config) *int { return &c.Verify.Memory })},
 	}
 }

@@ -112,8 +112,14 @@ func turning(t testing.TB, db *store.DB, n int) ([]verify.Job, time.Time) {
 	return claim(t, db, claimAt(2*n, at)), at
 }
 
-// testGuard: ten of a hundred may turn bad, the eleventh stops everything.
+// testGuard: ten of a hundred may turn worse, the eleventh stops everything, be it
+// that they turn to errors or to warnings.
 func testGuard(t *testing.T, e Engine) {
+	t.Run("errors", func(t *testing.T) { guards(t, e, bad()) })
+	t.Run("warnings", func(t *testing.T) { guards(t, e, bad().As(verify.Warning)) })
+}
+
+func guards(t *testing.T, e Engine, worse verify.Finding) {
 	_, db := e.Open(t)
 	jobs, at := turning(t, db, 40)
 	guard := verify.Guard{Share: 0.1, Least: 5, Window: time.Hour}
@@ -127,7 +133,7 @@ func testGuard(t *testing.T, e Engine) {
 	}
 	for i, j := range jobs[60:70] {
 		want := verify.Finished{Announced: i < 6, Held: i >= 6, Tripped: i == 6} // 7 of 67 are more than a tenth
-		if got := end(j, bad()); got != want {
+		if got := end(j, worse); got != want {
 			t.Errorf("bad one %d: Finish = %+v, want %+v", i+1, got, want)
 		}
 	}
@@ -135,7 +141,7 @@ func testGuard(t *testing.T, e Engine) {
 		t.Errorf("a good one beside the guard = %+v", got)
 	}
 	list := pauses(t, db)
-	if len(list) != 1 || !list[0].Guard || list[0].Why != "7 of 67 conclusions within 1h0m0s turned from good to error" || !list[0].At.Equal(at) {
+	if len(list) != 1 || !list[0].Guard || list[0].Why != "7 of 67 conclusions within 1h0m0s turned worse" || !list[0].At.Equal(at) {
 		t.Errorf("Pauses = %+v", list)
 	}
 	if got := figures(t, db, at); got.Held != 4 || len(got.Pauses) != 1 {
@@ -144,28 +150,28 @@ func testGuard(t *testing.T, e Engine) {
 	if got := claim(t, db, claimAt(9, at.Add(time.Hour))); len(got) != 0 {
 		t.Errorf("%d claims although the guard paused", len(got))
 	}
-	worst := 0
+	published := 0
 	for n := range 40 {
 		for _, v := range found(t, db, n) {
-			if v.Verdict == verify.VerdictError {
-				worst++
+			if v.Verdict == verify.VerdictOf([]verify.Finding{worse}) {
+				published++
 			}
 		}
 	}
-	if worst != 6 {
-		t.Errorf("%d errors are published, want the 6 before the guard stopped", worst)
+	if published != 6 {
+		t.Errorf("%d are published, want the 6 before the guard stopped", published)
 	}
 	whole(t, db)
 }
 
-// held trips the guard with three bad verdicts of two teams, one of them
+// held trips the guard with three worse verdicts of two teams, one of them
 // published already.
-func held(t *testing.T, e Engine) (*store.DB, []verify.Job, time.Time) {
+func held(t *testing.T, e Engine, worse verify.Finding) (*store.DB, []verify.Job, time.Time) {
 	t.Helper()
 	_, db := e.Open(t)
 	jobs, at := turning(t, db, 2)
 	for i, j := range jobs {
-		f := result(j, at, bad())
+		f := result(j, at, worse)
 		f.Guard = verify.Guard{Share: 0.1, Least: 2, Window: time.Hour}
 		if got := finish(t, db, f); got.Held != (i > 0) {
 			t.Fatalf("Finish %d = %+v", i, got)
@@ -186,7 +192,7 @@ func settle(t testing.TB, db *store.DB, accept bool, at time.Time) (n int) {
 }
 
 func testAcceptHeld(t *testing.T, e Engine) {
-	db, _, at := held(t, e)
+	db, _, at := held(t, e, bad())
 	before := head(t, db).Seq
 	if n := settle(t, db, true, at.Add(time.Minute)); n != 3 {
 		t.Errorf("SettleHeld = %d, want 3", n)
@@ -208,7 +214,12 @@ func testAcceptHeld(t *testing.T, e Engine) {
 }
 
 func testDiscardHeld(t *testing.T, e Engine) {
-	db, jobs, at := held(t, e)
+	t.Run("errors", func(t *testing.T) { discards(t, e, bad()) })
+	t.Run("warnings", func(t *testing.T) { discards(t, e, bad().As(verify.Warning)) })
+}
+
+func discards(t *testing.T, e Engine, worse verify.Finding) {
+	db, jobs, at := held(t, e, worse)
 	before, at2 := head(t, db).Seq, at.Add(time.Minute)
 	if n := settle(t, db, false, at2); n != 3 {
 		t.Errorf("SettleHeld = %d, want 3", n)
@@ -221,7 +232,7 @@ func testDiscardHeld(t *testing.T, e Engine) {
 		t.Fatalf("%d rows are due after a discard, want all: the one that was published too", len(again))
 	}
 	for _, j := range again {
-		if want := map[bool]verify.Verdict{true: verify.VerdictError, false: verify.VerdictOK}[j.Row == jobs[0].Row]; j.Previous.Verdict != want {
+		if want := map[bool]verify.Verdict{true: verify.VerdictOf([]verify.Finding{worse}), false: verify.VerdictOK}[j.Row == jobs[0].Row]; j.Previous.Verdict != want {
 			t.Errorf("%v: previous verdict %s, want %s", j.Row, j.Previous.Verdict, want)
 		}
 		// The guard begins to count anew.

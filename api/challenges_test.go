@@ -202,7 +202,7 @@ func TestCampaigns(t *testing.T) {
 	})
 }
 
-// TestNoDesk: a server that asks nobody says so, and its log says nothing of failures.
+// TestNoDesk: a server that asks nobody says so.
 func TestNoDesk(t *testing.T) {
 	s := embedded(t).changed(t, func(c *api.Config) { c.Challenges = nil })
 	for _, path := range []string{"/v1/policies", "/v1/campaigns", "/v1/challenges?team=alpha", "/v1/teams/alpha/challenges", "/v1/response-times", "/v1/cases"} {

@@ -661,12 +661,15 @@ func (d *Desk) rekey(c Challenge, now time.Time) Challenge {
 // may asks the limits. The time that it returns is when to ask again; zero means
 // that the mail may go out now.
 func (d *Desk) may(tx Tx, c *Challenge, kind EventKind, policy Policy, now time.Time) (time.Time, error) {
-	if !c.Kind.ByMail() {
-		return time.Time{}, nil
+	if c.Kind == KindImported {
+		return time.Time{}, nil // nobody is asked
 	}
 	history, err := tx.Sent(c, policy.Caps, now)
 	if err != nil {
 		return now, err
+	}
+	if !c.Kind.ByMail() { // the caps are those of mails
+		history.Address, history.Domain, history.Overall = nil, nil, nil
 	}
 	p := May(Request{Calendar: c.Calendar, Kind: c.Kind, New: kind == EventDue}, history, policy, now)
 	switch {

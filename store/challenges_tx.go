@@ -37,6 +37,8 @@ const (
 	standing = `SELECT COALESCE(MAX((SELECT MAX(o.created) FROM outbox o WHERE o.challenge = c.id AND o.step = $1)), 0), COALESCE(MAX(c.is_open), 0),
 		(SELECT COUNT(*) FROM challenge_flag WHERE (contact = $2 OR address = $3) AND flag = $4), COALESCE((SELECT state FROM campaign WHERE id = $5), '')
 		FROM challenge c WHERE c.contact = $2 AND c.id <> $6`
+	// What a contact was asked lately: of a call there is no row in the outbox.
+	lately  = `SELECT doc FROM challenge WHERE contact = $1 AND id <> $2 ORDER BY created DESC LIMIT 10`
 	nothing = ` ON CONFLICT DO NOTHING`
 )
 
@@ -259,5 +261,14 @@ func (t *tx) Sent(c *challenge.Challenge, caps challenge.Caps, now time.Time) (h
 	var state challenge.CampaignState
 	err = t.tx.QueryRowContext(t.ctx, standing, challenge.StepFirst, string(c.Contact), address, string(challenge.FlagOptOut), string(c.Campaign), string(c.ID)).Scan(&last, &open, &out, &state)
 	h.Last, h.Open, h.OptedOut, h.Paused = timeOf(last), open > 0, out > 0, state == challenge.CampaignHalted
+	if err != nil || c.Kind != challenge.KindPhone {
+		return h, t.db.fail(op, string(c.Contact), err)
+	}
+	before, err := collect(&t.view, scanChallenge, lately, string(c.Contact), string(c.ID))
+	for i := range before {
+		if before[i].Kind == challenge.KindPhone && before[i].Sent.After(h.Last) {
+			h.Last = before[i].Sent
+		}
+	}
 	return h, t.db.fail(op, string(c.Contact), err)
 }

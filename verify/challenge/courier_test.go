@@ -86,11 +86,17 @@ func (w *endpoints) hook(terms challenge.HookTerms) (challenge.Hook, string) {
 	return h, secret
 }
 
-// happens makes n questions go out and be stopped: 2n notices.
+// happens makes n questions go out and be stopped: 2n notices. None is asked twice, which
+// limits would be against.
 func (w *endpoints) happens(n int) {
 	w.t.Helper()
 	for range n {
-		c := w.ask(2, challenge.KindPhone) // no limit of mails holds
+		w.edit(func(p *directory.Profile) {
+			p.Contacts = append(p.Contacts, directory.Contact{Channel: "phone", Value: fmt.Sprintf("+4315056%03d", len(p.Contacts))})
+		})
+		team := must[directory.Team](w.t)(w.dir.Team(context.Background(), deskOperator, "alpha"))
+		c := must[challenge.Challenge](w.t)(w.Ask(context.Background(), challenge.Ask{Team: team.ID, Contact: team.Contacts[len(team.Contacts)-1].ID, Kind: challenge.KindPhone}))
+		w.run()
 		must[challenge.Challenge](w.t)(w.Stop(context.Background(), deskOperator, c.ID, ""))
 	}
 }
@@ -517,7 +523,11 @@ func TestDeskWebhookFails(t *testing.T) {
 			t.Fatalf("gone on another day: %s, %+v", c.State, w.standing(n))
 		}
 		must[challenge.Challenge](t)(w.Stop(ctx, deskOperator, c.ID, ""))
-		c = w.ask(n, challenge.KindWebhook)
+		if c = w.ask(n, challenge.KindWebhook); c.State != challenge.StateScheduled {
+			t.Errorf("asked again on the same day: %s", c.State)
+		}
+		w.pass(40 * 24 * time.Hour)
+		w.run()
 		if err := w.DropEndpoint(ctx, deskOperator, &w.team, c.Contact); err != nil {
 			t.Fatal(err)
 		}

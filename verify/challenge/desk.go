@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -419,8 +420,8 @@ func (o *octets) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// escalate asks whoever is next. Where there is nobody whom a mail would reach,
-// an operator is to look.
+// escalate asks whoever is next of the team. Where that is nobody, and for sponsors and
+// secretariats, an operator is told who is to know: no mail goes to who was not asked.
 func (d *Desk) escalate(tx Tx, c *Challenge, e Escalate, now time.Time) error {
 	if e.To == ToNextContact || e.To == ToRepresentative {
 		done, err := d.askInstead(tx, c, e.To)
@@ -428,7 +429,30 @@ func (d *Desk) escalate(tx Tx, c *Challenge, e Escalate, now time.Time) error {
 			return err
 		}
 	}
-	return tx.OpenCase(c.ID, Case{Kind: CaseUnreachable, Note: fmt.Sprintf("rung %d: %s is to know", e.Rung, e.To)}, now)
+	return tx.OpenCase(c.ID, Case{Kind: CaseUnreachable, Note: fmt.Sprintf("rung %d: %s is to know", e.Rung, e.To) + d.toKnow(c, e.To)}, now)
+}
+
+// toKnow names the sponsors, with an address of each, or the forums whose secretariats are to know.
+func (d *Desk) toKnow(c *Challenge, to Recipient) string {
+	team, _, _ := d.find(c.Team, c.Contact)
+	if team == nil {
+		return ""
+	}
+	target, _ := Whom(to, team, c.Contact, nil)
+	names := target.Forums
+	for _, handle := range target.Sponsors {
+		name := string(handle)
+		if sponsor, ok := d.cfg.Index().ByHandle(handle); ok {
+			if contact := nextContact(sponsor, "", nil); contact != nil {
+				name += " (" + contact.Value + ")"
+			}
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(names, ", ")
 }
 
 // askInstead asks another contact of the team, and reports whether there is one. Who stood
@@ -666,12 +690,15 @@ func (d *Desk) rekey(c Challenge, now time.Time) Challenge {
 // may asks the limits. The time that it returns is when to ask again; zero means
 // that the mail may go out now.
 func (d *Desk) may(tx Tx, c *Challenge, kind EventKind, policy Policy, now time.Time) (time.Time, error) {
-	if !c.Kind.ByMail() {
-		return time.Time{}, nil
+	if c.Kind == KindImported {
+		return time.Time{}, nil // nobody is asked
 	}
 	history, err := tx.Sent(c, policy.Caps, now)
 	if err != nil {
 		return now, err
+	}
+	if !c.Kind.ByMail() { // the caps are those of mails
+		history.Address, history.Domain, history.Overall = nil, nil, nil
 	}
 	p := May(Request{Calendar: c.Calendar, Kind: c.Kind, New: kind == EventDue}, history, policy, now)
 	switch {

@@ -105,3 +105,18 @@ func TestNonceFromCapitals(t *testing.T) {
 		}
 	})
 }
+
+// TestSignedByAlias: a signed reply may come from any address that the key names, and from no other.
+func TestSignedByAlias(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		c := o.ask(1, challenge.KindSigned)
+		_, text := o.last()
+		to, body := replyInMail.FindString(text), o.signed("Our word is "+o.nonce()+"\n")
+		if got := o.answers("other@alpha.example", to, "Re: x", body); got.Event == challenge.EventProof || got.Refused != "from-other" {
+			t.Errorf("from another address: %+v", got)
+		}
+		if got := o.answers("csirt@alpha.example", to, "Re: x", body); got.Event != challenge.EventProof || o.see(c.ID).State != challenge.StateAnswered {
+			t.Errorf("from the address of the key: %+v", got)
+		}
+	})
+}

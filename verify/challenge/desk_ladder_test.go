@@ -103,3 +103,20 @@ func TestLadderInTime(t *testing.T) {
 		})
 	}
 }
+
+// TestLadderNames: an operator is told who is to know of a silence, and how to reach them.
+func TestLadderNames(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		must[directory.Team](t)(o.dir.Create(context.Background(), deskOperator, directory.NewTeam{Handle: "beta", Profile: directory.Profile{
+			Names: directory.Names{Short: "BETA"}, Contacts: []directory.Contact{{Channel: "email", Value: "csirt@beta.example"}}}}))
+		o.edit(func(p *directory.Profile) {
+			p.Contacts = p.Contacts[:1]
+			p.Memberships = []directory.Membership{{Forum: "tf", Status: "member", Sponsors: []directory.Handle{"beta", "gone"}}}
+		})
+		o.silence(challenge.PresetYearly, 50, 0)
+		want := "rung 2: sponsor is to know: beta (csirt@beta.example), gone; rung 3: secretariat is to know: tf"
+		if got := o.open(challenge.CaseUnreachable); len(got) != 1 || got[0].Note != want {
+			t.Errorf("cases %+v, want the note %q", got, want)
+		}
+	})
+}

@@ -211,7 +211,7 @@ func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event,
 		if nonce == "" || p.Accepted.IsZero() && p.Asked.IsZero() {
 			continue
 		}
-		opener := mail.Opener{Own: r.cfg.Own, Key: armor, Nonce: nonce, From: []string{c.Address}, Since: p.Asked, Until: p.Issue.Expires, Now: d.now()}
+		opener := mail.Opener{Own: r.cfg.Own, Key: armor, Nonce: nonce, From: append(aliases(team, c.Key), c.Address), Since: p.Asked, Until: p.Issue.Expires, Now: d.now()}
 		proof, err := opener.Open(m)
 		if err == nil {
 			e.By, e.Key, e.Quoted, e.Step, *copied = ProofSigned, string(proof.Fingerprint), proof.Quoted, p.Step, proof.Copied
@@ -227,12 +227,29 @@ func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event,
 		}
 		// A nonce that only the key opens shows that the key was there, also
 		// without a signature. It must be in words of the mail's own.
-		if p.Issue.Sealed && c.Kind == KindNonce && opener.Says(m) && opener.Knows(m.Sender()) {
+		if p.Issue.Sealed && c.Kind == KindNonce && opener.Says(m) && (&mail.Opener{From: []string{c.Address}}).Knows(m.Sender()) {
 			e.By, e.Key, e.Step = ProofNonce, c.Key, p.Step
 			return EventProof, true
 		}
 	}
 	return "", false
+}
+
+// aliases are the addresses that a key of a team names itself: whoever signs with it may
+// write from them.
+func aliases(team *directory.Team, fingerprint string) (list []string) {
+	keys := slices.Clone(team.Keys)
+	for i := range team.FormerKeys {
+		keys = append(keys, team.FormerKeys[i].TeamKey)
+	}
+	for i := range keys {
+		for _, u := range keys[i].UserIDs {
+			if string(keys[i].Fingerprint) == fingerprint && !u.Revoked && u.Email != "" {
+				list = append(list, u.Email)
+			}
+		}
+	}
+	return list
 }
 
 // take notes what a mail means, and keeps the mail as evidence.

@@ -37,6 +37,8 @@ func badChallenges() []bad {
 		{"judging without a word", post(noQuestion+"/calls/judge", `{}`), 422, "challenge.call", "/approve"},
 		{"a call of no number", post(noQuestion+"/calls", `{"number":"call","reached":true}`), 422, "challenge.call", "/number"},
 		{"closing no case", post(noQuestion+"/cases/call/close", `{}`), 404, "case.unknown", "kind"},
+		{"cases after what is no page", by("/v1/cases?after=x"), 422, "cursor.syntax", "after"},
+		{"campaigns after a page of nothing", by("/v1/campaigns?after=MTIzIHg"), 422, "cursor.syntax", "after"},
 		{"cases by thousands", by("/v1/cases?limit=1001"), 422, "parameter.invalid", "limit"},
 		{"a result of level 9", post("/v1/desk/results", `{"team":"alpha","contact":"x","level":9,"source":"S","at":"2026-11-01T00:00:00Z"}`), 422, "challenge.result", "/level"},
 		{"a result of nobody", post("/v1/desk/results", `{"team":"nobody","contact":"x","level":2,"source":"S","at":"2026-11-01T00:00:00Z"}`), 422, "team.unknown", "/team"},

@@ -66,6 +66,7 @@ type Progress struct {
 // CampaignPage is a page of campaigns.
 type CampaignPage struct {
 	Campaigns []Campaign `json:"campaigns" doc:"Newest first"`
+	Next      string     `json:"next,omitzero" doc:"What to send as after for the next page; absent on the last" example:"MTc2NzIyNTYwMDAwMDAwMA"`
 }
 
 // NewCampaign is the body of a request that plans a campaign.
@@ -86,7 +87,8 @@ type CampaignMove struct {
 type (
 	campaignsInput struct {
 		Before time.Time `query:"before" format:"date-time" doc:"Those planned before a moment" example:"2026-11-21T12:00:00Z"`
-		Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"How many" example:"50"`
+		After  string    `query:"after" maxLength:"200" doc:"The next of the page before, in place of before" example:"MTc2NzIyNTYwMDAwMDAwMA"`
+		Limit  int       `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Campaigns on a page" example:"50"`
 	}
 	campaignsOutput struct{ Body CampaignPage }
 	campaignInput   struct {
@@ -178,6 +180,13 @@ func counts[K ~string](m map[K]int) map[string]int {
 	return out
 }
 
+// CampaignOf makes the wire form of a campaign, with how far it has come.
+func CampaignOf(c *challenge.Campaign, p *challenge.Progress) Campaign {
+	out := campaignFrom(c)
+	out.Progress = progressFrom(p)
+	return out
+}
+
 func progressFrom(p *challenge.Progress) *Progress {
 	out := &Progress{Total: p.Total, Asked: p.Asked, Over: p.Over, Mails: p.Mails, Accepted: p.Accepted, Bounced: p.Bounced, Automatic: p.Automatic, Paused: p.Paused,
 		States: counts(p.States), Outcomes: counts(p.Outcomes), Levels: map[string]int{}, Next: utc(p.Next)}
@@ -192,11 +201,23 @@ func (s *Server) listCampaigns(ctx context.Context, in *campaignsInput) (*campai
 	if err != nil {
 		return nil, err
 	}
-	list, err := desk.Campaigns(ctx, callFrom(ctx).viewer, in.Before, in.Limit)
+	f := challenge.CampaignFilter{Before: in.Before, Limit: in.Limit + 1}
+	if in.After != "" {
+		var last [1]string
+		if f.Before, err = parsePageMark(in.After, last[:]); err != nil {
+			return nil, inParameter("after", err)
+		}
+		f.BeforeID = challenge.CampaignID(last[0])
+	}
+	list, err := desk.Campaigns(ctx, callFrom(ctx).viewer, f)
 	if err != nil {
 		return nil, err
 	}
 	out := &campaignsOutput{CampaignPage{Campaigns: []Campaign{}}}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		out.Body.Next = pageMark(list[in.Limit-1].Created, string(list[in.Limit-1].ID))
+	}
 	for i := range list {
 		out.Body.Campaigns = append(out.Body.Campaigns, campaignFrom(&list[i]))
 	}
@@ -260,9 +281,7 @@ func (s *Server) getCampaign(ctx context.Context, in *campaignInput) (*campaignO
 	if err != nil {
 		return nil, unknownCampaign(err, in.ID)
 	}
-	out := campaignFrom(&c)
-	out.Progress = progressFrom(&progress)
-	return &campaignOutput{out}, nil
+	return &campaignOutput{CampaignOf(&c, &progress)}, nil
 }
 
 func (s *Server) moveCampaign(ctx context.Context, in *campaignInput) (*campaignOutput, error) {

@@ -10,8 +10,9 @@ import (
 
 type (
 	casesInput struct {
-		Closed bool `query:"closed" doc:"Those that are closed, in place of those that are open" example:"false"`
-		Limit  int  `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"How many" example:"200"`
+		Closed bool   `query:"closed" doc:"Those that are closed, in place of those that are open" example:"false"`
+		After  string `query:"after" maxLength:"200" doc:"The next of the page before" example:"MTc2NzIyNTYwMDAwMDAwMA"`
+		Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"Cases on a page" example:"200"`
 	}
 	casesOutput struct{ Body DeskCaseList }
 	caseInput   struct {
@@ -111,11 +112,25 @@ func (s *Server) listCases(ctx context.Context, in *casesInput) (*casesOutput, e
 	if err != nil {
 		return nil, err
 	}
-	list, err := desk.Cases(ctx, callFrom(ctx).viewer, in.Closed, in.Limit)
+	f := challenge.CaseFilter{Closed: in.Closed, Limit: in.Limit + 1}
+	var last [2]string
+	at, err := parsePageMark(in.After, last[:])
+	if err != nil {
+		return nil, inParameter("after", err)
+	}
+	if in.After != "" {
+		f.After = &challenge.OpenCase{Opened: at, Challenge: challenge.ID(last[0]), Kind: challenge.CaseKind(last[1])}
+	}
+	list, err := desk.ListCases(ctx, callFrom(ctx).viewer, f)
 	if err != nil {
 		return nil, err
 	}
 	out := &casesOutput{DeskCaseList{Cases: []DeskCase{}}}
+	if len(list) > in.Limit {
+		list = list[:in.Limit]
+		end := &list[in.Limit-1]
+		out.Body.Next = pageMark(end.Opened, string(end.Challenge), string(end.Kind))
+	}
 	for i := range list {
 		out.Body.Cases = append(out.Body.Cases, CaseOf(s.cfg.Index(), &list[i]))
 	}

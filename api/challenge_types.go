@@ -132,6 +132,7 @@ type DeskCase struct {
 // DeskCaseList is a list of cases.
 type DeskCaseList struct {
 	Cases []DeskCase `json:"cases" doc:"Oldest first"`
+	Next  string     `json:"next,omitzero" doc:"What to send as after for the next page; absent on the last" example:"MTc2NzIyNTYwMDAwMDAwMA"`
 }
 
 // CaseClosing is the body of a request that closes a case.

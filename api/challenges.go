@@ -146,9 +146,11 @@ func (s *Server) listChallenges(ctx context.Context, in *questionsInput) (*quest
 		}
 		f.Team = team.ID
 	}
-	if f.Before, f.BeforeID, err = questionCursor(in.After); err != nil {
+	var last [1]string
+	if f.Before, err = parsePageMark(in.After, last[:]); err != nil {
 		return nil, inParameter("after", err)
 	}
+	f.BeforeID = challenge.ID(last[0])
 	list, err := desk.List(ctx, viewer, f)
 	if err != nil {
 		return nil, unknownOf(err, "campaign", "campaign.unknown", in.Campaign, "no campaign has this id", "an id of the list of campaigns")
@@ -157,7 +159,7 @@ func (s *Server) listChallenges(ctx context.Context, in *questionsInput) (*quest
 	if len(list) > in.Limit {
 		list = list[:in.Limit]
 		last := &list[in.Limit-1]
-		out.Body.Next = base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(last.Created.UnixMicro(), 10) + " " + string(last.ID)))
+		out.Body.Next = pageMark(last.Created, string(last.ID))
 	}
 	for i := range list {
 		out.Body.Questions = append(out.Body.Questions, s.asked(&list[i], viewer))
@@ -165,18 +167,24 @@ func (s *Server) listChallenges(ctx context.Context, in *questionsInput) (*quest
 	return out, nil
 }
 
-// questionCursor reads where a page begins.
-func questionCursor(after string) (time.Time, challenge.ID, error) {
+// pageMark names the last item of a page: its moment, an id, and what else is needed.
+func pageMark(at time.Time, words ...string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(append([]string{strconv.FormatInt(at.UnixMicro(), 10)}, words...), " ")))
+}
+
+// parsePageMark reads where a page begins, and its words; the zero time for the first page.
+func parsePageMark(after string, words []string) (time.Time, error) {
 	if after == "" {
-		return time.Time{}, "", nil
+		return time.Time{}, nil
 	}
 	data, err := base64.RawURLEncoding.DecodeString(after)
-	at, id, ok := strings.Cut(string(data), " ")
-	n, parsed := strconv.ParseInt(at, 10, 64)
-	if err != nil || !ok || parsed != nil || n <= 0 || len(id) != len(exampleTeamID) {
-		return time.Time{}, "", directory.Problem{Code: "cursor.syntax", Value: shorten(after), Reason: "not the next of any page", Want: "the next of the page before, as it was given"}
+	all := strings.Split(string(data), " ")
+	n, parsed := strconv.ParseInt(all[0], 10, 64)
+	if err != nil || parsed != nil || n <= 0 || len(all) != len(words)+1 || len(all[1]) != len(exampleTeamID) {
+		return time.Time{}, directory.Problem{Code: "cursor.syntax", Value: shorten(after), Reason: "not the next of any page", Want: "the next of the page before, as it was given"}
 	}
-	return time.UnixMicro(n).UTC(), challenge.ID(id), nil
+	copy(words, all[1:])
+	return time.UnixMicro(n).UTC(), nil
 }
 
 func (s *Server) askContact(ctx context.Context, _ *struct{}) (*newQuestion, error) {

@@ -202,6 +202,59 @@ func TestCampaigns(t *testing.T) {
 	})
 }
 
+// TestPagesOfDesk: pages of campaigns and of cases have all of them once, also of those made at one moment, and those
+// that the viewer does not see fill no page.
+func TestPagesOfDesk(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		desk := s.desk(t)
+		for i := range 5 {
+			scope := challenge.Scope{}
+			if i%2 == 0 {
+				scope.Forum = "first"
+			}
+			if _, err := desk.PlanCampaign(t.Context(), operator(), challenge.Campaign{Name: "Autumn", Scope: scope, From: s.clock.Now().Add(time.Hour), To: s.clock.Now().AddDate(0, 0, 7)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for viewer, want := range map[string]int{"operator": 5, "secretariat": 3} {
+			seen, pages := map[string]bool{}, 0
+			for after := ""; ; pages++ {
+				var page api.CampaignPage
+				s.do(t, get("/v1/campaigns?limit=2&after="+after).by(viewer)).into(t, 200, &page)
+				for _, c := range page.Campaigns {
+					if seen[c.ID] {
+						t.Errorf("%s sees %s on two pages", viewer, c.ID)
+					}
+					seen[c.ID] = true
+				}
+				if after = page.Next; after == "" {
+					break
+				}
+			}
+			if len(seen) != want || pages != (want-1)/2 {
+				t.Errorf("%s sees %d campaigns on %d pages, want %d", viewer, len(seen), pages+1, want)
+			}
+		}
+		for range 3 {
+			s.happen(s.asked(), challenge.Event{Kind: challenge.EventPleaseCall})
+		}
+		seen, pages := map[string]bool{}, 0
+		for after := ""; ; pages++ {
+			var page api.DeskCaseList
+			s.do(t, get("/v1/cases?limit=1&after="+after).by("operator")).into(t, 200, &page)
+			for _, c := range page.Cases {
+				seen[c.Question+c.Kind] = true
+			}
+			if after = page.Next; after == "" {
+				break
+			}
+		}
+		if len(seen) != 3 || pages != 2 {
+			t.Errorf("%d cases on %d pages, want 3 on 3", len(seen), pages+1)
+		}
+	})
+}
+
 // TestNoDesk: a server that asks nobody says so.
 func TestNoDesk(t *testing.T) {
 	s := embedded(t).changed(t, func(c *api.Config) { c.Challenges = nil })

@@ -13,7 +13,7 @@ import (
 
 const (
 	campaignByID = `SELECT doc FROM campaign WHERE id = $1`
-	campaignList = `SELECT doc FROM campaign WHERE created < $1 ORDER BY created DESC, id LIMIT $2`
+	campaignList = `SELECT doc FROM campaign WHERE created < $1 OR created = $1 AND id > $2 AND $2 <> '' ORDER BY created DESC, id LIMIT $3`
 	openNow      = `SELECT COUNT(*) FROM challenge WHERE is_open = 1`
 	mailsNow     = `SELECT (SELECT COUNT(*) FROM outbox WHERE due_at <> 0 AND address <> '') + (SELECT COUNT(*) FROM notice WHERE due_at <> 0)`
 	postsNow     = `SELECT (SELECT COUNT(*) FROM outbox WHERE due_at <> 0 AND address = '') + (SELECT COUNT(*) FROM webhook_delivery WHERE due_at <> 0)`
@@ -53,14 +53,14 @@ func (db *DB) Campaign(ctx context.Context, id challenge.CampaignID) (c challeng
 }
 
 // Campaigns implements [challenge.Store].
-func (db *DB) Campaigns(ctx context.Context, before time.Time, limit int) (list []challenge.Campaign, err error) {
+func (db *DB) Campaigns(ctx context.Context, f challenge.CampaignFilter) (list []challenge.Campaign, err error) {
 	const op = "list campaigns"
 	until := int64(math.MaxInt64)
-	if !before.IsZero() {
-		until = micros(before)
+	if !f.Before.IsZero() {
+		until = micros(f.Before)
 	}
 	err = db.glance(ctx, op, func(v *view) error {
-		list, err = collect(v, scanCampaign, campaignList, until, limit)
+		list, err = collect(v, scanCampaign, campaignList, until, string(f.BeforeID), max(1, f.Limit))
 		return db.fail(op, "", err)
 	})
 	return list, err

@@ -26,7 +26,7 @@ const (
 	challengesDue = `SELECT id FROM challenge WHERE next_at <> 0 AND next_at <= $1 ORDER BY next_at, id LIMIT $2`
 	challengeLog  = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
 	caseList      = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
-		WHERE (k.closed = 0) = ($1 = 0) ORDER BY k.opened, k.challenge, k.kind LIMIT $2`
+		WHERE (k.closed = 0) = ($1 = 0) AND (k.opened, k.challenge, k.kind) > ($2, $3, $4) ORDER BY k.opened, k.challenge, k.kind LIMIT $5`
 	outgoing = `SELECT c.doc, CASE WHEN o.attempt = $1 AND o.due_at <> 0 THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM check_pause WHERE check_name IN ('', $2))
 		FROM outbox o JOIN challenge c ON c.id = o.challenge WHERE o.key = $3`
 	nextMail = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
@@ -170,16 +170,20 @@ func (db *DB) ChallengeLog(ctx context.Context, id challenge.ID) (list []challen
 	return list, err
 }
 
-// Cases implements [challenge.Store].
-func (db *DB) Cases(ctx context.Context, closed bool, limit int) (list []challenge.OpenCase, err error) {
+// ListCases implements [challenge.Store].
+func (db *DB) ListCases(ctx context.Context, f challenge.CaseFilter) (list []challenge.OpenCase, err error) {
 	const op = "list cases"
+	var after challenge.OpenCase
+	if f.After != nil {
+		after = *f.After
+	}
 	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, func(rows *sql.Rows) (c challenge.OpenCase, err error) {
 			var opened, ended int64
 			err = rows.Scan(&c.Challenge, &c.Team, &c.Kind, &opened, &ended, &c.ClosedBy, &c.Note)
 			c.Opened, c.Closed = timeOf(opened), timeOf(ended)
 			return c, err
-		}, caseList, flag(closed), limit)
+		}, caseList, flag(f.Closed), micros(after.Opened), string(after.Challenge), string(after.Kind), max(1, f.Limit))
 		return db.fail(op, "", err)
 	})
 	return list, err

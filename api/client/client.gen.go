@@ -2267,7 +2267,7 @@ type Campaign struct {
 	// Examples: true
 	Filled bool `json:"filled"`
 
-	// From When its window begins
+	// From When its window begins; not before it was started
 	From time.Time `json:"from"`
 
 	// Halted Since when it stands still
@@ -2310,6 +2310,11 @@ type Campaign struct {
 	// Examples: running
 	State CampaignState `json:"state"`
 
+	// StillSeconds For how long it stood still before; moments are drawn over the window without that, and come so much later
+	//
+	// Examples: 259200
+	StillSeconds int64 `json:"still_seconds,omitempty,omitzero"`
+
 	// To When its window ends; later by as long as it stood still
 	To time.Time `json:"to"`
 }
@@ -2336,6 +2341,11 @@ type CampaignMoveMove string
 type CampaignPage struct {
 	// Campaigns Newest first
 	Campaigns []Campaign `json:"campaigns"`
+
+	// Next What to send as after for the next page; absent on the last
+	//
+	// Examples: MTc2NzIyNTYwMDAwMDAwMA
+	Next string `json:"next,omitempty,omitzero"`
 }
 
 // CampaignScope defines model for CampaignScope.
@@ -3353,6 +3363,11 @@ type DeskCaseKind string
 type DeskCaseList struct {
 	// Cases Oldest first
 	Cases []DeskCase `json:"cases"`
+
+	// Next What to send as after for the next page; absent on the last
+	//
+	// Examples: MTc2NzIyNTYwMDAwMDAwMA
+	Next string `json:"next,omitempty,omitzero"`
 }
 
 // Difference defines model for Difference.
@@ -7074,7 +7089,10 @@ type ListCampaignsParams struct {
 	// Before Those planned before a moment
 	Before time.Time `form:"before,omitempty" json:"before,omitempty,omitzero"`
 
-	// Limit How many
+	// After The next of the page before, in place of before
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Campaigns on a page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
@@ -7083,7 +7101,10 @@ type ListCasesParams struct {
 	// Closed Those that are closed, in place of those that are open
 	Closed bool `form:"closed,omitempty" json:"closed,omitempty,omitzero"`
 
-	// Limit How many
+	// After The next of the page before
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Cases on a page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
@@ -13115,6 +13136,14 @@ func NewListCampaignsRequest(server string, params *ListCampaignsParams) (*http.
 			}
 		}
 
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
 		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 			return nil, err
 		} else {
@@ -13321,6 +13350,14 @@ func NewListCasesRequest(server string, params *ListCasesParams) (*http.Request,
 		var rawQueryFragments []string
 
 		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "closed", params.Closed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 			return nil, err
 		} else {
 			for _, qp := range strings.Split(queryFrag, "&") {

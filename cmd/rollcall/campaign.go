@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/rollcall-csirt/rollcall/api"
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
@@ -85,6 +86,9 @@ func campaignFlags(cmd *cobra.Command, more ...string) {
 	keyFlags(cmd.Flags(), append(more, "db", "mail_dir", "challenge_policies")...)
 }
 
+// allOfThem is a limit for lists that are printed whole.
+const allOfThem = 1_000_000
+
 func campaignListCommand(w world) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -92,7 +96,7 @@ func campaignListCommand(w world) *cobra.Command {
 		Example: "  rollcall campaign list --db teams.db --mail-dir mail", Args: exactArgs(),
 		RunE: w.action(func(c *call) error {
 			return c.withDesk(func(d *challenge.Desk) error {
-				list, err := d.Campaigns(c.ctx, c.operator(), time.Time{}, 1000)
+				list, err := d.Campaigns(c.ctx, c.operator(), challenge.CampaignFilter{Limit: allOfThem})
 				if err != nil {
 					return err
 				}
@@ -189,6 +193,7 @@ func momentOf(s string) (time.Time, error) {
 }
 
 func campaignShowCommand(w world) *cobra.Command {
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "show CAMPAIGN", Short: "Show how far a campaign has come", Long: "Show prints the state of a campaign and counts its questions.",
 		Example: "  rollcall campaign show --db teams.db --mail-dir mail 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
@@ -198,11 +203,15 @@ func campaignShowCommand(w world) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if asJSON {
+					return printJSON(c.stdout, api.CampaignOf(&one, &progress))
+				}
 				return c.printProgress(&one, &progress)
 			})
 		}),
 	}
 	campaignFlags(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, as the API does")
 	return cmd
 }
 

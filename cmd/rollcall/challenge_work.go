@@ -116,7 +116,7 @@ func challengeCasesCommand(w world) *cobra.Command {
 		Example: "  rollcall challenge cases --db teams.db --mail-dir mail",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error {
 			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
-				list, err := d.Cases(c.ctx, c.operator(), closed, 1000)
+				list, err := d.ListCases(c.ctx, c.operator(), challenge.CaseFilter{Closed: closed, Limit: allOfThem})
 				if err != nil {
 					return err
 				}

@@ -266,7 +266,7 @@ func TestOfficeSays(t *testing.T) {
 			if c := p.until(q.ID, choice, want.says); c.Reached >= directory.Answered {
 				t.Errorf("it proves level %d: %+v", c.Reached, c)
 			}
-			cases, err := p.s.db.Cases(t.Context(), false, 10)
+			cases, err := p.s.db.ListCases(t.Context(), challenge.CaseFilter{Limit: 10})
 			if err != nil || len(cases) != 1 || cases[0].Kind != want.kind {
 				t.Errorf("cases %+v, %v; want %s", cases, err, want.kind)
 			}

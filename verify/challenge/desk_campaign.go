@@ -115,20 +115,30 @@ func (d *Desk) campaign(ctx context.Context, p directory.Principal, id CampaignI
 	return c, list, err
 }
 
-// Campaigns returns those made before a moment that p may see, newest first; the
-// zero time is now.
-func (d *Desk) Campaigns(ctx context.Context, p directory.Principal, before time.Time, limit int) ([]Campaign, error) {
+// Campaigns returns those that pass and that p may see, newest first.
+func (d *Desk) Campaigns(ctx context.Context, p directory.Principal, f CampaignFilter) (out []Campaign, err error) {
 	if err := directory.MayReadCampaign(p, p.Forum); err != nil {
 		return nil, err
 	}
-	list, err := d.cfg.Store.Campaigns(ctx, before, limit)
-	out := list[:0]
-	for i := range list {
-		if directory.MayReadCampaign(p, list[i].forumOf()) == nil {
-			out = append(out, list[i])
+	most := max(1, f.Limit)
+	for f.Limit = max(most, 100); ; { // those of others fill no page
+		list, err := d.cfg.Store.Campaigns(ctx, f)
+		if err != nil {
+			return nil, err
 		}
+		for i := range list {
+			if directory.MayReadCampaign(p, list[i].forumOf()) != nil {
+				continue
+			}
+			if out = append(out, list[i]); len(out) == most {
+				return out, nil
+			}
+		}
+		if len(list) < f.Limit {
+			return out, nil
+		}
+		f.Before, f.BeforeID = list[len(list)-1].Created, list[len(list)-1].ID
 	}
-	return out, err
 }
 
 // Report returns what a campaign came to so far.
@@ -221,7 +231,7 @@ func stateError(m Move, c *Campaign, err error) error {
 // started, tells them of a halt, and notes when all came to their end. It
 // returns how many campaigns are not over.
 func (d *Desk) Steward(ctx context.Context) (open int, err error) {
-	list, err := d.cfg.Store.Campaigns(ctx, time.Time{}, mostOfCampaign)
+	list, err := d.cfg.Store.Campaigns(ctx, CampaignFilter{Limit: mostOfCampaign})
 	if err != nil {
 		return 0, err
 	}

@@ -354,7 +354,7 @@ func TestDeskSilence(t *testing.T) {
 		if len(other) != 1 || other[0].Parent != c.ID {
 			t.Errorf("the next contact has %d questions", len(other))
 		}
-		cases := must[[]challenge.OpenCase](t)(o.db.Cases(context.Background(), false, 10))
+		cases := must[[]challenge.OpenCase](t)(o.db.ListCases(context.Background(), challenge.CaseFilter{Limit: 10}))
 		if len(cases) == 0 {
 			t.Error("nobody was asked to look")
 		}

@@ -23,7 +23,7 @@ func (o *office) mark(contact directory.ContactID) challenge.FlagKind {
 // open are the open cases of a kind.
 func (o *office) open(kind challenge.CaseKind) (list []challenge.OpenCase) {
 	o.t.Helper()
-	for _, c := range must[[]challenge.OpenCase](o.t)(o.db.Cases(context.Background(), false, 100)) {
+	for _, c := range must[[]challenge.OpenCase](o.t)(o.db.ListCases(context.Background(), challenge.CaseFilter{Limit: 100})) {
 		if c.Kind == kind {
 			list = append(list, c)
 		}

@@ -26,7 +26,7 @@ func TestDeskCall(t *testing.T) {
 		ctx := context.Background()
 		second := directory.Principal{Name: "second", Role: directory.Operator}
 		c := o.ask(2, challenge.KindPhone)
-		if cases := must[[]challenge.OpenCase](t)(o.Cases(ctx, deskOperator, false, 10)); len(cases) != 1 || cases[0].Kind != challenge.CaseCall {
+		if cases := must[[]challenge.OpenCase](t)(o.ListCases(ctx, deskOperator, challenge.CaseFilter{Limit: 10})); len(cases) != 1 || cases[0].Kind != challenge.CaseCall {
 			t.Fatalf("cases %+v, want one call", cases)
 		}
 		if _, err := o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "call them"}); refusal(err) != challenge.CodeCall {

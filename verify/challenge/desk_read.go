@@ -50,12 +50,12 @@ func (d *Desk) See(ctx context.Context, p directory.Principal, id ID) (Challenge
 	return c, log, err
 }
 
-// Cases returns what operators are asked to look at, oldest first.
-func (d *Desk) Cases(ctx context.Context, p directory.Principal, closed bool, limit int) ([]OpenCase, error) {
+// ListCases returns what operators are asked to look at, oldest first.
+func (d *Desk) ListCases(ctx context.Context, p directory.Principal, f CaseFilter) ([]OpenCase, error) {
 	if err := directory.MayReadCases(p); err != nil {
 		return nil, err
 	}
-	return d.cfg.Store.Cases(ctx, closed, limit)
+	return d.cfg.Store.ListCases(ctx, f)
 }
 
 // Outlook is how a contact stands with its questions.

@@ -33,12 +33,12 @@ type Store interface {
 	DueChallenges(ctx context.Context, now time.Time, limit int) ([]ID, error)
 	// ChallengeLog returns what happened to one, oldest first.
 	ChallengeLog(context.Context, ID) ([]Logged, error)
-	// Cases returns what operators are asked to look at, oldest first.
-	Cases(ctx context.Context, closed bool, limit int) ([]OpenCase, error)
+	// ListCases returns what operators are asked to look at, oldest first.
+	ListCases(context.Context, CaseFilter) ([]OpenCase, error)
 	// Campaign returns one; [directory.NotFound] where there is none.
 	Campaign(context.Context, CampaignID) (Campaign, error)
-	// Campaigns returns those made before a moment, newest first; the zero time is all.
-	Campaigns(ctx context.Context, before time.Time, limit int) ([]Campaign, error)
+	// Campaigns returns those that pass, newest first.
+	Campaigns(context.Context, CampaignFilter) ([]Campaign, error)
 	// Marks returns what the contacts of a team are marked with; "" is of all teams.
 	Marks(context.Context, directory.TeamID) ([]Mark, error)
 	// Consents reports whether a team lets others see how quickly it answers.
@@ -124,6 +124,20 @@ type ListFilter struct {
 type LastAsked struct {
 	Open bool      // one waits
 	At   time.Time // when the newest went out; zero where none did, or our own relay would not take it
+}
+
+// CampaignFilter says which campaigns are listed.
+type CampaignFilter struct {
+	Before   time.Time  // planned before; zero is all
+	BeforeID CampaignID // with Before: of those planned at that moment, the ones after this id
+	Limit    int
+}
+
+// CaseFilter says which cases are listed.
+type CaseFilter struct {
+	Closed bool      // those that are closed, in place of those that are open
+	After  *OpenCase // the last one of the page before; nil is the first page
+	Limit  int
 }
 
 // Logged is one line of a challenge's log.

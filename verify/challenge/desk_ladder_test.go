@@ -3,6 +3,7 @@ package challenge_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
@@ -19,7 +20,7 @@ func (o *office) silence(policy string, days int, contacts ...int) (first challe
 	o.t.Helper()
 	for i, n := range contacts {
 		c := must[challenge.Challenge](o.t)(o.Ask(context.Background(), challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[n].ID, Kind: challenge.KindCode, Policy: policy}))
-		if o.pass(3600e9); i == 0 {
+		if o.pass(time.Hour); i == 0 {
 			first = c
 		}
 		o.run()
@@ -82,7 +83,7 @@ func TestLadderInTime(t *testing.T) {
 					c := o.ask(1, challenge.KindCode)
 					must[challenge.Challenge](t)(o.Apply(ctx, c.ID, challenge.Event{Kind: challenge.EventOptOut}))
 					must[challenge.Challenge](t)(o.Stop(ctx, deskOperator, c.ID, ""))
-					o.pass(60 * 24 * 3600e9)
+					o.pass(60 * 24 * time.Hour)
 				}
 				first := must[challenge.Challenge](t)(o.Ask(ctx, challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[0].ID, Kind: challenge.KindCode, Policy: challenge.PresetKeepFresh}))
 				o.days(20)

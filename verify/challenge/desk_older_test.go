@@ -3,6 +3,7 @@ package challenge_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
@@ -29,21 +30,21 @@ func TestOlderBounces(t *testing.T) {
 				o.bounced(c.ID, challenge.StepFirst)
 				if tt.answer {
 					token, code := o.said()
-					o.pass(3600e9)
+					o.pass(time.Hour)
 					if c, _, err := o.Type(ctx, token, code, challenge.EventCodeRight); err != nil || c.State != challenge.StateAnswered {
 						t.Fatalf("%s, %v", c.State, err)
 					}
 				} else {
 					must[challenge.Challenge](t)(o.Stop(ctx, deskOperator, c.ID, ""))
 				}
-				for o.pass(24 * 3600e9); tt.days > 1; tt.days-- {
-					o.pass(24 * 3600e9)
+				for range tt.days {
+					o.pass(24 * time.Hour)
 				}
 				c = o.ask(0, challenge.KindCode)
 				o.days(1)
 				o.bounced(c.ID, challenge.StepFirst)
 				if c = o.see(c.ID); c.Undeliverable() != tt.want {
-					t.Errorf("undeliverable %t, want %t: %+v", c.Undeliverable(), tt.want, c.Bounces)
+					t.Errorf("undeliverable %t, want %t: %s, %+v", c.Undeliverable(), tt.want, c.State, c.Bounces)
 				}
 			})
 		})
@@ -59,7 +60,7 @@ func TestAnswerTakesEarlierMarksOff(t *testing.T) {
 		if o.mark(c.Contact) != challenge.FlagUnreachable {
 			t.Fatalf("silent for 40 days: %q", o.mark(c.Contact))
 		}
-		o.pass(40 * 24 * 3600e9)
+		o.pass(40 * 24 * time.Hour)
 		must[challenge.Challenge](t)(o.Ask(ctx, challenge.Ask{Team: o.team.ID, Contact: c.Contact, Kind: challenge.KindCode}))
 		o.days(1)
 		token, code := o.said()

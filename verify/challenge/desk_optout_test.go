@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
@@ -87,7 +88,7 @@ func TestOptOutOfAnEarlierQuestion(t *testing.T) {
 		first := o.ask(0, challenge.KindCode)
 		old, _ := o.said()
 		must[challenge.Challenge](t)(o.Stop(ctx, deskOperator, first.ID, ""))
-		o.pass(40 * 24 * 3600e9)
+		o.pass(40 * 24 * time.Hour)
 		second := o.ask(0, challenge.KindCode)
 		o.days(1)
 		token, _ := o.said()
@@ -161,7 +162,7 @@ func TestCasesOpenAgain(t *testing.T) {
 		second := directory.Principal{Name: "second", Role: directory.Operator}
 		c := o.ask(2, challenge.KindPhone)
 		for i := range 3 {
-			o.pass(3600e9)
+			o.pass(time.Hour)
 			must[challenge.Challenge](t)(o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "+4315056416", Reached: true}))
 			if got := o.open(challenge.CaseApprove); len(got) != 1 {
 				t.Fatalf("call %d: cases %v", i, got)

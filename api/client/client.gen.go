@@ -2264,7 +2264,7 @@ type Campaign struct {
 	// Examples: true
 	Filled bool `json:"filled"`
 
-	// From When its window begins
+	// From When its window begins; not before it was started
 	From time.Time `json:"from"`
 
 	// Halted Since when it stands still
@@ -2307,6 +2307,11 @@ type Campaign struct {
 	// Examples: running
 	State CampaignState `json:"state"`
 
+	// StillSeconds For how long it stood still before; moments are drawn over the window without that, and come so much later
+	//
+	// Examples: 259200
+	StillSeconds int64 `json:"still_seconds,omitempty,omitzero"`
+
 	// To When its window ends; later by as long as it stood still
 	To time.Time `json:"to"`
 }
@@ -2333,6 +2338,11 @@ type CampaignMoveMove string
 type CampaignPage struct {
 	// Campaigns Newest first
 	Campaigns []Campaign `json:"campaigns"`
+
+	// Next What to send as after for the next page; absent on the last
+	//
+	// Examples: MTc2NzIyNTYwMDAwMDAwMA
+	Next string `json:"next,omitempty,omitzero"`
 }
 
 // CampaignScope defines model for CampaignScope.
@@ -3350,6 +3360,11 @@ type DeskCaseKind string
 type DeskCaseList struct {
 	// Cases Oldest first
 	Cases []DeskCase `json:"cases"`
+
+	// Next What to send as after for the next page; absent on the last
+	//
+	// Examples: MTc2NzIyNTYwMDAwMDAwMA
+	Next string `json:"next,omitempty,omitzero"`
 }
 
 // Difference defines model for Difference.
@@ -7065,7 +7080,10 @@ type ListCampaignsParams struct {
 	// Before Those planned before a moment
 	Before time.Time `form:"before,omitempty" json:"before,omitempty,omitzero"`
 
-	// Limit How many
+	// After The next of the page before, in place of before
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Campaigns on a page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
@@ -7074,7 +7092,10 @@ type ListCasesParams struct {
 	// Closed Those that are closed, in place of those that are open
 	Closed bool `form:"closed,omitempty" json:"closed,omitempty,omitzero"`
 
-	// Limit How many
+	// After The next of the page before
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Cases on a page
 	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
 }
 
@@ -8444,7 +8465,7 @@ type ClientInterface interface {
 
 	// GetResponseTimes Show how quickly contacts answer
 	//
-	// Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+	// Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
 	//
 	// Corresponds with GET /v1/response-times (the `GetResponseTimes` operationId).
 	GetResponseTimes(ctx context.Context, params *GetResponseTimesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10581,7 +10602,7 @@ func (c *Client) PutReferenceWithTextBody(ctx context.Context, kind PutReference
 
 // GetResponseTimes Show how quickly contacts answer
 //
-// Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+// Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
 //
 // Corresponds with GET /v1/response-times (the `GetResponseTimes` operationId).
 func (c *Client) GetResponseTimes(ctx context.Context, params *GetResponseTimesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -13106,6 +13127,14 @@ func NewListCampaignsRequest(server string, params *ListCampaignsParams) (*http.
 			}
 		}
 
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
 		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
 			return nil, err
 		} else {
@@ -13312,6 +13341,14 @@ func NewListCasesRequest(server string, params *ListCasesParams) (*http.Request,
 		var rawQueryFragments []string
 
 		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "closed", params.Closed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 			return nil, err
 		} else {
 			for _, qp := range strings.Split(queryFrag, "&") {
@@ -20381,7 +20418,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResponseTimesWithResponse Show how quickly contacts answer
 	//
-	// Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+	// Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -31926,7 +31963,7 @@ func (c *ClientWithResponses) PutReferenceWithTextBodyWithResponse(ctx context.C
 
 // GetResponseTimesWithResponse Show how quickly contacts answer
 //
-// Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+// Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -801,7 +801,7 @@ export interface paths {
         };
         /**
          * Show how quickly contacts answer
-         * @description Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+         * @description Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
          */
         get: operations["get-response-times"];
         put?: never;
@@ -2479,7 +2479,7 @@ export interface components {
             filled: boolean;
             /**
              * Format: date-time
-             * @description When its window begins
+             * @description When its window begins; not before it was started
              */
             from: string;
             /**
@@ -2533,6 +2533,12 @@ export interface components {
              */
             state: "planned" | "running" | "halted" | "done" | "aborted";
             /**
+             * Format: int64
+             * @description For how long it stood still before; moments are drawn over the window without that, and come so much later
+             * @example 259200
+             */
+            still_seconds?: number;
+            /**
              * Format: date-time
              * @description When its window ends; later by as long as it stood still
              */
@@ -2549,6 +2555,11 @@ export interface components {
         CampaignPage: {
             /** @description Newest first */
             campaigns: components["schemas"]["Campaign"][];
+            /**
+             * @description What to send as after for the next page; absent on the last
+             * @example MTc2NzIyNTYwMDAwMDAwMA
+             */
+            next?: string;
         };
         CampaignScope: {
             /**
@@ -3471,6 +3482,11 @@ export interface components {
         DeskCaseList: {
             /** @description Oldest first */
             cases: components["schemas"]["DeskCase"][];
+            /**
+             * @description What to send as after for the next page; absent on the last
+             * @example MTc2NzIyNTYwMDAwMDAwMA
+             */
+            next?: string;
         };
         Difference: {
             /** @description Value in the newer revision; absent: it is not there, or you don't see it */
@@ -7385,7 +7401,9 @@ export interface operations {
             query?: {
                 /** @description Those planned before a moment */
                 before?: string;
-                /** @description How many */
+                /** @description The next of the page before, in place of before */
+                after?: string;
+                /** @description Campaigns on a page */
                 limit?: number;
             };
             header?: never;
@@ -8123,7 +8141,9 @@ export interface operations {
             query?: {
                 /** @description Those that are closed, in place of those that are open */
                 closed?: boolean;
-                /** @description How many */
+                /** @description The next of the page before */
+                after?: string;
+                /** @description Cases on a page */
                 limit?: number;
             };
             header?: never;

@@ -38,7 +38,7 @@ func (s *Server) registerResponseTimes() {
 	const tag, one = "challenges", "/v1/teams/{id}/response-times"
 	s.registerReport(spec{id: "get-response-times", method: http.MethodGet, path: "/v1/response-times", tag: tag, access: token,
 		summary: "Show how quickly contacts answer",
-		more: "Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. " +
+		more: "Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. " +
 			"As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum."})
 	median, most := int64(7260), int64(86400)
 	answer := TeamResponseTimes{Team: exampleRef(), Asked: 6, Answered: 5, Human: Waits{Count: 5, Median: &median, P90: &most}, Proof: Waits{}}
@@ -74,7 +74,12 @@ func (s *Server) teamTimes(ctx context.Context, in *outlookInput) (*teamTimesOut
 	if err != nil {
 		return nil, err
 	}
-	return &teamTimesOutput{TeamResponseTimes{Team: refOf(&d.shown), Consent: consent, Asked: g.Asked, Answered: g.Answered, Human: waitsFrom(&g.Human), Proof: waitsFrom(&g.Proof)}}, nil
+	return &teamTimesOutput{TeamTimesOf(&d.shown, &g, consent)}, nil
+}
+
+// TeamTimesOf makes the wire form of how quickly a team answered.
+func TeamTimesOf(team *directory.Team, g *challenge.Group, consent bool) TeamResponseTimes {
+	return TeamResponseTimes{Team: refOf(team), Consent: consent, Asked: g.Asked, Answered: g.Answered, Human: waitsFrom(&g.Human), Proof: waitsFrom(&g.Proof)}
 }
 
 func waitsFrom(t *challenge.Times) Waits { return Waits{t.Count, t.Median, t.P90} }

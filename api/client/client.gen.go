@@ -8474,7 +8474,7 @@ type ClientInterface interface {
 
 	// GetResponseTimes Show how quickly contacts answer
 	//
-	// Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+	// Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
 	//
 	// Corresponds with GET /v1/response-times (the `GetResponseTimes` operationId).
 	GetResponseTimes(ctx context.Context, params *GetResponseTimesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -10611,7 +10611,7 @@ func (c *Client) PutReferenceWithTextBody(ctx context.Context, kind PutReference
 
 // GetResponseTimes Show how quickly contacts answer
 //
-// Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+// Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
 //
 // Corresponds with GET /v1/response-times (the `GetResponseTimes` operationId).
 func (c *Client) GetResponseTimes(ctx context.Context, params *GetResponseTimesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -20427,7 +20427,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetResponseTimesWithResponse Show how quickly contacts answer
 	//
-	// Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+	// Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -31972,7 +31972,7 @@ func (c *ClientWithResponses) PutReferenceWithTextBodyWithResponse(ctx context.C
 
 // GetResponseTimesWithResponse Show how quickly contacts answer
 //
-// Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+// Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -275,20 +275,10 @@ sector and country: as JSON, as CSV, or as one HTML page with its charts. Groups
 fewer than five teams have no figures.`,
 		Example: "  rollcall campaign report --db teams.db --mail-dir mail --form html 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55 > report.html",
 		Args:    exactArgs("CAMPAIGN"), RunE: w.action(func(c *call) error {
-			if !slices.Contains([]string{"json", "csv", "html"}, form) {
-				return usage(c.cmd, "form: %q is not a form; want json, csv or html", form)
-			}
 			return c.withDesk(func(d *challenge.Desk) error {
-				r, err := d.Report(c.ctx, c.operator(), challenge.CampaignID(c.args[0]))
-				switch {
-				case err != nil:
-					return err
-				case form == "csv":
-					return r.WriteCSV(c.stdout)
-				case form == "html":
-					return r.WriteHTML(c.stdout)
-				}
-				return printJSON(c.stdout, r)
+				return c.printReport(form, func() (challenge.Report, error) {
+					return d.Report(c.ctx, c.operator(), challenge.CampaignID(c.args[0]))
+				})
 			})
 		}),
 	}

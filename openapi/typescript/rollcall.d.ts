@@ -801,7 +801,7 @@ export interface paths {
         };
         /**
          * Show how quickly contacts answer
-         * @description Of all questions that were made in a stretch of time, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
+         * @description Of all questions that were made in a stretch of time, by campaign, forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. As JSON, or as Accept asks as CSV or as one HTML page with its charts. For operators, and for secretariats of their forum.
          */
         get: operations["get-response-times"];
         put?: never;

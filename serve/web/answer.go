@@ -39,8 +39,9 @@ type Page struct {
 	texts   map[string]texts
 	tmpl    *template.Template
 	policy  string // the Content-Security-Policy
-	looks   *limiter
-	answers *limiter
+	looks   *limiter[netip.Prefix]
+	answers *limiter[netip.Prefix]
+	tokens  *limiter[string] // of links that codes are typed for, from wherever
 }
 
 // New returns the page, or [ErrConfig].
@@ -72,7 +73,7 @@ func New(cfg Config) (*Page, error) {
 	// CSP 3: nothing at all, but our one style by its hash and forms to ourselves.
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-	return &Page{cfg: cfg, texts: all, tmpl: tmpl, policy: policy, looks: newLimiter(cfg.Rate.Looks), answers: newLimiter(cfg.Rate.Answers)}, nil
+	return &Page{cfg: cfg, texts: all, tmpl: tmpl, policy: policy, looks: newLimiter[netip.Prefix](cfg.Rate.Looks), answers: newLimiter[netip.Prefix](cfg.Rate.Answers), tokens: newLimiter[string](cfg.Rate.Answers)}, nil
 }
 
 // peer is the address of the connection.
@@ -87,7 +88,7 @@ func peer(r *http.Request) netip.Addr {
 // Register puts the page on a mux. A pattern with GET serves HEAD as well.
 func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /answer/{token}", p.limited(p.looks, p.show))
-	mux.HandleFunc("POST /answer/{token}", p.limited(p.answers, p.answer))
+	mux.HandleFunc("POST /answer/{token}", p.limited(p.answers, p.sparing))
 	mux.HandleFunc("GET /stop/{token}", p.limited(p.looks, p.showStop))
 	mux.HandleFunc("POST /stop/{token}", p.limited(p.answers, p.stop))
 	if p.cfg.Notices == nil {
@@ -100,14 +101,23 @@ func (p *Page) Register(mux *http.ServeMux) {
 }
 
 // limited puts a limit before a page.
-func (p *Page) limited(l *limiter, page http.HandlerFunc) http.HandlerFunc {
+func (p *Page) limited(l *limiter[netip.Prefix], page http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if wait := l.take(p.cfg.Client(r), p.cfg.Now()); wait > 0 {
+		if wait := l.take(network(p.cfg.Client(r)), p.cfg.Now()); wait > 0 {
 			p.busy(w, r, wait)
 			return
 		}
 		page(w, r)
 	}
+}
+
+// sparing lets codes be typed for one link no more often than one client may, whoever types.
+func (p *Page) sparing(w http.ResponseWriter, r *http.Request) {
+	if wait := p.tokens.take(tokenKey(r.PathValue("token")), p.cfg.Now()); wait > 0 {
+		p.busy(w, r, wait)
+		return
+	}
+	p.answer(w, r)
 }
 
 // show is GET and HEAD: nothing changes, however often a scanner comes.

@@ -2,31 +2,31 @@ package web
 
 import (
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
 
-// limiter is how often each client may come. What is kept of a client is the
-// moment at which its bucket would be full (GCRA), in two generations of bounded
-// size: to forget can only forgive.
-type limiter struct {
+// limiter is how often each client may come, or each link be answered. What is kept of
+// one is the moment at which its bucket would be full (GCRA), in two generations of
+// bounded size: to forget can only forgive.
+type limiter[K comparable] struct {
 	mu       sync.Mutex
 	every    time.Duration // one unit
 	burst    time.Duration // units that may be used at once
-	now, old map[netip.Prefix]time.Time
+	now, old map[K]time.Time
 }
 
 // maxClients is how many clients a generation remembers.
 const maxClients = 20_000
 
-func newLimiter(perMinute int) *limiter {
+func newLimiter[K comparable](perMinute int) *limiter[K] {
 	every := time.Minute / time.Duration(perMinute)
-	return &limiter{every: every, burst: time.Minute, now: map[netip.Prefix]time.Time{}}
+	return &limiter[K]{every: every, burst: time.Minute, now: map[K]time.Time{}}
 }
 
-// take uses one unit of a client, or returns how long to wait for one.
-func (l *limiter) take(client netip.Addr, at time.Time) (wait time.Duration) {
-	key := network(client)
+// take uses one unit of a key, or returns how long to wait for one.
+func (l *limiter[K]) take(key K, at time.Time) (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	full, ok := l.now[key]
@@ -40,7 +40,7 @@ func (l *limiter) take(client netip.Addr, at time.Time) (wait time.Duration) {
 		return full.Sub(at) - l.burst
 	}
 	if len(l.now) >= maxClients {
-		l.now, l.old = map[netip.Prefix]time.Time{}, l.now
+		l.now, l.old = map[K]time.Time{}, l.now
 	}
 	l.now[key] = full
 	return 0
@@ -55,4 +55,15 @@ func network(a netip.Addr) netip.Prefix {
 	}
 	p, _ := a.Prefix(bits) // the zero prefix for no address: all of those are one client
 	return p
+}
+
+// longestToken is more than any token has.
+const longestToken = 64
+
+// tokenKey is one link, however its token is written; what can't be a token is all one.
+func tokenKey(token string) string {
+	if len(token) > longestToken {
+		return ""
+	}
+	return strings.ToUpper(token)
 }

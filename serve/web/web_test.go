@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -303,6 +304,26 @@ func TestHeaders(t *testing.T) {
 		if strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") || len(r.Cookies()) > 0 {
 			t.Errorf("policy %q, cookies %v", policy, r.Cookies())
 		}
+	}
+}
+
+// TestRateOfLink: codes for one link are typed no more often from many clients than from one.
+func TestRateOfLink(t *testing.T) {
+	d := newDesk(t)
+	mux := serve(t, d, web.Rate{Looks: 5, Answers: 3})
+	var codes []int
+	for i := range 4 {
+		token := d.secrets.Token
+		if i%2 == 1 {
+			token = strings.ToLower(token)
+		}
+		r := httptest.NewRequest("POST", "/answer/"+token, strings.NewReader("choice=team&code=AAAAAAAA"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.RemoteAddr = "198.51.100." + strconv.Itoa(i+1) + ":4711"
+		codes = append(codes, send(mux, r).StatusCode)
+	}
+	if codes[2] == http.StatusTooManyRequests || codes[3] != http.StatusTooManyRequests {
+		t.Errorf("four clients that type codes for one link get %v, want the fourth to wait", codes)
 	}
 }
 

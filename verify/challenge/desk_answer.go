@@ -53,8 +53,8 @@ func (d *Desk) Type(ctx context.Context, token, code string, says EventKind) (c 
 			}
 		case Wrong:
 			e.Kind = EventCodeWrong
-		default:
-			return nil
+		default: // locked, used, or over: it changes nothing, and whoever looks into it sees who tried when
+			return tx.LogEvent(c.ID, now, Event{Kind: "code-tried", At: now, Step: checked.Step, Status: string(checked.Result)}, nil)
 		}
 		c, err = d.step(tx, c, e)
 		return err

@@ -125,6 +125,48 @@ func TestCampaign(t *testing.T) {
 	})
 }
 
+// TestFiguresByCampaign: figures of a stretch of time come by campaign too, under the names that people know, and those of
+// no campaign are a group as well: few teams of it could else be worked out from the rest.
+func TestFiguresByCampaign(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(18)
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly, Scope: challenge.Scope{Forum: "tf"}})
+		o.steer(c.ID, challenge.MoveStart)
+		o.days(6)
+		groups := func() string {
+			var out []string
+			for _, g := range must[challenge.Report](t)(o.Figures(ctx, deskOperator, "", time.Time{}, time.Time{})).Groups {
+				if g.By == challenge.ByCampaign {
+					out = append(out, fmt.Sprintf("%s: %d %t", g.Name, g.Teams, g.Suppressed))
+				}
+			}
+			return strings.Join(out, "; ")
+		}
+		others := func(rest, n int) {
+			for i := range n {
+				team := must[directory.Team](t)(o.dir.Team(ctx, deskOperator, fmt.Sprintf("crowd-%d", 3*i+rest)))
+				must[challenge.Challenge](t)(o.Ask(ctx, challenge.Ask{Team: team.ID, Contact: team.Contacts[0].ID, Kind: challenge.KindCode}))
+			}
+			o.days(2)
+		}
+		if got, want := groups(), "Autumn, from 2026-11-30: 6 false"; got != want {
+			t.Errorf("figures of a campaign alone: %s, want %s", got, want)
+		}
+		others(1, 1)
+		if got, want := groups(), "outside of campaigns: 0 true; Autumn, from 2026-11-30: 0 true"; got != want {
+			t.Errorf("with one team outside: %s, want %s", got, want)
+		}
+		others(2, 5)
+		if got, want := groups(), "outside of campaigns: 6 false; Autumn, from 2026-11-30: 6 false"; got != want {
+			t.Errorf("with six teams outside: %s, want %s", got, want)
+		}
+		if r := must[challenge.Report](t)(o.Report(ctx, deskOperator, c.ID)); slices.ContainsFunc(r.Groups, func(g challenge.Group) bool { return g.By == challenge.ByCampaign }) {
+			t.Error("the report of a campaign has a group of itself")
+		}
+	})
+}
+
 var idInMail = regexp.MustCompile(`(?mi)^Message-ID: (\S+)`)
 
 // twice fails where the relay was given one mail twice.

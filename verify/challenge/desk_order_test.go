@@ -223,6 +223,32 @@ func TestDeskPlanSilent(t *testing.T) {
 	})
 }
 
+// TestDeskTried: a code that is typed when none counts any more is in the log of its question, and changes nothing.
+func TestDeskTried(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		c := o.ask(0, challenge.KindCode)
+		token, code := o.said()
+		for _, typed := range []string{"0000-0000", "0000-0000", "0000-0000", "0000-0000", "0000-0000", code, "0000-0000"} {
+			if _, _, err := o.Type(ctx, token, typed, challenge.EventCodeRight); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var wrong, tried int
+		for _, l := range must[[]challenge.Logged](t)(o.db.ChallengeLog(ctx, c.ID)) {
+			switch {
+			case l.Event.Kind == challenge.EventCodeWrong:
+				wrong++
+			case l.Event.Kind == "code-tried" && l.Event.Status == string(challenge.Locked):
+				tried++
+			}
+		}
+		if wrong != 5 || tried != 2 || o.see(c.ID).State != challenge.StateSent {
+			t.Errorf("%d wrong codes and %d for a locked one in the log, want 5 and 2; the question is %s", wrong, tried, o.see(c.ID).State)
+		}
+	})
+}
+
 // TestDeskStopped: with the kill switch on, nothing goes out, not even what waits in the outbox.
 func TestDeskStopped(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {

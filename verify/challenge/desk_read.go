@@ -3,6 +3,7 @@ package challenge
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -165,7 +166,7 @@ func (d *Desk) outlook(team *directory.Team, contact *directory.Contact, w *wait
 }
 
 // Figures returns how quickly contacts answered questions that were made in a
-// stretch of time, all together and by forum, sector and country. A secretariat
+// stretch of time, all together and by campaign, forum, sector and country. A secretariat
 // has those of its forum's members; the empty forum stands for everybody.
 func (d *Desk) Figures(ctx context.Context, p directory.Principal, forum string, since, until time.Time) (Report, error) {
 	if err := directory.MayReadCampaign(p, forum); err != nil {
@@ -186,7 +187,27 @@ func (d *Desk) Figures(ctx context.Context, p directory.Principal, forum string,
 		title = "Answers of the members of " + strings.ToUpper(forum)
 	}
 	r := NewReport(Campaign{Name: title, From: since, To: until}, list, x.Team, d.now())
-	return r, nil
+	return r, d.nameCampaigns(ctx, r.Groups)
+}
+
+// nameCampaigns puts the names that people know in place of the ids of campaigns.
+func (d *Desk) nameCampaigns(ctx context.Context, groups []Group) error {
+	for i := range groups {
+		g := &groups[i]
+		if g.By != ByCampaign {
+			continue
+		}
+		if g.Name == "" {
+			g.Name = "outside of campaigns"
+			continue
+		}
+		c, err := d.cfg.Store.Campaign(ctx, CampaignID(g.Name))
+		if err != nil {
+			return err
+		}
+		g.Name = fmt.Sprintf("%s, from %s", c.Name, c.From.Format(time.DateOnly))
+	}
+	return nil
 }
 
 // TeamFigures returns how quickly one team answered. They are private to those who

@@ -25,7 +25,8 @@ type Report struct {
 }
 
 // NewReport makes the report of a campaign from its challenges, whose teams
-// lookup knows. It is pure but for lookup.
+// lookup knows; or, where the campaign has no id, of a stretch of time, by
+// campaign as well. It is pure but for lookup.
 func NewReport(c Campaign, challenges []Challenge, lookup func(directory.TeamID) (*directory.Team, bool), now time.Time) Report {
 	var samples []Sample
 	for i := range challenges {
@@ -37,8 +38,11 @@ func NewReport(c Campaign, challenges []Challenge, lookup func(directory.TeamID)
 			samples = append(samples, s)
 		}
 	}
-	return Report{Title: c.Name, Policy: c.Policy, From: c.From, To: c.To, Made: now, Progress: Count(challenges),
-		Groups: Summarise(samples, ByAll, ByForum, BySector, ByCountry)}
+	by := Dimensions()
+	if c.ID != "" { // one campaign is all that there is
+		by = slices.DeleteFunc(by, func(d Dimension) bool { return d == ByCampaign })
+	}
+	return Report{Title: c.Name, Policy: c.Policy, From: c.From, To: c.To, Made: now, Progress: Count(challenges), Groups: Summarise(samples, by...)}
 }
 
 // csvHeader are the columns of [Report.WriteCSV]. They are added to, never renamed.

@@ -138,7 +138,7 @@ func (s *Sample) groups(d Dimension) []string {
 	case ByAll:
 		return []string{""}
 	case ByCampaign:
-		return known(s.Campaign)
+		return []string{s.Campaign} // those of none are a group too: else it could be worked out from the rest
 	case ByForum:
 		return s.Forums
 	case BySector:

@@ -468,6 +468,7 @@ const (
 	CheckPanic                          FindingCode = "check.panic"
 	CheckPaused                         FindingCode = "check.paused"
 	CheckTimeout                        FindingCode = "check.timeout"
+	CheckTooLarge                       FindingCode = "check.too-large"
 	ContactDisputed                     FindingCode = "contact.disputed"
 	ContactDue                          FindingCode = "contact.due"
 	ContactEndsSoon                     FindingCode = "contact.ends-soon"

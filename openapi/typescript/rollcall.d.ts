@@ -1737,7 +1737,7 @@ export interface paths {
         };
         /**
          * Compare the places in which a team is published
-         * @description The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+         * @description The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, imported lists, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
          */
         get: operations["compare-sources"];
         put?: never;

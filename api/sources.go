@@ -71,7 +71,7 @@ func exampleSources() SourceReport {
 func (s *Server) registerSources() {
 	register(s, spec{id: "compare-sources", method: http.MethodGet, path: "/v1/teams/{id}/verification/sources", tag: "verification", access: public,
 		summary: "Compare the places in which a team is published",
-		more: "The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. " +
+		more: "The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, imported lists, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. " +
 			"It says which place is the newest, which the best proven, and what is to be corrected where.",
 		errors: []int{notFound}, answer: exampleSources()}, s.compareSources)
 	register(s, spec{id: "list-disagreements", method: http.MethodGet, path: "/v1/verification/sources", tag: "verification", access: public,

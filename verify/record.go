@@ -6,12 +6,15 @@ import (
 	"sync"
 )
 
-// Recorder is a [Network] that keeps what was asked and answered. It is safe
-// for concurrent use.
+// Recorder is a [Network] that keeps what was asked and answered, as much as a
+// [Transcript] can have: an answer that is one too many is trouble, so that no
+// verdict rests on what is not kept, and nobody fills our memory. It is safe for
+// concurrent use.
 type Recorder struct {
 	net Network
 
 	mu        sync.Mutex
+	size      int // of what is kept, about as it will be encoded
 	exchanges []Exchange
 	answers   []Answer
 }
@@ -22,23 +25,68 @@ func Record(n Network) *Recorder { return &Recorder{net: n} }
 // Fetch hands the request on and keeps what became of it.
 func (r *Recorder) Fetch(ctx context.Context, q Request) (*Exchange, error) {
 	x, err := r.net.Fetch(ctx, q)
-	if err == nil {
-		r.mu.Lock()
-		r.exchanges = append(r.exchanges, *x)
-		r.mu.Unlock()
+	if err != nil {
+		return x, err
 	}
-	return x, err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.grow(x.size(), q.URL); err != nil {
+		return nil, err
+	}
+	r.exchanges = append(r.exchanges, *x)
+	return x, nil
 }
 
 // Query hands the question on and keeps what became of it.
 func (r *Recorder) Query(ctx context.Context, q Question) (*Answer, error) {
 	a, err := r.net.Query(ctx, q)
-	if err == nil {
-		r.mu.Lock()
-		r.answers = append(r.answers, *a)
-		r.mu.Unlock()
+	if err != nil {
+		return a, err
 	}
-	return a, err
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.grow(encoded(len(a.Wire))+perItem, q.Name+" "+q.Type); err != nil {
+		return nil, err
+	}
+	r.answers = append(r.answers, *a)
+	return a, nil
+}
+
+// grow makes room for n octets more. Once there is none, there is none for anything:
+// the rest would be a recording with a hole.
+func (r *Recorder) grow(n int, what string) error {
+	if r.size += n; r.size > MaxTranscript {
+		return &Trouble{Code: CodeTooLarge, Detail: what}
+	}
+	return nil
+}
+
+// whole reports whether everything that was answered was kept.
+func (r *Recorder) whole() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.size <= MaxTranscript
+}
+
+// perItem is about what an answer has in a transcript beside its octets.
+const perItem = 300
+
+// encoded is the length of n octets in base64, as JSON has them.
+func encoded(n int) int { return (n + 2) / 3 * 4 }
+
+// size is about what the exchange takes in a transcript.
+func (x *Exchange) size() int {
+	n := encoded(len(x.Body)) + perItem
+	for _, h := range x.Hops {
+		n += len(h.URL) + perItem
+		for name, values := range h.Header {
+			n += len(name) + 6
+			for _, v := range values {
+				n += len(v) + 3
+			}
+		}
+	}
+	return n
 }
 
 // Transcript returns what was kept so far, as the run of a check on t.

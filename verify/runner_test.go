@@ -73,6 +73,25 @@ func TestRunnerDue(t *testing.T) {
 	s.await("the run of the next day", team.ID, "x", "example.org", func(w verify.Verification) bool { return w.Checked.After(v.Checked) })
 }
 
+// TestRunnerTooLarge: there is no verdict without the answers that it rests on, also of
+// a check that goes on when it does not get one.
+func TestRunnerTooLarge(t *testing.T) {
+	s := newScene(t)
+	team := s.team("alpha", "example.org")
+	cfg := s.config(domains("x", func(ctx context.Context, n verify.Network, _ verify.Target) (verify.Result, error) {
+		for range 5 {
+			_, _ = n.Fetch(ctx, verify.Request{URL: "https://example.org/"})
+		}
+		return verify.Result{}, nil
+	}))
+	cfg.Network = torrent{}
+	s.run(cfg)
+	v := s.await("no conclusion", team.ID, "x", "example.org", trouble(verify.CodeTooLarge))
+	if v.Verdict != verify.VerdictInconclusive || v.Raw != "" || v.Tries != 1 {
+		t.Errorf("verification = %+v, want no conclusion, one try", v)
+	}
+}
+
 // TestRunnerTrouble: whatever keeps a check from a conclusion, the verdict
 // stays, and other checks go on.
 func TestRunnerTrouble(t *testing.T) {

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"runtime/metrics"
 	"strings"
@@ -66,4 +67,49 @@ func FuzzDecodeTranscript(f *testing.F) {
 			t.Errorf("hash %s, then %s", hash, other)
 		}
 	})
+}
+
+// torrent answers each question with a megabyte.
+type torrent struct{}
+
+func (torrent) Fetch(_ context.Context, q verify.Request) (*verify.Exchange, error) {
+	return &verify.Exchange{Request: q, Hops: []verify.Hop{{URL: q.URL, Status: 200}}, Body: make([]byte, 1<<20)}, nil
+}
+
+func (torrent) Query(_ context.Context, q verify.Question) (*verify.Answer, error) {
+	return &verify.Answer{Question: q, Rcode: "NOERROR", Wire: make([]byte, 1<<20)}, nil
+}
+
+// TestRecorderIsBounded: what can't be kept is trouble, which is not ours: nothing is
+// concluded from it, and what was kept before can be encoded.
+func TestRecorderIsBounded(t *testing.T) {
+	for name, ask := range map[string]func(*verify.Recorder) error{
+		"pages": func(r *verify.Recorder) error {
+			_, err := r.Fetch(t.Context(), verify.Request{URL: "https://a.example/"})
+			return err
+		},
+		"answers": func(r *verify.Recorder) error {
+			_, err := r.Query(t.Context(), verify.Question{Name: "a.example.", Type: "TXT"})
+			return err
+		},
+	} {
+		r := verify.Record(torrent{})
+		kept := 0
+		var err error
+		for err == nil && kept < 10 {
+			if err = ask(r); err == nil {
+				kept++
+			}
+		}
+		var trouble *verify.Trouble
+		if kept != 2 || !errors.As(err, &trouble) || trouble.Code != verify.CodeTooLarge || trouble.Ours {
+			t.Errorf("%s: %d kept, then %v; want 2 of 1 MiB, then check.too-large", name, kept, err)
+		}
+		if _, _, err := r.Transcript("x", verify.Target{}).Encode(); err != nil {
+			t.Errorf("%s: what was kept can't be encoded: %v", name, err)
+		}
+		if err := ask(r); err == nil {
+			t.Errorf("%s: something more was taken after the hole", name)
+		}
+	}
 }

@@ -98,10 +98,13 @@ func (r *Runner) run(t *task, check *Check, target Target) (Outcome, []byte) {
 		}
 		return o, nil
 	}
+	if !recorder.whole() {
+		return Outcome{Err: &Trouble{Code: CodeTooLarge, Detail: "the check went on without an answer"}}, nil
+	}
 	data, hash, err := r.encode(recorder.Transcript(check.Name, target))
-	if err != nil {
+	if err != nil { // a verdict without evidence is none
 		r.cfg.Log.Warn("transcript can't be kept", "check", check.Name, "team", target.Claims.Team, "err", err)
-		return o, nil
+		return Outcome{Err: &Trouble{Code: CodeTooLarge, Detail: "the transcript", Err: err}}, nil
 	}
 	o.Raw = hash
 	return o, data

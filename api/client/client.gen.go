@@ -470,6 +470,7 @@ const (
 	CheckPanic                          FindingCode = "check.panic"
 	CheckPaused                         FindingCode = "check.paused"
 	CheckTimeout                        FindingCode = "check.timeout"
+	CheckTooLarge                       FindingCode = "check.too-large"
 	ContactDisputed                     FindingCode = "contact.disputed"
 	ContactDue                          FindingCode = "contact.due"
 	ContactEndsSoon                     FindingCode = "contact.ends-soon"
@@ -9293,7 +9294,7 @@ type ClientInterface interface {
 
 	// CompareSources Compare the places in which a team is published
 	//
-	// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+	// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, imported lists, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
 	//
 	// Corresponds with GET /v1/teams/{id}/verification/sources (the `CompareSources` operationId).
 	CompareSources(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -12440,7 +12441,7 @@ func (c *Client) RunVerification(ctx context.Context, id string, reqEditors ...R
 
 // CompareSources Compare the places in which a team is published
 //
-// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, imported lists, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
 //
 // Corresponds with GET /v1/teams/{id}/verification/sources (the `CompareSources` operationId).
 func (c *Client) CompareSources(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -21336,7 +21337,7 @@ type ClientWithResponsesInterface interface {
 
 	// CompareSourcesWithResponse Compare the places in which a team is published
 	//
-	// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+	// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, imported lists, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -33487,7 +33488,7 @@ func (c *ClientWithResponses) RunVerificationWithResponse(ctx context.Context, i
 
 // CompareSourcesWithResponse Compare the places in which a team is published
 //
-// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
+// The profile, imported lists, security.txt, _security records and the iodef of CAA records, by contacts; the profile, imported lists, Web Key Directory, key servers that verify, OPENPGPKEY records and Encryption of security.txt, by the keys of each address. It says which place is the newest, which the best proven, and what is to be corrected where.
 //
 // Returns a wrapper object for the known response body format(s).
 //

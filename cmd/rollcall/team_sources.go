@@ -17,9 +17,10 @@ import (
 const teamSourcesLong = `Sources puts side by side what is published about the team with the handle or
 id TEAM: its profile here, the lists that were imported, its security.txt, its
 _security records and the iodef of its CAA records, and of each address the keys
-that the profile, the Web Key Directory, key servers and the DNS have. It says
-which place is the newest, which is the best proven, and what is to be corrected
-where. What checks have not read yet is left out.`
+that the profile, the lists, the Web Key Directory, key servers and the DNS have.
+It says which place is the newest (which spoke last, not which was read last),
+which is the best proven, and what is to be corrected where. What checks have not
+read yet is left out.`
 
 func teamSourcesCommand(w world) *cobra.Command {
 	var asJSON bool

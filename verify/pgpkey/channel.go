@@ -27,6 +27,8 @@ const (
 const (
 	maxKey    = 512 << 10 // octets of an answer that may be full of others' signatures, as directory.ParseKey has it
 	maxClean  = 256 << 10 // octets of one that should have none
+	maxIndex  = 16 << 10  // octets of what a key server says it has
+	maxFetch  = 2 << 20   // octets of one run, after which nothing more is looked for by fingerprint
 	maxKeys   = 16        // keys of one answer
 	maxPlaces = 4         // Encryption fields of a security.txt, records of a name
 	maxVKS    = 4         // verifying key servers that are asked
@@ -90,6 +92,7 @@ type search struct {
 	// revocations are facts that must outlive an outage of the server they are from.
 	revocations []verify.Fact
 	revoked     []verify.Revocation
+	octets      int // that were fetched
 }
 
 func (s *search) say(f verify.Finding) { s.findings = append(s.findings, f) }
@@ -108,6 +111,7 @@ func (s *search) fetch(ctx context.Context, p *place, limit int64) (*verify.Exch
 	if err != nil {
 		return nil, err
 	}
+	s.octets += len(x.Body)
 	switch status := x.Last().Status; {
 	case x.Failure != nil && x.Failure.Temporary:
 		p.unreachable(x.Failure)

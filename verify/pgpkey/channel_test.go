@@ -232,6 +232,9 @@ func keyServers(host string, keys map[string][]byte) lab.Site {
 			name = strings.TrimPrefix(r.URL.Query().Get("search"), "0x")
 		}
 		if data, ok := keys[name]; ok {
+			if r.URL.Query().Get("op") == "index" {
+				data = []byte("info:1:1\npub:" + name + ":22:256:1735689600::\nuid:Example:1735689600::\n")
+			}
 			_, _ = w.Write(data)
 			return
 		}

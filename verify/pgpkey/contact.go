@@ -58,10 +58,32 @@ func (c *comparison) askHKP(ctx context.Context) error {
 	keys := c.published()
 	for _, k := range keys[:min(len(keys), maxPlaces)] {
 		for _, base := range c.cfg.HKP[:min(len(c.cfg.HKP), maxHKP)] {
-			is := func(r Report) bool { return r.Key.Fingerprint == k.fingerprint }
-			if _, err := c.keyServer(ctx, ChannelHKP, HKPGet(base, k.fingerprint), is); err != nil {
+			if err := c.indexed(ctx, HKPIndex(base, k.fingerprint), k.fingerprint); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// indexed reads what a key server says it has: "pub:FINGERPRINT:…" (the
+// machine-readable index of draft-ietf-openpgp-hkp-01).
+func (c *comparison) indexed(ctx context.Context, where string, f directory.Fingerprint) error {
+	p := c.add(ChannelHKP, where)
+	x, err := c.fetch(ctx, p, maxIndex)
+	switch {
+	case err != nil || x == nil:
+		return err
+	case p.state == stateBroken: // the server's defect, which is nobody's here
+		p.unreachable(&verify.Failure{Code: verify.FetchServerError, Detail: why(x)})
+		return nil
+	}
+	for line := range strings.Lines(string(x.Body)) {
+		print, ok := strings.CutPrefix(line, "pub:")
+		print, _, _ = strings.Cut(print, ":")
+		if ok && strings.EqualFold(print, string(f)) {
+			p.state, p.keys = stateFound, []found{{fingerprint: f}}
+			break
 		}
 	}
 	return nil

@@ -47,12 +47,8 @@ func hostsOf(t *directory.Team) (all []verify.Subject) {
 }
 
 func (c Config) runEncryption(ctx context.Context, n verify.Network, t verify.Target) (verify.Result, error) {
-	d, err := directory.ParseDomain(t.Subject.ID)
-	if err != nil {
-		return verify.Result{}, nil
-	}
 	s := &search{Network: n, Target: t, cfg: c}
-	return s.text(ctx, d)
+	return s.text(ctx, directory.Domain(t.Subject.ID))
 }
 
 // text looks at what the security.txt of a host names. It asks nothing of the
@@ -102,25 +98,17 @@ func (s *search) byFingerprint(ctx context.Context, p *place, text []byte) error
 			return nil
 		}
 	}
-	is := func(r Report) bool { return r.Key.Fingerprint == f }
 	// What is wrong with those places is for others to say.
 	aside := &search{Network: s.Network, Target: s.Target, cfg: s.cfg}
-	defer func() { s.places = append(s.places, aside.places...) }()
-	for _, e := range addressesIn(string(text)) {
-		if err := aside.wkd(ctx, e); err != nil {
-			return err
+	defer func() {
+		s.places = append(s.places, aside.places...)
+		s.octets += aside.octets
+	}()
+	for _, ask := range aside.lookups(f, text) {
+		if s.octets+aside.octets > maxFetch {
+			return nil // not all were asked, so that nothing can be said
 		}
-		if aside.has(f) {
-			return nil
-		}
-	}
-	for _, base := range s.cfg.VKS[:min(len(s.cfg.VKS), maxVKS)] {
-		if _, err := aside.keyServer(ctx, ChannelVKS, VKSByFingerprint(base, f), is); err != nil || aside.has(f) {
-			return err
-		}
-	}
-	for _, base := range s.cfg.HKP[:min(len(s.cfg.HKP), maxHKP)] {
-		if _, err := aside.keyServer(ctx, ChannelHKP, HKPGet(base, f), is); err != nil || aside.has(f) {
+		if err := ask(ctx); err != nil || aside.has(f) {
 			return err
 		}
 	}
@@ -128,6 +116,26 @@ func (s *search) byFingerprint(ctx context.Context, p *place, text []byte) error
 		s.say(find("pgpkey.encryption-not-found", "asked: "+join(aside.channels())).On(p.where))
 	}
 	return nil
+}
+
+// lookups are the questions that may lead to the key of a fingerprint, in turn.
+func (s *search) lookups(f directory.Fingerprint, text []byte) (all []func(context.Context) error) {
+	server := func(c Channel, where string) {
+		all = append(all, func(ctx context.Context) error {
+			_, err := s.keyServer(ctx, c, where, func(r Report) bool { return r.Key.Fingerprint == f })
+			return err
+		})
+	}
+	for _, e := range addressesIn(string(text)) {
+		all = append(all, func(ctx context.Context) error { return s.wkd(ctx, e) })
+	}
+	for _, base := range s.cfg.VKS[:min(len(s.cfg.VKS), maxVKS)] {
+		server(ChannelVKS, VKSByFingerprint(base, f))
+	}
+	for _, base := range s.cfg.HKP[:min(len(s.cfg.HKP), maxHKP)] {
+		server(ChannelHKP, HKPGet(base, f))
+	}
+	return all
 }
 
 // channels lists the channels that were asked, each once.

@@ -74,3 +74,9 @@ func VKSByEmail(base string, e directory.Email) string {
 func HKPGet(base string, f directory.Fingerprint) string {
 	return strings.TrimSuffix(base, "/") + "/pks/lookup?op=get&options=mr&search=0x" + string(f)
 }
+
+// HKPIndex is where a key server says whether it has a key, by its fingerprint
+// (draft-ietf-openpgp-hkp-01), in a few lines for programs.
+func HKPIndex(base string, f directory.Fingerprint) string {
+	return strings.TrimSuffix(base, "/") + "/pks/lookup?op=index&options=mr&search=0x" + string(f)
+}

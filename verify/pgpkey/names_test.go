@@ -30,6 +30,7 @@ func TestNames(t *testing.T) {
 		{"RFC 7929 section 3", pgpkey.OPENPGPKEYName(hugh), "c93f1e400f26708f98cb19d936620da35eec8f72e57f9eec01c1afd6._openpgpkey.example.com."},
 		{"Hagrid, by fingerprint", pgpkey.VKSByFingerprint("https://keys.example.org", fpr), "https://keys.example.org/vks/v1/by-fingerprint/" + fpr},
 		{"Hagrid, by e-mail", pgpkey.VKSByEmail("https://keys.example.org/", email(t, "csirt+x@example.org")), "https://keys.example.org/vks/v1/by-email/csirt%2Bx%40example.org"},
+		{"draft-ietf-openpgp-hkp-01, index", pgpkey.HKPIndex("https://keys.example.org/", fpr), "https://keys.example.org/pks/lookup?op=index&options=mr&search=0x" + fpr},
 		{"draft-ietf-openpgp-hkp-01", pgpkey.HKPGet("https://keys.example.org", fpr), "https://keys.example.org/pks/lookup?op=get&options=mr&search=0x" + fpr},
 	} {
 		if tt.got != tt.want {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 

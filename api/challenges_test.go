@@ -137,7 +137,7 @@ func TestQuestions(t *testing.T) {
 		}
 		var outlook api.TeamOutlook
 		s.do(t, get("/v1/teams/alpha/challenges").by("editor")).into(t, 200, &outlook)
-		if c := outlook.Contacts[0]; c.Policy != "half-yearly" || c.Rule != "everybody" || c.Why != "never-proven" || c.Open != nil || c.Last == nil || c.Last.ID != made.ID {
+		if c := outlook.Contacts[0]; c.Policy != "half-yearly" || c.Rule != "everybody" || c.Why != "asked" || c.Open != nil || c.Last == nil || c.Last.ID != made.ID {
 			t.Errorf("the outlook: %+v", c)
 		}
 		if c := outlook.Contacts[5]; c.Open == nil || c.Open.State != "scheduled" {

@@ -149,7 +149,10 @@ func countsFrom(list []verify.Count) []CheckCount {
 	return out
 }
 
-func (s *Server) listProblems(_ context.Context, in *codesInput) (*codesOutput, error) {
+func (s *Server) listProblems(ctx context.Context, in *codesInput) (*codesOutput, error) {
+	if in.Kind == "" && callFrom(ctx).url.Query().Has("kind") { // Huma takes an empty one for none
+		return nil, inParameter("kind", edgeError(directory.Invalid, "parameter.invalid", "", "an empty kind is none of the kinds", "finding or request, or no parameter"))
+	}
 	out := &codesOutput{CodeList{Problems: []Code{}}}
 	for _, c := range s.table.codes() {
 		if strings.HasPrefix(c.Code, in.Prefix) && (in.Kind == "" || in.Kind == c.Kind) {

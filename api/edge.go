@@ -149,13 +149,13 @@ func hasEmpty(query string) bool {
 	return false
 }
 
-// filledOf refuses parameters of an operation that are there and empty, where nothing empty is a
-// value: numbers, times, words of a list. Huma takes them for parameters that are not there, so
-// that a client whose page is empty by mistake would read the first one for ever.
+// filledOf refuses numbers and times that are there and empty. Huma takes them for parameters that are
+// not there, so that a client whose page is empty by mistake would read the first one for ever. An
+// empty word means none: clients and forms send it for what nobody chose.
 func filledOf(op *huma.Operation) func(url.Values) error {
 	never := sync.OnceValue(func() (list []*huma.Param) { // Huma fills in the operation while it is registered
 		for _, p := range op.Parameters {
-			if s := p.Schema; p.In == "query" && s != nil && (s.Format != "" || len(s.Enum) > 0 || s.Type != huma.TypeString && s.Type != huma.TypeArray) {
+			if s := p.Schema; p.In == "query" && s != nil && (s.Format != "" || s.Type != huma.TypeString && s.Type != huma.TypeArray) {
 				list = append(list, p)
 			}
 		}

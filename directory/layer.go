@@ -117,7 +117,10 @@ func (m *merger) lists(p *Profile, origin Origin, o func(string) Origin) {
 	t := m.team
 	at := o("resources")
 	items(m, 0, &t.Resources, p.Resources, Resource.Key, func(r *Resource) { r.Origin = at })
-	items(m, 1, &t.Contacts, p.Contacts, Contact.Key, func(c *Contact) { c.Origin = origin.since(c.Since) })
+	items(m, 1, &t.Contacts, p.Contacts, Contact.Key, func(c *Contact) {
+		c.Origin = origin.since(c.Since)
+		c.Vouched = c.Vouched && m.people // a source stands for what it lists anyway
+	})
 	at = o("keys")
 	items(m, 2, &t.Keys, p.Keys, func(k TeamKey) string { return string(k.Fingerprint) }, func(k *TeamKey) { k.Origin = at })
 	at = o("prose")

@@ -130,7 +130,7 @@ func (f *officeFaults) teams(n int, keys ...directory.TeamKey) {
 	for i := range records {
 		records[i] = storetest.Small(i)
 		records[i].Own.Hours, records[i].Own.Keys = directory.Hours{Always: true}, keys
-		records[i].Own.Contacts = []directory.Contact{{ID: directory.ContactID(fmt.Sprintf("00000000-0000-4000-8000-%012d", i)), Revision: 1, Channel: "email", Value: fmt.Sprintf("csirt@team%d.example", i)}}
+		records[i].Own.Contacts = []directory.Contact{{ID: directory.ContactID(fmt.Sprintf("00000000-0000-4000-8000-%012d", i)), Revision: 1, Channel: "email", Value: fmt.Sprintf("csirt@team%d.example", i), Vouched: true}}
 	}
 	storetest.Write(f.t, f.db, records...)
 }

@@ -66,7 +66,7 @@ func fullProfile() directory.Profile {
 			Sectors: []directory.Word{"energy"}, Countries: []directory.Country{"AT"}, Text: "Everybody"},
 		Resources: fullResources(),
 		Contacts: []directory.Contact{{ID: "c1", Revision: 3, Channel: "email", Value: "cert@example.org", Uses: []directory.Word{"abuse"},
-			Person: "A. Person", Label: "duty officer", Hours: hours, Order: 7, Classes: []directory.Word{"fraud"}, Visibility: "AMBER", Since: Moment()}},
+			Person: "A. Person", Label: "duty officer", Hours: hours, Order: 7, Classes: []directory.Word{"fraud"}, Visibility: "AMBER", Since: Moment(), Vouched: true}},
 		Keys:     []directory.TeamKey{{Key: fullKey(), Visibility: "GREEN"}},
 		Prose:    []directory.Section{{Number: "3.2", Language: "de", Text: "Für alle", Visibility: "GREEN"}},
 		Services: []directory.Word{"exercises"},

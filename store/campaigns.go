@@ -20,7 +20,7 @@ const (
 	casesNow     = `SELECT COUNT(*) FROM challenge_case WHERE closed = 0`
 	hasConsent   = `SELECT COUNT(*) FROM challenge_consent WHERE team_id = $1`
 	dropConsent  = `DELETE FROM challenge_consent WHERE team_id = $1`
-	marksOfTeam  = `SELECT contact, team_id, flag, at, challenge, address FROM challenge_flag WHERE team_id = $1 OR $1 = '' ORDER BY team_id, contact`
+	marksOfTeam  = `SELECT contact, team_id, flag, at, challenge, address FROM challenge_flag WHERE team_id = $1 OR $1 = '' OR flag = 'opt-out-asked' ORDER BY team_id, contact`
 )
 
 func scanCampaign(rows *sql.Rows) (c challenge.Campaign, err error) {

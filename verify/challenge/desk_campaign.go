@@ -334,7 +334,7 @@ func (d *Desk) draw(ctx context.Context, c *Campaign, each func(*directory.Conta
 				continue
 			}
 			q, skip, err := d.drawOne(c, team, contact)
-			if out[contact.ID] {
+			if out.has(contact) {
 				skip = SkipOptOut
 			}
 			if err != nil {

@@ -130,6 +130,12 @@ func TestOptOutOfAnAddress(t *testing.T) {
 		if anew.ID == c.Contact {
 			t.Fatal("the contact was not entered anew")
 		}
+		for _, listed := range []*directory.Team{&other, &team} {
+			outlook := must[[]challenge.Outlook](t)(o.Outlook(ctx, deskOperator, listed))
+			if last := outlook[len(outlook)-1]; last.Next.Why != challenge.DueOptOut {
+				t.Errorf("%s at %s is due: %+v", last.Contact.Value, listed.Handle, last.Next)
+			}
+		}
 		for _, ask := range []challenge.Ask{{Team: other.ID, Contact: other.Contacts[0].ID}, {Team: team.ID, Contact: anew.ID}} {
 			ask.Kind = challenge.KindCode
 			must[challenge.Challenge](t)(o.Ask(ctx, ask))

@@ -127,7 +127,7 @@ func (o *Outlook) take(c *Challenge) {
 // waits is what keeps contacts from being asked, but for the time since their last proof.
 type waits struct {
 	asked map[directory.ContactID]LastAsked
-	out   map[directory.ContactID]bool // who opted out
+	out   optOuts // who opted out
 }
 
 // waits reads them for a team; "" is for all.
@@ -139,13 +139,25 @@ func (d *Desk) waits(ctx context.Context, team directory.TeamID) (w waits, err e
 	return w, err
 }
 
-// optedOut returns the contacts of a team, or of all, that asked for no more mail, and of
-// which no operator has decided yet.
-func (d *Desk) optedOut(ctx context.Context, team directory.TeamID) (map[directory.ContactID]bool, error) {
+// optOuts are those who asked for no more mail and of whom no operator has decided yet: the
+// contacts, and their mailboxes, which may be listed by other teams too.
+type optOuts struct {
+	contacts  map[directory.ContactID]bool
+	mailboxes map[string]bool
+}
+
+func (o *optOuts) has(c *directory.Contact) bool {
+	mailbox, _ := MailTo(c.Value)
+	return o.contacts[c.ID] || mailbox != "" && o.mailboxes[mailbox]
+}
+
+func (d *Desk) optedOut(ctx context.Context, team directory.TeamID) (optOuts, error) {
 	marks, err := d.cfg.Store.Marks(ctx, team)
-	out := map[directory.ContactID]bool{}
+	out := optOuts{map[directory.ContactID]bool{}, map[string]bool{}}
 	for _, m := range marks {
-		out[m.Contact] = out[m.Contact] || m.Flag == FlagOptOut
+		if m.Flag == FlagOptOut {
+			out.contacts[m.Contact], out.mailboxes[m.Address] = true, true
+		}
 	}
 	return out, err
 }
@@ -158,7 +170,7 @@ func (d *Desk) outlook(team *directory.Team, contact *directory.Contact, w *wait
 	}
 	now := d.now()
 	o.Policy, o.Rule, o.Next = r.Policy.Name, r.Rule, Due(contact, team.Evidence, r.Policy, now).Spaced(w.asked[contact.ID].At, contact, r.Policy)
-	if w.out[contact.ID] {
+	if w.out.has(contact) {
 		o.Next = NextDue{Why: DueOptOut, Proof: o.Next.Proof}
 	}
 	o.Kind, _ = Choose(r.Policy, contact, CalendarOf(team, contact, r.Policy.Holidays), keyFor(team, contact, now) != "")

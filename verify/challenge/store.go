@@ -39,7 +39,8 @@ type Store interface {
 	Campaign(context.Context, CampaignID) (Campaign, error)
 	// Campaigns returns those that pass, newest first.
 	Campaigns(context.Context, CampaignFilter) ([]Campaign, error)
-	// Marks returns what the contacts of a team are marked with; "" is of all teams.
+	// Marks returns what the contacts of a team are marked with, and all that opted out, who may be
+	// listed by the team too; "" is of all teams.
 	Marks(context.Context, directory.TeamID) ([]Mark, error)
 	// Consents reports whether a team lets others see how quickly it answers.
 	Consents(context.Context, directory.TeamID) (bool, error)

@@ -37,7 +37,7 @@ func challengeFiguresCommand(w world) *cobra.Command {
 		Long: `Figures prints how many answered, how they were proven, and how quickly, of all
 questions that were made in a stretch of time: together and by campaign, forum,
 sector and country. Groups of fewer than five teams have no figures.`,
-		Example: "  rollcall challenge figures --db teams.db --form csv --since 2026-01-01 --until 2027-01-01\n  rollcall challenge figures --db teams.db --forum tf-csirt --form html > answers.html",
+		Example: "  rollcall challenge figures --db teams.db --mail-dir mail --form csv --since 2026-01-01 --until 2027-01-01\n  rollcall challenge figures --db teams.db --mail-dir mail --forum tf-csirt --form html > answers.html",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error {
 			var span [2]time.Time
 			for i, s := range []string{since, until} {
@@ -69,7 +69,7 @@ func challengeTimesCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "times TEAM", Short: "Print how quickly a team answers",
 		Long:    "Times prints by when TEAM has answered its questions, and whether it lets others see\nthat. Questions without an answer count as waiting.",
-		Example: "  rollcall challenge times --db teams.db example-csirt",
+		Example: "  rollcall challenge times --db teams.db --mail-dir mail example-csirt",
 		Args:    exactArgs("TEAM"), RunE: w.action(func(c *call) error {
 			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
 				team, err := teamNamed(x, c.args[0])
@@ -123,7 +123,7 @@ func challengeConsentCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "consent TEAM", Short: "Let others see how quickly a team answers, on its behalf",
 		Long:    "Consent notes that TEAM lets everybody who is signed in see how quickly it answers,\nor that it does no more. The audit trail has who noted it.",
-		Example: "  rollcall challenge consent --db teams.db example-csirt\n  rollcall challenge consent --db teams.db --withdraw example-csirt",
+		Example: "  rollcall challenge consent --db teams.db --mail-dir mail example-csirt\n  rollcall challenge consent --db teams.db --mail-dir mail --withdraw example-csirt",
 		Args:    exactArgs("TEAM"), RunE: w.action(func(c *call) error {
 			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
 				team, err := teamNamed(x, c.args[0])

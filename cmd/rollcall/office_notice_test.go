@@ -47,7 +47,7 @@ func TestOfficeNotices(t *testing.T) {
 	if hostile == "" || ours == "" {
 		t.Fatalf("the mails: %v", mails)
 	}
-	for _, word := range []string{"Mallory", "all@evil", "\nBcc:", "please?call", "1900", "{{", "ALPHA"} {
+	for _, word := range []string{"Mallory", "all@evil", "\nBcc:", "please?call", "1900", "{{", " ALPHA"} {
 		if strings.Contains(hostile+ours, word) {
 			t.Errorf("a notice has %q:\n%s", word, hostile)
 		}

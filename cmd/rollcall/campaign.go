@@ -60,6 +60,17 @@ func (c *call) withTable(do func(*challenge.Desk, *directory.Index) error) error
 	})
 }
 
+// withTeam is withTable for the team that the first argument names.
+func (c *call) withTeam(do func(*challenge.Desk, *directory.Index, *directory.Team) error) error {
+	return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
+		team, err := teamNamed(x, c.args[0])
+		if err != nil {
+			return err
+		}
+		return do(d, x, team)
+	})
+}
+
 // withOffice runs do on an office of the configured database, which does not work by itself.
 func (c *call) withOffice(do func(*office) error) error {
 	return c.withParts(func(p officeParts) error {

@@ -120,11 +120,7 @@ func challengeDueCommand(w world) *cobra.Command {
 		Long:    "Due prints for each contact of TEAM by which policy it is asked, when next and why,\nand what it is being asked.",
 		Example: "  rollcall challenge due --db teams.db --mail-dir mail example-csirt",
 		Args:    exactArgs("TEAM"), RunE: w.action(func(c *call) error {
-			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
-				team, err := teamNamed(x, c.args[0])
-				if err != nil {
-					return err
-				}
+			return c.withTeam(func(d *challenge.Desk, x *directory.Index, team *directory.Team) error {
 				list, err := d.Outlook(c.ctx, c.operator(), team)
 				if err != nil {
 					return err

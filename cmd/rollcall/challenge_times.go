@@ -71,11 +71,7 @@ func challengeTimesCommand(w world) *cobra.Command {
 		Long:    "Times prints by when TEAM has answered its questions, and whether it lets others see\nthat. Questions without an answer count as waiting.",
 		Example: "  rollcall challenge times --db teams.db --mail-dir mail example-csirt",
 		Args:    exactArgs("TEAM"), RunE: w.action(func(c *call) error {
-			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
-				team, err := teamNamed(x, c.args[0])
-				if err != nil {
-					return err
-				}
+			return c.withTeam(func(d *challenge.Desk, _ *directory.Index, team *directory.Team) error {
 				g, consent, err := d.TeamFigures(c.ctx, c.operator(), team)
 				if err != nil {
 					return err
@@ -125,11 +121,7 @@ func challengeConsentCommand(w world) *cobra.Command {
 		Long:    "Consent notes that TEAM lets everybody who is signed in see how quickly it answers,\nor that it does no more. The audit trail has who noted it.",
 		Example: "  rollcall challenge consent --db teams.db --mail-dir mail example-csirt\n  rollcall challenge consent --db teams.db --mail-dir mail --withdraw example-csirt",
 		Args:    exactArgs("TEAM"), RunE: w.action(func(c *call) error {
-			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
-				team, err := teamNamed(x, c.args[0])
-				if err != nil {
-					return err
-				}
+			return c.withTeam(func(d *challenge.Desk, _ *directory.Index, team *directory.Team) error {
 				return d.Consent(c.ctx, c.operator(), team, !withdraw)
 			})
 		}),

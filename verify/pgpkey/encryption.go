@@ -15,35 +15,12 @@ import (
 func (c Config) encryptionCheck() verify.Check {
 	return verify.Check{
 		Name: "pgpkey-securitytxt", Title: "the OpenPGP keys that security.txt names",
-		Kinds: []verify.SubjectKind{verify.SubjectDomain},
-		Every: aDay,
-		Applies: func(t *directory.Team) []verify.Subject {
-			return once(hostsOf(t))
-		},
+		Kinds:    []verify.SubjectKind{verify.SubjectDomain},
+		Every:    aDay,
+		Applies:  verify.Hosts,
 		Run:      c.runEncryption,
 		Problems: Problems(),
 	}
-}
-
-// hostsOf are the hosts that should have a security.txt, as the check securitytxt
-// has them.
-func hostsOf(t *directory.Team) (all []verify.Subject) {
-	add := func(d directory.Domain) {
-		if d.Parent() != "" {
-			all = append(all, verify.Subject{Kind: verify.SubjectDomain, ID: string(d)})
-		}
-	}
-	for _, r := range t.Resources {
-		if r.Type == "domain" && r.Claim != "disputed" {
-			add(r.Domain)
-		}
-	}
-	if u, err := url.Parse(t.Website); err == nil && u.Host != "" {
-		if d, err := directory.ParseDomain(u.Hostname()); err == nil {
-			add(d)
-		}
-	}
-	return all
 }
 
 func (c Config) runEncryption(ctx context.Context, n verify.Network, t verify.Target) (verify.Result, error) {

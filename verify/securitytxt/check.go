@@ -2,11 +2,8 @@ package securitytxt
 
 import (
 	"context"
-	"net/url"
-	"slices"
 	"time"
 
-	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 )
 
@@ -17,34 +14,10 @@ func Check() verify.Check {
 		Title:    "security.txt: where it lies, what it says, and whose signature it has",
 		Kinds:    []verify.SubjectKind{verify.SubjectDomain},
 		Every:    day,
-		Applies:  applies,
+		Applies:  verify.Hosts,
 		Run:      run,
 		Problems: Problems(),
 	}
-}
-
-// applies returns the hosts that should have a file: the domains that the team is
-// responsible for, unless somebody disputes it, and the host of its website. RFC 9116
-// section 3.1: each file speaks for one host and for none above or below it.
-func applies(t *directory.Team) []verify.Subject {
-	var out []verify.Subject
-	add := func(d directory.Domain) {
-		s := verify.Subject{Kind: verify.SubjectDomain, ID: string(d)}
-		if d.Parent() != "" && !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	for _, r := range t.Resources {
-		if r.Type == "domain" && r.Claim != "disputed" {
-			add(r.Domain)
-		}
-	}
-	if u, err := url.Parse(t.Website); err == nil && u.Host != "" {
-		if d, err := directory.ParseDomain(u.Hostname()); err == nil {
-			add(d)
-		}
-	}
-	return out
 }
 
 // look is one run of the check.

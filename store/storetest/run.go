@@ -63,6 +63,7 @@ func Run(t *testing.T, e Engine) {
 		{"webhooks and endpoints are kept", testHooks},
 		{"deliveries are leased in order", testDeliveries},
 		{"events are numbered and pruned", testNotices},
+		{"who is to be told is told once", testTellings},
 
 		{"numbers taken and not used do not commit", testUnusedNumbers},
 		{"a failed write can't be committed around", testSwallowedError},

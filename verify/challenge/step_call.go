@@ -64,6 +64,5 @@ func (s *step) unreachable() {
 
 // silent reports whether the time to answer has passed, without a sign of anybody.
 func (c *Challenge) silent() bool {
-	over := whenOf(c.State) == late || c.Outcome == OutcomeUnanswered || c.Outcome == OutcomeUndeliverable
-	return over && c.Human.IsZero() && c.Reached < directory.Answered
+	return c.unanswered() && c.Human.IsZero() && c.Reached < directory.Answered
 }

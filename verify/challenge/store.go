@@ -57,6 +57,7 @@ type Store interface {
 	NextMail(context.Context) (time.Time, error)
 	HookStore
 	NoticeStore
+	TellingStore
 }
 
 // Tx is one transaction on challenges.
@@ -107,6 +108,7 @@ type Tx interface {
 	Note(directory.AuditEntry) error
 	HookTx
 	NoticeTx
+	TellingTx
 }
 
 // ListFilter says which challenges are listed.

@@ -128,7 +128,8 @@ var rights = map[string]struct {
 	"judge-call": {func(s *scene) request {
 		return request{method: "POST", path: s.called() + "/calls/judge", body: `{"approve":false}`}
 	}, onlyOperator(200, 403)},
-	"list-cases": {func(*scene) request { return get("/v1/cases") }, onlyOperator(200, 200)},
+	"desk-contacts": {func(*scene) request { return get("/v1/desk/contacts?why=unvouched") }, onlyOperator(200, 200)},
+	"list-cases":    {func(*scene) request { return get("/v1/cases") }, onlyOperator(200, 200)},
 	"close-case": {func(s *scene) request {
 		return request{method: "POST", path: s.optedOut() + "/cases/opt-out/close", body: `{"note":"spoke with them"}`}
 	}, onlyOperator(204, 403)},

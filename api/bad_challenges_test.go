@@ -31,6 +31,10 @@ func badChallenges() []bad {
 		{"asking without a body", request{method: "POST", path: "/v1/challenges", as: "operator", header: map[string]string{"Content-Type": "application/json"}}, 400, "body.missing", "-"},
 		{"asking without a token", request{method: "POST", path: "/v1/challenges", body: `{}`}, 401, "auth.required", ""},
 		{"the outlook of nobody", by("/v1/teams/nobody/challenges"), 404, "team.unknown", "id"},
+		{"the outlook by no reason", by("/v1/teams/alpha/challenges?why=tired"), 422, "parameter.invalid", "why"},
+		{"contacts of all without a reason", by("/v1/desk/contacts"), 422, "parameter.missing", "why"},
+		{"contacts of all by no reason", by("/v1/desk/contacts?why=tired"), 422, "parameter.invalid", "why"},
+		{"contacts of all after what is no page", by("/v1/desk/contacts?why=unvouched&after=x"), 422, "cursor.syntax", "after"},
 		{"policies with a parameter", get("/v1/policies?name=x"), 422, "parameter.unknown", "name"},
 
 		{"judging no call", post(noQuestion+"/calls/judge", `{"approve":true}`), 404, "challenge.unknown", "id"},

@@ -162,8 +162,8 @@ type ContactOutlook struct {
 	Policy  string    `json:"policy,omitzero" doc:"By which policy it is asked; absent: it is never asked" example:"half-yearly"`
 	Rule    string    `json:"rule,omitzero" doc:"For whom that policy holds" example:"everybody"`
 	Kind    string    `json:"kind,omitzero" doc:"How it would be asked; absent where nothing here reaches it" example:"code"`
-	Due     time.Time `json:"due,omitzero" format:"date-time" doc:"When it is to be asked next; may have passed; absent is never"`
-	Why     string    `json:"why,omitzero" enum:"never-proven,interval,runs-out,failed,below-level,disputed,asked,opted-out" doc:"Why then" example:"interval"`
+	Due     time.Time `json:"due,omitzero" format:"date-time" doc:"When it is to be asked next; may have passed; absent where nothing comes by itself, for the reason in why"`
+	Why     string    `json:"why,omitzero" enum:"never-proven,interval,runs-out,failed,below-level,disputed,asked,opted-out,no-policy,no-way,unvouched,stopped,digest" doc:"Why then; or, without due, why not: disputed and opted-out until an operator decided, no-policy (no rule holds for it), no-way (nothing that its policy asks for fits it), unvouched (nobody but the team's editors stands for the address), stopped (the kill switch). By digest it is asked in a notice to its team" example:"interval"`
 	Proof   time.Time `json:"proof,omitzero" format:"date-time" doc:"The proof that this counts from"`
 	Mark    string    `json:"mark,omitzero" enum:"unanswered,temporarily-unanswered,unreachable,undeliverable,opt-out-asked" doc:"What it is marked with" example:"unanswered"`
 	Open    *Question `json:"open,omitzero" doc:"What it is being asked"`
@@ -174,6 +174,12 @@ type ContactOutlook struct {
 type TeamOutlook struct {
 	Team     TeamRef          `json:"team" doc:"The team"`
 	Contacts []ContactOutlook `json:"contacts" doc:"In the order of the team"`
+}
+
+// OutlookPage is a page of contacts that stand with their questions for one reason.
+type OutlookPage struct {
+	Teams []TeamOutlook `json:"teams" doc:"In the order of their ids, with the contacts that stand so; what these are and were asked is left out"`
+	Next  string        `json:"next,omitzero" doc:"What to send as after for the next page; absent on the last" example:"MTc2NzIyNTYwMDAwMDAwMA"`
 }
 
 // PolicyList is how contacts are asked here.
@@ -203,7 +209,7 @@ type AskingPolicy struct {
 	MaxMails  int               `json:"max_mails" minimum:"1" maximum:"4" doc:"Mails to one contact for one question, at most" example:"4"`
 	Caps      map[string]int    `json:"caps,omitzero" doc:"Most mails within an hour or a day: address_day, domain_hour, domain_day, overall_hour" example:"{\"domain_hour\":10}"`
 	Lasts     map[string]string `json:"lasts" doc:"How long proof of each level counts: deliverable, answered, proven, drilled" example:"{\"answered\":\"6mo\"}"`
-	Digest    bool              `json:"digest" doc:"Questions wait for a weekly digest" example:"false"`
+	Digest    bool              `json:"digest" doc:"Where notices to teams are on, those ask for the one click: a contact that is due is listed there, and not asked by a mail of its own" example:"false"`
 	Confirm   bool              `json:"confirm" doc:"Still right, in one click, counts as freshness of level 0" example:"false"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,17 @@ type (
 	outlookInput struct {
 		ID string `path:"id" maxLength:"64" doc:"Handle or id of the team" example:"example-csirt"`
 	}
-	outlookOutput  struct{ Body TeamOutlook }
+	teamChallengesInput struct {
+		ID  string `path:"id" maxLength:"64" doc:"Handle or id of the team" example:"example-csirt"`
+		Why string `query:"why" enum:"never-proven,interval,runs-out,failed,below-level,disputed,asked,opted-out,no-policy,no-way,unvouched,stopped,digest" doc:"Only contacts that stand so" example:"unvouched"`
+	}
+	outlookOutput struct{ Body TeamOutlook }
+	outlooksInput struct {
+		Why   string `query:"why" required:"true" enum:"never-proven,interval,runs-out,failed,below-level,disputed,asked,opted-out,no-policy,no-way,unvouched,stopped,digest" doc:"Why a contact is asked, or is not" example:"unvouched"`
+		After string `query:"after" maxLength:"200" doc:"The next of the page before" example:"MTc2NzIyNTYwMDAwMDAwMA"`
+		Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"Contacts after which no further team is begun" example:"200"`
+	}
+	outlooksOutput struct{ Body OutlookPage }
 	policiesOutput struct{ Body PolicyList }
 )
 
@@ -58,6 +69,11 @@ func (s *Server) registerChallenges() {
 		more:    "By which policy each is asked, when next and why, and what it is and was asked. For the team's editors, for the secretariats of its forums and for operators.",
 		errors:  []int{notFound}, answer: TeamOutlook{Team: exampleRef(), Contacts: []ContactOutlook{{Contact: waiting.Contact, Address: "csirt@example.org", Policy: "half-yearly",
 			Rule: "everybody", Kind: "code", Due: exampleDay().AddDate(0, 6, 0), Why: "interval", Proof: exampleDay()}}}}, s.teamChallenges)
+	register(s, spec{id: "desk-contacts", method: http.MethodGet, path: "/v1/desk/contacts", tag: tag, access: token,
+		summary: "List the contacts of all teams that are asked, or are not, for one reason",
+		more:    "Such as those that nobody but their team's editors stands for (unvouched). For operators.",
+		answer: OutlookPage{Teams: []TeamOutlook{{Team: exampleRef(), Contacts: []ContactOutlook{{Contact: waiting.Contact, Address: "csirt@example.org", Policy: "half-yearly",
+			Rule: "everybody", Kind: "code", Why: "unvouched"}}}}}}, s.deskContacts)
 	policy, _ := challenge.Preset(challenge.PresetHalfYearly)
 	register(s, spec{id: "list-policies", method: http.MethodGet, path: "/v1/policies", tag: tag, access: public,
 		summary: "List by which policies contacts are asked",
@@ -237,7 +253,7 @@ func (s *Server) getChallenge(ctx context.Context, in *questionInput) (*storyOut
 	return &storyOutput{StoryOf(s.cfg.Index(), &c, log, desk.PhoneCode(viewer, &c), viewer)}, nil
 }
 
-func (s *Server) teamChallenges(ctx context.Context, in *outlookInput) (*outlookOutput, error) {
+func (s *Server) teamChallenges(ctx context.Context, in *teamChallengesInput) (*outlookOutput, error) {
 	d, err := s.deskTeam(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -247,7 +263,34 @@ func (s *Server) teamChallenges(ctx context.Context, in *outlookInput) (*outlook
 	if err != nil {
 		return nil, err
 	}
+	if in.Why != "" {
+		list = slices.DeleteFunc(list, func(o challenge.Outlook) bool { return string(o.Next.Why) != in.Why })
+	}
 	return &outlookOutput{OutlookOf(s.cfg.Index(), &d.shown, list, viewer)}, nil
+}
+
+func (s *Server) deskContacts(ctx context.Context, in *outlooksInput) (*outlooksOutput, error) {
+	desk, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	var last [1]string
+	if _, err := parsePageMark(in.After, last[:]); err != nil {
+		return nil, inParameter("after", err)
+	}
+	viewer := callFrom(ctx).viewer
+	list, more, err := desk.Outlooks(ctx, viewer, challenge.OutlookFilter{Why: challenge.DueWhy(in.Why), After: directory.TeamID(last[0]), Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := &outlooksOutput{OutlookPage{Teams: []TeamOutlook{}}}
+	for i := range list {
+		out.Body.Teams = append(out.Body.Teams, OutlookOf(s.cfg.Index(), list[i].Team, list[i].Contacts, viewer))
+	}
+	if more {
+		out.Body.Next = pageMark(time.Unix(1, 0), string(list[len(list)-1].Team.ID))
+	}
+	return out, nil
 }
 
 // OutlookOf makes the wire form of how the contacts of a team stand, as the viewer may see

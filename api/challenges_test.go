@@ -146,6 +146,43 @@ func TestQuestions(t *testing.T) {
 	})
 }
 
+// TestOutlookWhy: a contact that nobody but an editor stands for is never asked, has no date, and is found by that: in
+// its team, and by operators among all.
+func TestOutlookWhy(t *testing.T) {
+	each(t, func(t *testing.T, s *scene) {
+		editor := directory.Principal{Name: "ed", Role: directory.Editor, Team: s.alpha.ID}
+		_, err := s.dir.Edit(context.Background(), editor, "alpha", directory.Edit{Revision: directory.AnyRevision, Apply: func(_ *directory.Team, own *directory.Profile) error {
+			own.Contacts = append(own.Contacts, directory.Contact{Channel: "email", Value: "stranger@elsewhere.example"})
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var outlook api.TeamOutlook
+		s.do(t, get("/v1/teams/alpha/challenges?why=unvouched").by("editor")).into(t, 200, &outlook)
+		if c := outlook.Contacts; len(c) != 1 || c[0].Address != "stranger@elsewhere.example" || !c[0].Due.IsZero() || c[0].Why != "unvouched" {
+			t.Errorf("who is not vouched for in the team: %+v", c)
+		}
+		var page api.OutlookPage
+		s.do(t, get("/v1/desk/contacts?why=unvouched").by("operator")).into(t, 200, &page)
+		if len(page.Teams) != 1 || page.Teams[0].Team.Handle != "alpha" || len(page.Teams[0].Contacts) != 1 || page.Next != "" {
+			t.Errorf("who is not vouched for among all: %+v", page)
+		}
+		teams, path := 0, "/v1/desk/contacts?why=never-proven&limit=1"
+		for next := path; next != ""; {
+			page = api.OutlookPage{}
+			s.do(t, get(next).by("operator")).into(t, 200, &page)
+			teams += len(page.Teams)
+			if next = ""; page.Next != "" {
+				next = path + "&after=" + page.Next
+			}
+		}
+		if teams < 2 {
+			t.Errorf("the pages have %d teams", teams)
+		}
+	})
+}
+
 // TestQuestionsRedacted: the address of a contact is shown to those who see the contact.
 func TestQuestionsRedacted(t *testing.T) {
 	s := embedded(t)

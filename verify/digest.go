@@ -197,10 +197,11 @@ var (
 	problemUnproven     = Problem{"contact.unproven", Recommendation, "", "Nobody has ever proven that the contact answers", "Answer the next challenge, or ask the operator for one.", ""}
 	problemEnds         = Problem{"contact.ends-soon", Info, "", "The proof that the contact answers runs out soon", "Nothing yet: a new challenge will come.", ""}
 	problemOneChannel   = Problem{"contact.one-channel", Recommendation, "Directive (EU) 2022/2555 article 11", "All contacts are of one channel, so that one fault silences the team", "Add a contact of another channel, such as a telephone number.", ""}
+	problemConfirm      = Problem{"contact.confirm", Recommendation, "", "Somebody should say whether the contact is still right", "If it is, say so by the link in the notice; if not, correct it.", ""}
 	problemNoConclusion = Problem{"check.inconclusive", Info, "", "The check has come to no conclusion for a while", "See whether the servers in question answer; it is tried again.", ""}
 )
 
 // DigestProblems is the table of what [Digest] names beside the findings of checks.
 func DigestProblems() []Problem {
-	return []Problem{problemFailed, problemDisputed, problemOverdue, problemDue, problemUnproven, problemEnds, problemOneChannel, problemNoConclusion}
+	return []Problem{problemFailed, problemDisputed, problemOverdue, problemDue, problemUnproven, problemEnds, problemOneChannel, problemConfirm, problemNoConclusion}
 }

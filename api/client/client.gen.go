@@ -299,12 +299,17 @@ const (
 const (
 	ContactOutlookWhyAsked       ContactOutlookWhy = "asked"
 	ContactOutlookWhyBelowLevel  ContactOutlookWhy = "below-level"
+	ContactOutlookWhyDigest      ContactOutlookWhy = "digest"
 	ContactOutlookWhyDisputed    ContactOutlookWhy = "disputed"
 	ContactOutlookWhyFailed      ContactOutlookWhy = "failed"
 	ContactOutlookWhyInterval    ContactOutlookWhy = "interval"
 	ContactOutlookWhyNeverProven ContactOutlookWhy = "never-proven"
+	ContactOutlookWhyNoPolicy    ContactOutlookWhy = "no-policy"
+	ContactOutlookWhyNoWay       ContactOutlookWhy = "no-way"
 	ContactOutlookWhyOptedOut    ContactOutlookWhy = "opted-out"
 	ContactOutlookWhyRunsOut     ContactOutlookWhy = "runs-out"
+	ContactOutlookWhyStopped     ContactOutlookWhy = "stopped"
+	ContactOutlookWhyUnvouched   ContactOutlookWhy = "unvouched"
 )
 
 // Defines values for ContactPatchChannel.
@@ -471,6 +476,7 @@ const (
 	CheckPaused                         FindingCode = "check.paused"
 	CheckTimeout                        FindingCode = "check.timeout"
 	CheckTooLarge                       FindingCode = "check.too-large"
+	ContactConfirm                      FindingCode = "contact.confirm"
 	ContactDisputed                     FindingCode = "contact.disputed"
 	ContactDue                          FindingCode = "contact.due"
 	ContactEndsSoon                     FindingCode = "contact.ends-soon"
@@ -1567,6 +1573,23 @@ const (
 	WebhookDeliveryStateWaiting WebhookDeliveryState = "waiting"
 )
 
+// Defines values for DeskContactsParamsWhy.
+const (
+	DeskContactsParamsWhyAsked       DeskContactsParamsWhy = "asked"
+	DeskContactsParamsWhyBelowLevel  DeskContactsParamsWhy = "below-level"
+	DeskContactsParamsWhyDigest      DeskContactsParamsWhy = "digest"
+	DeskContactsParamsWhyDisputed    DeskContactsParamsWhy = "disputed"
+	DeskContactsParamsWhyFailed      DeskContactsParamsWhy = "failed"
+	DeskContactsParamsWhyInterval    DeskContactsParamsWhy = "interval"
+	DeskContactsParamsWhyNeverProven DeskContactsParamsWhy = "never-proven"
+	DeskContactsParamsWhyNoPolicy    DeskContactsParamsWhy = "no-policy"
+	DeskContactsParamsWhyNoWay       DeskContactsParamsWhy = "no-way"
+	DeskContactsParamsWhyOptedOut    DeskContactsParamsWhy = "opted-out"
+	DeskContactsParamsWhyRunsOut     DeskContactsParamsWhy = "runs-out"
+	DeskContactsParamsWhyStopped     DeskContactsParamsWhy = "stopped"
+	DeskContactsParamsWhyUnvouched   DeskContactsParamsWhy = "unvouched"
+)
+
 // Defines values for ExportTeamsParamsKind.
 const (
 	ExportTeamsParamsKindCommercial             ExportTeamsParamsKind = "commercial"
@@ -1819,6 +1842,23 @@ const (
 	ListTeamsParamsStateVerified   ListTeamsParamsState = "verified"
 )
 
+// Defines values for TeamChallengesParamsWhy.
+const (
+	TeamChallengesParamsWhyAsked       TeamChallengesParamsWhy = "asked"
+	TeamChallengesParamsWhyBelowLevel  TeamChallengesParamsWhy = "below-level"
+	TeamChallengesParamsWhyDigest      TeamChallengesParamsWhy = "digest"
+	TeamChallengesParamsWhyDisputed    TeamChallengesParamsWhy = "disputed"
+	TeamChallengesParamsWhyFailed      TeamChallengesParamsWhy = "failed"
+	TeamChallengesParamsWhyInterval    TeamChallengesParamsWhy = "interval"
+	TeamChallengesParamsWhyNeverProven TeamChallengesParamsWhy = "never-proven"
+	TeamChallengesParamsWhyNoPolicy    TeamChallengesParamsWhy = "no-policy"
+	TeamChallengesParamsWhyNoWay       TeamChallengesParamsWhy = "no-way"
+	TeamChallengesParamsWhyOptedOut    TeamChallengesParamsWhy = "opted-out"
+	TeamChallengesParamsWhyRunsOut     TeamChallengesParamsWhy = "runs-out"
+	TeamChallengesParamsWhyStopped     TeamChallengesParamsWhy = "stopped"
+	TeamChallengesParamsWhyUnvouched   TeamChallengesParamsWhy = "unvouched"
+)
+
 // Defines values for VerificationHistoryParamsKind.
 const (
 	VerificationHistoryParamsKindContact VerificationHistoryParamsKind = "contact"
@@ -2003,7 +2043,7 @@ type AskingPolicy struct {
 	// Examples: false
 	Confirm bool `json:"confirm"`
 
-	// Digest Questions wait for a weekly digest
+	// Digest Where notices to teams are on, those ask for the one click: a contact that is due is listed there, and not asked by a mail of its own
 	//
 	// Examples: false
 	Digest bool `json:"digest"`
@@ -3098,7 +3138,7 @@ type ContactOutlook struct {
 	// Examples: 0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d
 	Contact openapi_types.UUID `json:"contact"`
 
-	// Due When it is to be asked next; may have passed; absent is never
+	// Due When it is to be asked next; may have passed; absent where nothing comes by itself, for the reason in why
 	Due time.Time `json:"due,omitempty,omitzero"`
 
 	// Kind How it would be asked; absent where nothing here reaches it
@@ -3126,7 +3166,7 @@ type ContactOutlook struct {
 	// Examples: everybody
 	Rule string `json:"rule,omitempty,omitzero"`
 
-	// Why Why then
+	// Why Why then; or, without due, why not: disputed and opted-out until an operator decided, no-policy (no rule holds for it), no-way (nothing that its policy asks for fits it), unvouched (nobody but the team's editors stands for the address), stopped (the kill switch). By digest it is asked in a notice to its team
 	//
 	// Examples: interval
 	Why ContactOutlookWhy `json:"why,omitempty,omitzero"`
@@ -3137,7 +3177,7 @@ type ContactOutlook struct {
 // Examples: unanswered
 type ContactOutlookMark string
 
-// ContactOutlookWhy Why then
+// ContactOutlookWhy Why then; or, without due, why not: disputed and opted-out until an operator decided, no-policy (no rule holds for it), no-way (nothing that its policy asks for fits it), unvouched (nobody but the team's editors stands for the address), stopped (the kill switch). By digest it is asked in a notice to its team
 //
 // Examples: interval
 type ContactOutlookWhy string
@@ -5065,6 +5105,17 @@ type Origin struct {
 	//
 	// Examples: dotgov
 	Source string `json:"source"`
+}
+
+// OutlookPage defines model for OutlookPage.
+type OutlookPage struct {
+	// Next What to send as after for the next page; absent on the last
+	//
+	// Examples: MTc2NzIyNTYwMDAwMDAwMA
+	Next string `json:"next,omitempty,omitzero"`
+
+	// Teams In the order of their ids, with the contacts that stand so; what these are and were asked is left out
+	Teams []TeamOutlook `json:"teams"`
 }
 
 // PauseRequest defines model for PauseRequest.
@@ -7199,6 +7250,21 @@ type ChangesParams struct {
 	Epoch string `form:"epoch,omitempty" json:"epoch,omitempty,omitzero"`
 }
 
+// DeskContactsParams defines parameters for DeskContacts.
+type DeskContactsParams struct {
+	// Why Why a contact is asked, or is not
+	Why DeskContactsParamsWhy `form:"why" json:"why"`
+
+	// After The next of the page before
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// Limit Contacts after which no further team is begun
+	Limit int64 `form:"limit,omitempty" json:"limit,omitempty,omitzero"`
+}
+
+// DeskContactsParamsWhy defines parameters for DeskContacts.
+type DeskContactsParamsWhy string
+
 // ExportTeamsParams defines parameters for ExportTeams.
 type ExportTeamsParams struct {
 	// Country Only teams of this country: ISO 3166-1 alpha-2, EU or XK
@@ -7513,6 +7579,15 @@ type GetBadgeParams struct {
 	// IfNoneMatch ETag of a badge that is there already; when it is still true, the answer is 304
 	IfNoneMatch string `json:"If-None-Match,omitempty,omitzero"`
 }
+
+// TeamChallengesParams defines parameters for TeamChallenges.
+type TeamChallengesParams struct {
+	// Why Only contacts that stand so
+	Why TeamChallengesParamsWhy `form:"why,omitempty" json:"why,omitempty,omitzero"`
+}
+
+// TeamChallengesParamsWhy defines parameters for TeamChallenges.
+type TeamChallengesParamsWhy string
 
 // AddContactParams defines parameters for AddContact.
 type AddContactParams struct {
@@ -8268,6 +8343,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/checks (the `ListChecks` operationId).
 	ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeskContacts List the contacts of all teams that are asked, or are not, for one reason
+	//
+	// Such as those that nobody but their team's editors stands for (unvouched). For operators.
+	//
+	// Corresponds with GET /v1/desk/contacts (the `DeskContacts` operationId).
+	DeskContacts(ctx context.Context, params *DeskContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// TakeInResultWithBody Take in what another registrar found
 	//
 	// It becomes evidence under its name, and nobody is asked. For operators.
@@ -8623,7 +8705,7 @@ type ClientInterface interface {
 	// By which policy each is asked, when next and why, and what it is and was asked. For the team's editors, for the secretariats of its forums and for operators.
 	//
 	// Corresponds with GET /v1/teams/{id}/challenges (the `TeamChallenges` operationId).
-	TeamChallenges(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	TeamChallenges(ctx context.Context, id string, params *TeamChallengesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListContacts List the contacts of a team
 	//
@@ -10105,6 +10187,23 @@ func (c *Client) ListChecks(ctx context.Context, reqEditors ...RequestEditorFn) 
 	return c.Client.Do(req)
 }
 
+// DeskContacts List the contacts of all teams that are asked, or are not, for one reason
+//
+// Such as those that nobody but their team's editors stands for (unvouched). For operators.
+//
+// Corresponds with GET /v1/desk/contacts (the `DeskContacts` operationId).
+func (c *Client) DeskContacts(ctx context.Context, params *DeskContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeskContactsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // TakeInResultWithBody Take in what another registrar found
 //
 // It becomes evidence under its name, and nobody is asked. For operators.
@@ -10900,8 +10999,8 @@ func (c *Client) GetBadge(ctx context.Context, id string, params *GetBadgeParams
 // By which policy each is asked, when next and why, and what it is and was asked. For the team's editors, for the secretariats of its forums and for operators.
 //
 // Corresponds with GET /v1/teams/{id}/challenges (the `TeamChallenges` operationId).
-func (c *Client) TeamChallenges(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewTeamChallengesRequest(c.Server, id)
+func (c *Client) TeamChallenges(ctx context.Context, id string, params *TeamChallengesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTeamChallengesRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -14065,6 +14164,72 @@ func NewListChecksRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewDeskContactsRequest constructs an http.Request for the DeskContacts method
+func NewDeskContactsRequest(server string, params *DeskContactsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/desk/contacts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "why", params.Why, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewTakeInResultRequest calls the generic TakeInResult builder with application/json body
 func NewTakeInResultRequest(server string, body TakeInResultJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -15903,7 +16068,7 @@ func NewGetBadgeRequest(server string, id string, params *GetBadgeParams) (*http
 }
 
 // NewTeamChallengesRequest constructs an http.Request for the TeamChallenges method
-func NewTeamChallengesRequest(server string, id string) (*http.Request, error) {
+func NewTeamChallengesRequest(server string, id string, params *TeamChallengesParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -15926,6 +16091,29 @@ func NewTeamChallengesRequest(server string, id string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "why", params.Why, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -20189,6 +20377,15 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/checks (the `ListChecks` operationId).
 	ListChecksWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*ListChecksResponse, error)
 
+	// DeskContactsWithResponse List the contacts of all teams that are asked, or are not, for one reason
+	//
+	// Such as those that nobody but their team's editors stands for (unvouched). For operators.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/desk/contacts (the `DeskContacts` operationId).
+	DeskContactsWithResponse(ctx context.Context, params *DeskContactsParams, reqEditors ...RequestEditorFn) (*DeskContactsResponse, error)
+
 	// TakeInResultWithBodyWithResponse Take in what another registrar found
 	//
 	// It becomes evidence under its name, and nobody is asked. For operators.
@@ -20592,7 +20789,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/teams/{id}/challenges (the `TeamChallenges` operationId).
-	TeamChallengesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*TeamChallengesResponse, error)
+	TeamChallengesWithResponse(ctx context.Context, id string, params *TeamChallengesParams, reqEditors ...RequestEditorFn) (*TeamChallengesResponse, error)
 
 	// ListContactsWithResponse List the contacts of a team
 	//
@@ -23138,6 +23335,72 @@ func (r ListChecksResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListChecksResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeskContactsResponse200Headers the declared response headers of an HTTP 200 response for DeskContacts
+type DeskContactsResponse200Headers struct {
+	RateLimit       string
+	RateLimitPolicy string
+	XRequestId      string
+}
+
+// DeskContactsResponse429Headers the declared response headers of an HTTP 429 response for DeskContacts
+type DeskContactsResponse429Headers struct {
+	RateLimit          string
+	RateLimitLimit     int
+	RateLimitPolicy    string
+	RateLimitRemaining int
+	RateLimitReset     int
+	RetryAfter         int
+}
+
+type DeskContactsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OutlookPage
+	// ApplicationproblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationproblemJSON401 *Problem
+	// ApplicationproblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationproblemJSON403 *Problem
+	// ApplicationproblemJSON406 the response for an HTTP 406 `application/problem+json` response
+	ApplicationproblemJSON406 *Problem
+	// ApplicationproblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationproblemJSON422 *Problem
+	// ApplicationproblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationproblemJSON429 *Problem
+	// ApplicationproblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationproblemJSON500 *Problem
+	// ApplicationproblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationproblemJSON503 *Problem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *DeskContactsResponse200Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeskContactsResponse429Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r DeskContactsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeskContactsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeskContactsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -31556,6 +31819,21 @@ func (c *ClientWithResponses) ListChecksWithResponse(ctx context.Context, reqEdi
 	return ParseListChecksResponse(rsp)
 }
 
+// DeskContactsWithResponse List the contacts of all teams that are asked, or are not, for one reason
+//
+// Such as those that nobody but their team's editors stands for (unvouched). For operators.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/desk/contacts (the `DeskContacts` operationId).
+func (c *ClientWithResponses) DeskContactsWithResponse(ctx context.Context, params *DeskContactsParams, reqEditors ...RequestEditorFn) (*DeskContactsResponse, error) {
+	rsp, err := c.DeskContacts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeskContactsResponse(rsp)
+}
+
 // TakeInResultWithBodyWithResponse Take in what another registrar found
 //
 // It becomes evidence under its name, and nobody is asked. For operators.
@@ -32223,8 +32501,8 @@ func (c *ClientWithResponses) GetBadgeWithResponse(ctx context.Context, id strin
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/teams/{id}/challenges (the `TeamChallenges` operationId).
-func (c *ClientWithResponses) TeamChallengesWithResponse(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*TeamChallengesResponse, error) {
-	rsp, err := c.TeamChallenges(ctx, id, reqEditors...)
+func (c *ClientWithResponses) TeamChallengesWithResponse(ctx context.Context, id string, params *TeamChallengesParams, reqEditors ...RequestEditorFn) (*TeamChallengesResponse, error) {
+	rsp, err := c.TeamChallenges(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -37339,6 +37617,153 @@ func ParseListChecksResponse(rsp *http.Response) (*ListChecksResponse, error) {
 		response.Headers200 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListChecksResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Limit"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("RateLimit-Remaining"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Remaining", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitRemaining = value
+		}
+		if values := rsp.Header.Values("RateLimit-Reset"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Reset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitReset = value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeskContactsResponse parses an HTTP response from a DeskContactsWithResponse call
+func ParseDeskContactsResponse(rsp *http.Response) (*DeskContactsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeskContactsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OutlookPage
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 406:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON406 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers DeskContactsResponse200Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeskContactsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -113,55 +113,6 @@ since the last question. A contact is asked one thing at a time.`,
 	return cmd
 }
 
-func challengeDueCommand(w world) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "due TEAM", Short: "Show when the contacts of a team are asked, and why",
-		Long:    "Due prints for each contact of TEAM by which policy it is asked, when next and why,\nand what it is being asked.",
-		Example: "  rollcall challenge due --db teams.db --mail-dir mail example-csirt",
-		Args:    exactArgs("TEAM"), RunE: w.action(func(c *call) error {
-			return c.withTeam(func(d *challenge.Desk, x *directory.Index, team *directory.Team) error {
-				list, err := d.Outlook(c.ctx, c.operator(), team)
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return printJSON(c.stdout, api.OutlookOf(x, team, list, c.operator()))
-				}
-				return c.printOutlook(list)
-			})
-		}),
-	}
-	campaignFlags(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, as the API does")
-	return cmd
-}
-
-func (c *call) printOutlook(list []challenge.Outlook) error {
-	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	for i := range list {
-		l := &list[i]
-		next := "never: no policy holds for it"
-		switch {
-		case l.Policy != "" && l.Kind == "":
-			next = "never: nothing that " + l.Policy + " asks for fits it"
-		case l.Policy != "" && l.Next.At.IsZero():
-			next = fmt.Sprintf("not before somebody has looked (%s)", l.Next.Why)
-		case l.Policy != "":
-			next = fmt.Sprintf("next %s by %s (%s, %s)", l.Next.At.Format(time.DateOnly), l.Kind, l.Policy, l.Next.Why)
-		}
-		var more []string
-		if l.Open != nil {
-			more = append(more, fmt.Sprintf("is being asked: %s, %s", l.Open.ID, l.Open.State))
-		}
-		if l.Mark != "" {
-			more = append(more, "marked "+string(l.Mark))
-		}
-		fmt.Fprintln(t, strings.Join(append([]string{plain(l.Contact.Value), next}, more...), "\t"))
-	}
-	return t.Flush()
-}
-
 func challengeListCommand(w world) *cobra.Command {
 	var f challenge.ListFilter
 	var team, in string

@@ -65,7 +65,7 @@ func (c *call) newDesk(p officeParts, ready func(context.Context) error) (*chall
 	if err != nil {
 		return nil, err
 	}
-	return challenge.NewDesk(challenge.DeskConfig{Store: p.store, Index: p.index, Key: key, Policies: file.policies, Rules: file.Rules, Secretariats: file.Secretariats, Ready: ready, Random: rand.Reader, Now: c.now, Log: c.log})
+	return challenge.NewDesk(challenge.DeskConfig{Store: p.store, Index: p.index, Key: key, Policies: file.policies, Rules: file.Rules, Secretariats: file.Secretariats, Notices: m.Notices, Ready: ready, Random: rand.Reader, Now: c.now, Log: c.log})
 }
 
 // newOffice makes all of it.

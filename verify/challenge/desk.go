@@ -24,6 +24,7 @@ type DeskConfig struct {
 	Key      Key                     // required
 	Rules    []Rule                  // who is asked by which policy
 	Policies []Policy
+	Notices  bool // a [Notifier] works on the store: it lists whom [Policy.Digests] says, who then are not asked by themselves
 	// Secretariats are who is told of members that do not answer; where a forum has none, an operator is.
 	Secretariats []Secretariat
 	// Ready says before a campaign is started whether our mails will be believed

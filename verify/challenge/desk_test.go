@@ -2,6 +2,7 @@ package challenge_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -67,6 +68,8 @@ type office struct {
 	origin  mail.Authentication // of what comes in
 
 	policies     []challenge.Policy // beside those that ship, from the next work on
+	rule         string             // the policy of everybody, from the next work on; "" is reaction-test
+	listed       bool               // notices ask for what their policies allow, from the next work on
 	secretariats []challenge.Secretariat
 }
 
@@ -130,10 +133,10 @@ func openOffice(t *testing.T, e storetest.Engine) *office {
 func (o *office) work() {
 	t := o.t
 	id := must[*mail.Identity](t)(identityOnce())
-	policy, _ := challenge.Preset(challenge.PresetReactionTest)
+	policy, _ := challenge.Preset(cmp.Or(o.rule, challenge.PresetReactionTest))
 	key := must[challenge.Key](t)(challenge.NewKey(bytes.Repeat([]byte{7}, 32)))
 	o.Desk = must[*challenge.Desk](t)(challenge.NewDesk(challenge.DeskConfig{Store: fillable{o.db, o}, Index: o.follower.Index, Key: key, Policies: append([]challenge.Policy{policy}, o.policies...),
-		Rules: []challenge.Rule{{Policy: policy.Name}}, Secretariats: o.secretariats, Random: rand.Reader, Now: o.clock}))
+		Rules: []challenge.Rule{{Policy: policy.Name}}, Secretariats: o.secretariats, Notices: o.listed, Random: rand.Reader, Now: o.clock}))
 	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
 	relay := mail.NewServer(mail.ServerConfig{Host: "relay.example", Accepts: func(string) bool { return true }, Handle: o.taken})
 	ctx, stop := context.WithCancel(context.Background())

@@ -33,7 +33,6 @@ type Mail struct {
 	Step   string // as in [Posting]
 	Key    string // the idempotency key: unique in the outbox
 	Last   bool   // no further mail will follow
-	Digest bool   // may wait for the next digest to its reader
 }
 
 // Webhook asks for a signed POST of the challenge to the contact's endpoint.

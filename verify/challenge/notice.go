@@ -50,6 +50,9 @@ type Thing struct {
 	Key   string    `json:"key"` // the same for as long as it is the same thing
 	Stage Stage     `json:"stage"`
 	Item  mail.Item `json:"item"`
+
+	// Contact is who is to be confirmed, where that is what it is about: [NoticeState.Listed] says when again.
+	Contact directory.ContactID `json:"contact,omitempty"`
 }
 
 // Told is a thing that a team was told of, and how near its end was then.
@@ -66,6 +69,8 @@ type NoticeState struct {
 	Stopped time.Time                   `json:"stopped,omitzero"`  // since when the team wants none
 	Bounced map[directory.ContactID]int `json:"bounced,omitempty"` // revisions of contacts at which notices did not arrive
 	Told    []Told                      `json:"told,omitempty"`    // by key
+	Listed  []Listing                   `json:"listed,omitempty"`  // contacts about which the team was asked
+	Silent  []directory.ContactID       `json:"silent,omitempty"`  // readers who were asked about them, and did not click
 }
 
 // forgetAfter is how long a thing is remembered that is not so any more: what comes and goes, as a server
@@ -151,6 +156,12 @@ func (s NoticeState) tell(things []Thing, every time.Duration, n int, now time.T
 	for _, t := range things {
 		was, known := told[t.Key]
 		delete(told, t.Key)
+		if t.Contact != "" {
+			if may && len(news) < n {
+				news = append(news, t)
+			}
+			continue
+		}
 		switch {
 		case known && t.Stage <= was.Stage: // further away again: it was put off
 			next.Told = append(next.Told, Told{Key: t.Key, Stage: t.Stage})
@@ -190,12 +201,13 @@ func (s *NoticeState) count(things []Thing) (n int) {
 	return n
 }
 
-// forget takes back that a team was told of things, since the notice did not get out.
-func (s NoticeState) forget(things []Thing) NoticeState {
-	gone := map[string]Stage{}
+// forget takes back that a team was told of things at a moment, since the notice did not get out.
+func (s NoticeState) forget(things []Thing, at time.Time) NoticeState {
+	gone, asked := map[string]Stage{}, map[directory.ContactID]bool{}
 	for _, t := range things {
-		gone[t.Key] = t.Stage
+		gone[t.Key], asked[t.Contact] = t.Stage, true
 	}
+	s.Listed = slices.DeleteFunc(slices.Clone(s.Listed), func(l Listing) bool { return asked[l.Contact] && l.At.Equal(at) })
 	s.Told = slices.DeleteFunc(slices.Clone(s.Told), func(t Told) bool { stage, ok := gone[t.Key]; return ok && stage == t.Stage })
 	s.Last = time.Time{}
 	return s

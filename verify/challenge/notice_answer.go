@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
@@ -52,9 +53,26 @@ func (d *Desk) ConfirmNotice(ctx context.Context, token string) (TeamNotice, Res
 		if err := tx.PutNotice(now); err != nil {
 			return err
 		}
+		if err := confirmed(tx, &now); err != nil {
+			return err
+		}
 		return d.refresh(tx, &now)
 	})
 	return n, result, err
+}
+
+// confirmed notes that somebody reacted to the notices to a team. The index has the evidence of that a moment
+// later: until then the contacts count as listed just now, so that no notice asks about them once more.
+func confirmed(tx Tx, n *TeamNotice) error {
+	s, err := tx.NoticeState(n.Team)
+	if err != nil || len(s.Listed)+len(s.Silent) == 0 {
+		return err
+	}
+	s.Silent, s.Listed = nil, slices.Clone(s.Listed)
+	for i := range s.Listed {
+		s.Listed[i].At, s.Listed[i].Times = n.Confirmed, 1
+	}
+	return tx.PutNoticeState(s)
 }
 
 // refresh writes the evidence of a confirmation.

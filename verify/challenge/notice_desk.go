@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -83,6 +84,7 @@ type draft struct {
 	contact *directory.Contact
 	policy  Policy
 	things  []Thing
+	silent  []directory.ContactID // once it went out: who did not react to those before
 }
 
 // draft finds out what a team may be told of, and who is told; nil for nobody.
@@ -95,7 +97,11 @@ func (n *Notifier) draft(ctx context.Context, team *directory.Team, s *NoticeSta
 	if err != nil {
 		return nil, err
 	}
-	for _, contact := range readers(team, marks, s) {
+	asks, err := n.asks(ctx, team, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, contact := range asks.unsilent(readers(team, marks, s)) {
 		policy, err := d.holds("", team, contact)
 		if errors.Is(err, ErrNoPolicy) {
 			continue
@@ -107,8 +113,10 @@ func (n *Notifier) draft(ctx context.Context, team *directory.Team, s *NoticeSta
 		if err != nil {
 			return nil, err
 		}
-		list := verify.Digest(team, known, n.cfg.Proof, n.cfg.Explain, now)
-		return &draft{team, contact, policy, Things(team, list, n.cfg.Explain, now)}, nil
+		list := slices.DeleteFunc(verify.Digest(team, known, n.cfg.Proof, n.cfg.Explain, now), func(a verify.Attention) bool {
+			return asks.spared[string(a.Code)+" "+a.Finding.Subject]
+		})
+		return &draft{team, contact, policy, append(Things(team, list, n.cfg.Explain, now), asks.things...), asks.silent}, nil
 	}
 	return nil, nil
 }
@@ -145,6 +153,7 @@ func (n *Notifier) decide(ctx context.Context, team *directory.Team) (decided bo
 		case len(news) == 0:
 			return tx.PutNoticeState(next)
 		}
+		next = next.list(dr, news, now)
 		if ok, err := d.mayNotify(tx, dr, now); err != nil || !ok {
 			return err
 		}
@@ -172,7 +181,7 @@ func (d *Desk) seeds() (salt, subject string, err error) {
 
 // mayNotify asks the limits, which are those of all mails.
 func (d *Desk) mayNotify(tx Tx, dr *draft, now time.Time) (bool, error) {
-	history, err := tx.Sent(&Challenge{Contact: dr.contact.ID, Address: dr.contact.Value}, dr.policy.Caps, now)
+	history, err := tx.Sent(&Challenge{Team: dr.team.ID, Contact: dr.contact.ID, Address: dr.contact.Value}, dr.policy.Caps, now)
 	if err != nil {
 		return false, err
 	}
@@ -186,7 +195,7 @@ const noticeLasts = 60 * 24 * time.Hour
 // notice makes the row of a notice of news, after which the team was told of what next says.
 func (d *Desk) notice(dr *draft, news []Thing, next *NoticeState, now time.Time, salt, subject string) (TeamNotice, error) {
 	n := TeamNotice{ID: noticeID(dr.team.ID, now), Team: dr.team.ID, Contact: dr.contact.ID, Revision: dr.contact.Revision, Policy: dr.policy.Name,
-		Things: news, Older: next.count(dr.things) - len(news), Expires: now.Add(noticeLasts), Subject: subject, Salt: salt, Created: now, Due: now}
+		Things: news, Older: next.count(dr.things) - next.count(news), Expires: now.Add(noticeLasts), Subject: subject, Salt: salt, Created: now, Due: now}
 	n.Address, n.Domain = MailTo(dr.contact.Value)
 	for i := range dr.team.Contacts {
 		n.Record = append(n.Record, AsWas{dr.team.Contacts[i].ID, dr.team.Contacts[i].Revision})

@@ -153,7 +153,7 @@ func (d *Desk) undo(tx Tx, m *TeamNotice, refused bool) error {
 		return err
 	}
 	if m.Recipient == "" {
-		s = s.forget(m.Things)
+		s = s.forget(m.Things, m.Created)
 	}
 	if refused {
 		s.Bounced = maps.Clone(s.Bounced)
@@ -217,6 +217,7 @@ func (n *Notifier) Rehearse(ctx context.Context, each func(*directory.Team, *dir
 		if len(news) == 0 {
 			continue
 		}
+		next = next.list(dr, news, now)
 		salt, subject, err := d.seeds()
 		if err != nil {
 			return err

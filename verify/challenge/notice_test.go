@@ -131,7 +131,7 @@ func TestTell(t *testing.T) {
 	}
 	s.Stopped = time.Time{}
 	news, next, _ := s.tell([]Thing{{Key: "new"}}, week, 50, noticeDay.AddDate(2, 0, 0))
-	if again, _, _ := next.forget(news).tell([]Thing{{Key: "new"}}, week, 50, noticeDay.AddDate(2, 0, 1)); len(again) != 1 {
+	if again, _, _ := next.forget(news, noticeDay.AddDate(2, 0, 0)).tell([]Thing{{Key: "new"}}, week, 50, noticeDay.AddDate(2, 0, 1)); len(again) != 1 {
 		t.Errorf("what did not get out is news again: %v", again)
 	}
 }

@@ -88,7 +88,7 @@ type Policy struct {
 	MaxMails  int              `json:"max_mails,omitempty"` // to one contact for one question: 1 to 4; 0 is 4
 	Caps      Caps             `json:"caps,omitzero"`
 	Lasts     Lasts            `json:"lasts"`
-	Digest    bool             `json:"digest,omitempty"`  // mails are marked for a digest
+	Digest    bool             `json:"digest,omitempty"`  // contacts that are due are listed in the notices to their team, see [Policy.Digests]
 	Confirm   bool             `json:"confirm,omitempty"` // "still right" in one click counts as freshness
 	Notices   Delay            `json:"notices,omitzero"`  // the least time between two notices to a team, a week or more; zero is a week
 }

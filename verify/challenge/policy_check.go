@@ -102,6 +102,7 @@ func (c *policyChecker) proof(p Policy) {
 	level := p.Minimum >= directory.Listed && p.Minimum <= directory.Drilled
 	c.add(!level, CodePolicyRange, "/minimum", int(p.Minimum), "not a level", "0 to 4")
 	c.add(known && level && p.Kind.Level() < p.Minimum, CodePolicyOrder, "/kind", p.Kind, "can't prove the minimum", "a kind that proves the minimum level")
+	c.add(p.Digest && !p.Digests(), CodePolicyOrder, "/digest", p.Digest, "a notice asks for one click, which proves no level", "confirm true, minimum 0, and a kind that goes by mail and is no drill")
 	for _, l := range []struct {
 		field string
 		level directory.Level

@@ -118,7 +118,20 @@ const (
 	DueDisputed DueWhy = "disputed"    // somebody has to look first: At is zero
 	DueAsked    DueWhy = "asked"       // the last question, which came to nothing, is an interval old
 	DueOptOut   DueWhy = "opted-out"   // an operator has to decide first: At is zero
+
+	// Others say that the contact is not asked, or not by a mail of its own. At is zero but for a digest.
+	DueNoPolicy  DueWhy = "no-policy" // no rule holds for it
+	DueNoWay     DueWhy = "no-way"    // nothing that its policy asks for fits it
+	DueUnvouched DueWhy = "unvouched" // nobody but the team's own editors stands for the address
+	DueStopped   DueWhy = "stopped"   // the kill switch is on
+	DueDigest    DueWhy = "digest"    // from At on the notices to its team list it
 )
+
+// DueWhys returns every reason.
+func DueWhys() []DueWhy {
+	return []DueWhy{DueNever, DueInterval, DueRunsOut, DueFailed, DueTooLow, DueDisputed, DueAsked, DueOptOut,
+		DueNoPolicy, DueNoWay, DueUnvouched, DueStopped, DueDigest}
+}
 
 // NextDue is when a contact is to be asked next.
 type NextDue struct {

@@ -203,7 +203,7 @@ func (s *step) post(letter Letter, name string) {
 		s.emit(Webhook{Step: name, Key: key})
 		return
 	}
-	s.emit(Mail{Letter: letter, Step: name, Key: key, Last: len(s.c.Postings) >= s.p.mails(), Digest: s.p.Digest && letter != LetterCode})
+	s.emit(Mail{Letter: letter, Step: name, Key: key, Last: len(s.c.Postings) >= s.p.mails()})
 }
 
 // accepted takes in that the relay has a mail. With the one that asks the

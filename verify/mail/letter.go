@@ -75,6 +75,8 @@ type Item struct {
 	Title   string    `json:"title,omitempty"`
 	Advice  string    `json:"advice,omitempty"`
 	Due     time.Time `json:"due,omitzero"`
+	Asks    bool      `json:"asks,omitempty"` // whether the contact is still right
+	Last    time.Time `json:"last,omitzero"`  // when somebody last said so; zero: nobody ever did
 }
 
 // Group is what an item of a digest is about.

@@ -40,10 +40,16 @@ type view struct {
 	Items                   []itemView
 	Groups                  []groupView
 	Older                   int
+	News, Asks              bool // some items tell of something, some ask whether a contact is still right
 }
 
 // itemView is an item; Prose is what is said of it in English, in lines that fit.
-type itemView struct{ Code, Subject, Due, Prose string }
+type itemView struct {
+	Code, Subject, Due, Prose string
+
+	Asks bool   // whether it is still right
+	Last string // the day on which somebody said so; "": nobody ever did
+}
 
 type groupView struct {
 	Name  string
@@ -166,7 +172,11 @@ func (l Letter) view(id *Identity) view {
 		g := groupView{Name: string(group)}
 		for _, i := range l.Items {
 			if i.Group == group {
-				g.Items = append(g.Items, itemView{i.Code, i.Subject, moment(i.Due), wrapped(strings.TrimSpace(i.Title + ". " + i.Advice))})
+				one := itemView{Code: i.Code, Subject: i.Subject, Due: moment(i.Due), Prose: wrapped(strings.TrimSpace(i.Title + ". " + i.Advice)), Asks: i.Asks}
+				if !i.Last.IsZero() {
+					one.Last = i.Last.UTC().Format(time.DateOnly)
+				}
+				g.Items, v.News, v.Asks = append(g.Items, one), v.News || !i.Asks, v.Asks || i.Asks
 			}
 		}
 		if len(g.Items) > 0 {
@@ -215,6 +225,7 @@ func samples() []Letter {
 		Key: "sample", Date: time.Unix(1.8e9, 0), Deadline: time.Unix(1.81e9, 0),
 		Items: []Item{
 			{Code: "contact.due", Group: GroupContact, Subject: "csirt@example.org", Title: "The proof that the contact answers has run out", Advice: "Answer the next challenge, or ask the operator for one.", Due: time.Unix(1.82e9, 0)},
+			{Code: "contact.confirm", Group: GroupContact, Subject: "duty@example.org", Title: "It is time to say whether the contact is still right", Advice: "If it is, one click says so.", Asks: true, Last: time.Unix(1.79e9, 0)},
 			{Code: "pgpkey.expires-30", Group: GroupKey, Subject: "0123456789abcdef0123456789abcdef01234567", Title: "The key can be used for thirty more days at most", Advice: "Extend it, and publish it again.", Due: time.Unix(1.82e9, 0)},
 			{Code: "securitytxt.expired", Group: GroupSecurityTxt, Subject: "example.org", Title: "The file has expired", Advice: "Check the file, and set a new Expires."},
 			{Code: "dnssec.bogus", Subject: "example.org", Title: "The signatures do not verify", Advice: "Sign the zone anew."},

@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -17,7 +14,6 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
-	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
 func campaignCommand(w world) *cobra.Command {
@@ -296,46 +292,4 @@ fewer than five teams have no figures.`,
 	campaignFlags(cmd)
 	cmd.Flags().StringVar(&form, "form", "json", "`FORM` of the report: json, csv or html")
 	return cmd
-}
-
-func campaignRehearseCommand(w world) *cobra.Command {
-	var dir string
-	cmd := &cobra.Command{
-		Use: "rehearse CAMPAIGN", Short: "Write every mail of a campaign to disk, and send none",
-		Long: `Rehearse makes the first mail of each contact of a campaign as it would go out, and
-writes it into a folder, one file each. Nothing is sent and nothing is stored; the
-links and codes in these mails lead nowhere.`,
-		Example: "  rollcall campaign rehearse --config rollcall.toml --dir mails 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
-		Args:    exactArgs("CAMPAIGN"), RunE: w.action(func(c *call) error {
-			if dir == "" {
-				return usage(c.cmd, "dir: missing; want the folder for the mails")
-			}
-			return c.withOffice(func(o *office) error { return c.rehearse(o, dir) })
-		}),
-	}
-	keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_plain", "mail_templates")...)
-	cmd.Flags().StringVar(&dir, "dir", "", "`FOLDER` for the mails, made where it is missing")
-	return cmd
-}
-
-func (c *call) rehearse(o *office, dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	r, err := o.sender.Rehearse(c.ctx, c.operator(), challenge.CampaignID(c.args[0]), func(q *challenge.Challenge, m mail.Mail, err error) error {
-		if err != nil {
-			_, err = fmt.Fprintf(c.stderr, "%s: %v\n", q.Address, err)
-			return err
-		}
-		return os.WriteFile(filepath.Join(dir, string(q.ID)+".eml"), m.Raw, 0o600)
-	})
-	if err != nil {
-		return err
-	}
-	var skipped []string
-	for _, s := range slices.Sorted(maps.Keys(r.Skipped)) {
-		skipped = append(skipped, fmt.Sprintf("%d %s", r.Skipped[s], s))
-	}
-	_, err = fmt.Fprintf(c.stdout, "%d mails in %s, %d calls, %d failed; not asked: %s\n", r.Mails, dir, r.Calls, r.Failed, strings.Join(append(skipped, "nobody else"), ", "))
-	return err
 }

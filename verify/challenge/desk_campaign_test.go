@@ -363,33 +363,3 @@ func TestCampaignScope(t *testing.T) {
 		}
 	})
 }
-
-// TestRehearse makes every mail of a campaign, and neither sends nor stores one.
-func TestRehearse(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		ctx := context.Background()
-		o.crowd(5)
-		c := o.plan(challenge.Campaign{Policy: challenge.PresetReactionTest})
-		seen := map[string]mail.Mail{}
-		r, err := o.sender.Rehearse(ctx, deskOperator, c.ID, func(q *challenge.Challenge, m mail.Mail, err error) error {
-			seen[q.Address] = m
-			return err
-		})
-		if err != nil || r.Mails != 7 || r.Kinds[challenge.KindBoth] != 2 || r.Kinds[challenge.KindCode] != 5 || len(seen) != 7 {
-			t.Fatalf("Rehearse = %+v, %v", r, err)
-		}
-		if m := seen["csirt@alpha.example"]; !m.Encrypted || len(m.Raw) == 0 {
-			t.Errorf("the mail to the team with a key: encrypted %t, %d octets", m.Encrypted, len(m.Raw))
-		}
-		token := linkInMail.FindStringSubmatch(seen["csirt@crowd0.example"].Text)
-		if token == nil {
-			t.Fatalf("no link in %q", seen["csirt@crowd0.example"].Text)
-		}
-		if _, checked, err := o.Look(ctx, token[1]); err != nil || checked.Result != challenge.Unknown {
-			t.Errorf("the link of a rehearsal: %+v, %v", checked, err)
-		}
-		if _, p := o.progress(c.ID); p.Total != 0 || len(o.boxed()) != 0 {
-			t.Errorf("%d questions and %d mails after a rehearsal", p.Total, len(o.boxed()))
-		}
-	})
-}

@@ -3,6 +3,9 @@ package challenge
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
@@ -10,17 +13,42 @@ import (
 
 // Rehearsal is what a campaign would do.
 type Rehearsal struct {
-	Mails   int          `json:"mails"`
-	Calls   int          `json:"calls"`             // contacts that an operator would call
-	Kinds   map[Kind]int `json:"kinds"`             // contacts by how they would be asked
-	Skipped map[Skip]int `json:"skipped,omitempty"` // contacts that would not be asked
-	Failed  int          `json:"failed,omitempty"`  // mails that could not be made
+	Contacts int          `json:"contacts"` // that would be asked by mail
+	Mails    int          `json:"mails"`    // all that they, and others in their place, could get
+	Calls    int          `json:"calls"`    // contacts that an operator would call
+	Kinds    map[Kind]int `json:"kinds"`    // contacts by how they would be asked
+	Skipped  map[Skip]int `json:"skipped,omitempty"`
+	Failed   int          `json:"failed,omitempty"` // mails that could not be made
 }
 
-// Rehearse makes the first mail of each contact of a campaign as it would go out, and
-// hands it to each with its question, or the error for which it can't be made. It sends
-// and stores nothing: links and codes in these mails lead nowhere.
-func (s *Sender) Rehearse(ctx context.Context, p directory.Principal, id CampaignID, each func(*Challenge, mail.Mail, error) error) (Rehearsal, error) {
+// Turn is which mail of a question one is.
+type Turn string
+
+// The turns.
+const (
+	TurnQuestion Turn = "question"
+	TurnReminder Turn = "reminder" // nobody has answered
+	TurnNewCode  Turn = "new-code" // after five wrong codes
+	TurnAgain    Turn = "again"    // the first one came back
+)
+
+// Rehearsed is one mail that a contact of a campaign, or another one in its place, could get.
+type Rehearsed struct {
+	Contact int       // the number of the contact, from 1, in the order of the rehearsal
+	N       int       // the number of the mail for that contact, from 1, in the order of At
+	Turn    Turn      // or the [Recipient] of a rung, for a mail to another contact
+	At      time.Time // the earliest moment at which it would go out: caps are left out
+	Asked   Challenge // the question to the contact
+	To      string    // the address that gets the mail
+	Mail    mail.Mail
+	Err     error // why it can't be made; then Mail is empty
+}
+
+// Rehearse makes every mail that the contacts of a campaign could get, as it would go out: the question and, unless
+// firstOnly, its reminders, what follows a bounce or five wrong codes, and what the rungs of the ladder send
+// to other contacts. Each is handed to each, contact by contact. It sends and stores nothing: the links, codes and
+// return paths of these mails are of questions that there are not.
+func (s *Sender) Rehearse(ctx context.Context, p directory.Principal, id CampaignID, firstOnly bool, each func(*Rehearsed) error) (Rehearsal, error) {
 	d := s.cfg.Desk
 	r := Rehearsal{Kinds: map[Kind]int{}, Skipped: map[Skip]int{}}
 	c, err := d.cfg.Store.Campaign(ctx, id)
@@ -30,42 +58,67 @@ func (s *Sender) Rehearse(ctx context.Context, p directory.Principal, id Campaig
 	if err := directory.MayRunCampaign(p, c.forumOf()); err != nil {
 		return r, err
 	}
+	out, err := d.optedOut(ctx, "")
+	if err != nil {
+		return r, err
+	}
 	return r, d.draw(ctx, &c, func(_ *directory.Contact, q *drawn, skip Skip) error {
 		if skip != "" {
 			r.Skipped[skip]++
-			return nil
+			return ctx.Err()
 		}
 		r.Kinds[q.challenge.Kind]++
 		if !q.challenge.Kind.ByMail() {
 			r.Calls++
-			return nil
+			return ctx.Err()
 		}
-		asked, m, err := s.rehearse(q)
-		if err != nil {
-			r.Failed++
-		} else {
-			r.Mails++
+		r.Contacts++
+		l := life{desk: d, policy: q.policy, out: &out, asked: rehearsalOf(q.challenge)}
+		if err := l.live(firstOnly); err != nil {
+			return err
 		}
-		return each(&asked, m, err)
+		for i := range l.mails {
+			one := s.rehearsed(&l.mails[i])
+			one.Contact, one.N, one.Asked = r.Contacts, i+1, q.challenge
+			if one.Err != nil {
+				r.Failed++
+			} else {
+				r.Mails++
+			}
+			if err := each(&one); err != nil {
+				return err
+			}
+		}
+		return ctx.Err()
 	})
 }
 
-// rehearse makes the first mail of one question.
-func (s *Sender) rehearse(q *drawn) (Challenge, mail.Mail, error) {
-	c, _ := Step(q.challenge, Event{ID: "rehearsal", Kind: EventDue}, q.challenge.dueAt(), q.policy)
-	salt := "rehearsal " + string(c.ID)
-	_, issue, err := s.cfg.Desk.secrets(&c, StepFirst, salt, c.Expiry(q.policy, c.Due))
-	if err != nil {
-		return c, mail.Mail{}, err
+// rehearsalSpace is what the questions of rehearsals are named in.
+var rehearsalSpace = uuid.MustParse("7d2a4a35-5a0f-4a6e-9f39-5d4c2b1e8c60")
+
+// rehearsalOf is a question with an id that no question has: a mail that is found on a disk must not
+// be worth anything to whoever finds it, be it for a bounce.
+func rehearsalOf(c Challenge) Challenge {
+	c.ID = ID(uuid.NewSHA1(rehearsalSpace, []byte(c.ID)).String())
+	return c
+}
+
+// rehearsed makes one mail.
+func (s *Sender) rehearsed(l *lifeMail) Rehearsed {
+	one := Rehearsed{Turn: l.turn, At: l.at, To: l.question.Address}
+	salt := "rehearsal " + string(l.question.ID)
+	_, issue, err := s.cfg.Desk.secrets(&l.question, l.mail.Step, salt, l.question.Expiry(l.policy, l.at))
+	if err == nil && l.question.Posting(l.mail.Step) == nil {
+		err = fmt.Errorf("%w: the question of %s is not asked by mail", ErrDesk, l.question.Contact)
 	}
-	if c.Posting(StepFirst) == nil {
-		return c, mail.Mail{}, fmt.Errorf("%w: the question of %s is not asked by mail", ErrDesk, c.Contact)
+	if err == nil {
+		c := l.question.WithIssue(l.mail.Step, issue)
+		var letter mail.Letter
+		letter, err = s.letter(&c, &OutMail{Key: l.mail.Key, Challenge: c.ID, Step: l.mail.Step, Letter: l.mail.Letter, Salt: salt, Created: l.at})
+		if err == nil {
+			one.Mail, err = s.cfg.Composer.Render(letter)
+		}
 	}
-	c = c.WithIssue(StepFirst, issue)
-	letter, err := s.letter(&c, &OutMail{Key: c.IdempotencyKey(StepFirst), Challenge: c.ID, Step: StepFirst, Letter: LetterFirst, Salt: salt, Created: c.Due})
-	if err != nil {
-		return c, mail.Mail{}, err
-	}
-	m, err := s.cfg.Composer.Render(letter)
-	return c, m, err
+	one.Err = err
+	return one
 }

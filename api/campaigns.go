@@ -56,6 +56,7 @@ type Progress struct {
 	Accepted  int            `json:"accepted" doc:"Mails that the relay took" example:"188"`
 	Bounced   int            `json:"bounced" doc:"Contacts of which a mail came back" example:"7"`
 	Automatic int            `json:"automatic" doc:"Contacts that sent an automatic reply" example:"11"`
+	Quick     int            `json:"quick" doc:"Contacts of which something came within 120 seconds of its mail that looks like the act of a person: it counts, and may be a program's" example:"2"`
 	Paused    int            `json:"paused" doc:"Questions that stand still" example:"0"`
 	States    map[string]int `json:"states" doc:"Questions by state" example:"{\"answered\":115,\"scheduled\":97}"`
 	Outcomes  map[string]int `json:"outcomes" doc:"Closed questions by why" example:"{\"undeliverable\":7}"`
@@ -188,7 +189,7 @@ func CampaignOf(c *challenge.Campaign, p *challenge.Progress) Campaign {
 }
 
 func progressFrom(p *challenge.Progress) *Progress {
-	out := &Progress{Total: p.Total, Asked: p.Asked, Over: p.Over, Mails: p.Mails, Accepted: p.Accepted, Bounced: p.Bounced, Automatic: p.Automatic, Paused: p.Paused,
+	out := &Progress{Total: p.Total, Asked: p.Asked, Over: p.Over, Mails: p.Mails, Accepted: p.Accepted, Bounced: p.Bounced, Automatic: p.Automatic, Quick: p.Quick, Paused: p.Paused,
 		States: counts(p.States), Outcomes: counts(p.Outcomes), Levels: map[string]int{}, Next: utc(p.Next)}
 	for k, n := range p.Levels {
 		out.Levels[string(rune('0'+k))] = n

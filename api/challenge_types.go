@@ -26,6 +26,7 @@ type Question struct {
 	Accepted time.Time  `json:"accepted,omitzero" format:"date-time" doc:"When the mail relay took it: the clock of the answer started"`
 	Bounced  int        `json:"bounced,omitzero" doc:"How many of its mails came back" example:"0"`
 	Human    time.Time  `json:"human,omitzero" format:"date-time" doc:"The first act of a person"`
+	Quick    time.Time  `json:"quick,omitzero" format:"date-time" doc:"The first act of a person, by its looks, that came within 120 seconds of its mail: it counts, and may be a program's"`
 	Answered time.Time  `json:"answered,omitzero" format:"date-time" doc:"When what was asked for was proven"`
 	Closed   time.Time  `json:"closed,omitzero" format:"date-time" doc:"When it was closed without proof"`
 	Paused   time.Time  `json:"paused,omitzero" format:"date-time" doc:"Since when it stands still"`
@@ -71,6 +72,7 @@ type QuestionEvent struct {
 	Step     string    `json:"step,omitzero" doc:"To which of its mails" example:"first"`
 	Status   string    `json:"status,omitzero" doc:"The enhanced status code (RFC 3463) of a refusal or bounce" example:"5.1.1"`
 	Evidence string    `json:"evidence,omitzero" doc:"SHA-256 of the mail that was kept as evidence" example:"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"`
+	Quick    bool      `json:"quick,omitzero" doc:"It came within 120 seconds of its mail: a plain reply is suspected of being automatic, and a code, a click or a signature counts, and may be a program's" example:"true"`
 	By       string    `json:"by,omitzero" doc:"The operator or registrar" example:"token:rct_4f2a9c1b"`
 	Effects  []string  `json:"effects,omitzero" doc:"What came of it" example:"[\"record answered challenge.code\"]"`
 
@@ -270,7 +272,7 @@ func (s *Server) asked(c *challenge.Challenge, viewer directory.Principal) Quest
 func QuestionOf(x *directory.Index, c *challenge.Challenge, viewer directory.Principal) Question {
 	q := Question{ID: string(c.ID), Team: TeamRef{ID: string(c.Team)}, Contact: string(c.Contact), Revision: c.Revision, Campaign: string(c.Campaign), Kind: string(c.Kind),
 		Policy: c.Policy, Parent: string(c.Parent), State: string(c.State), Outcome: string(c.Outcome), Reached: int(c.Reached), Due: utc(c.Due), Accepted: utc(c.Accepted),
-		Bounced: len(c.Bounces), Human: utc(c.Human), Answered: utc(c.Answered), Closed: utc(c.Closed), Paused: utc(c.Paused)}
+		Bounced: len(c.Bounces), Human: utc(c.Human), Quick: utc(c.Quick), Answered: utc(c.Answered), Closed: utc(c.Closed), Paused: utc(c.Paused)}
 	for _, p := range c.Proofs {
 		q.Proofs = append(q.Proofs, Proven{p.Method, int(p.Level), utc(p.At)})
 	}
@@ -317,7 +319,7 @@ func CaseOf(x *directory.Index, c *challenge.OpenCase) DeskCase {
 }
 
 func eventFrom(l *challenge.Logged) QuestionEvent {
-	e := QuestionEvent{N: l.N, At: utc(l.At), Event: string(l.Event.Kind), Step: l.Event.Step, Status: l.Event.Status, Evidence: l.Event.Raw, By: l.Event.Operator, Effects: l.Effects, Origin: originFrom(&l.Event)}
+	e := QuestionEvent{N: l.N, At: utc(l.At), Event: string(l.Event.Kind), Step: l.Event.Step, Status: l.Event.Status, Evidence: l.Event.Raw, Quick: l.Event.Quick, By: l.Event.Operator, Effects: l.Effects, Origin: originFrom(&l.Event)}
 	if l.Event.Source != "" {
 		e.By = l.Event.Source
 	}

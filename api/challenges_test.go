@@ -126,6 +126,9 @@ func TestQuestions(t *testing.T) {
 		if o := story.Events[n].Origin; o == nil || o.SPF != "none" || len(o.DKIM) != 1 || o.DKIM[0].Result != "fail" || o.DMARC != "fail" || len(o.Trusted) != 1 {
 			t.Errorf("where a reply came from: %+v", o)
 		}
+		if !story.Events[n].Quick || story.Events[n-1].Quick || story.Question.Quick.IsZero() {
+			t.Errorf("a reply at once is not flagged: %+v", story)
+		}
 		var paused api.Question
 		s.do(t, send("POST", one+"/pause", `{"why":"they move"}`)).into(t, 200, &paused)
 		if paused.Paused.IsZero() {

@@ -5364,6 +5364,11 @@ type Progress struct {
 	// Examples: 0
 	Paused int64 `json:"paused"`
 
+	// Quick Contacts of which something came within 120 seconds of its mail that looks like the act of a person: it counts, and may be a program's
+	//
+	// Examples: 2
+	Quick int64 `json:"quick"`
+
 	// States Questions by state
 	//
 	// Examples: {"answered":115,"scheduled":97}
@@ -5512,6 +5517,9 @@ type Question struct {
 	// Proofs What was proven, each method once
 	Proofs []Proven `json:"proofs,omitempty,omitzero"`
 
+	// Quick The first act of a person, by its looks, that came within 120 seconds of its mail: it counts, and may be a program's
+	Quick time.Time `json:"quick,omitempty,omitzero"`
+
 	// Reached The highest level that was proven
 	//
 	// Examples: 2
@@ -5574,6 +5582,11 @@ type QuestionEvent struct {
 	// Examples: 1
 	N      int64      `json:"n"`
 	Origin MailOrigin `json:"origin,omitempty,omitzero"`
+
+	// Quick It came within 120 seconds of its mail: a plain reply is suspected of being automatic, and a code, a click or a signature counts, and may be a program's
+	//
+	// Examples: true
+	Quick bool `json:"quick,omitempty,omitzero"`
 
 	// Status The enhanced status code (RFC 3463) of a refusal or bounce
 	//

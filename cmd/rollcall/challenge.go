@@ -212,7 +212,11 @@ func (c *call) printStory(s *api.QuestionStory) error {
 	}
 	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	for _, e := range s.Events {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", e.At.Format(time.RFC3339), e.Event, strings.TrimSpace(e.Step+" "+e.Status+" "+e.By), strings.Join(e.Effects, "; "))
+		what := e.Event
+		if e.Quick {
+			what += " (quick)"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", e.At.Format(time.RFC3339), what, strings.TrimSpace(e.Step+" "+e.Status+" "+e.By), strings.Join(e.Effects, "; "))
 	}
 	return t.Flush()
 }

@@ -124,7 +124,7 @@ func (r *officeRun) take(ctx context.Context, env mail.Envelope) error {
 		return err
 	}
 	r.tally.taken(&got)
-	r.log.Info("mail", "challenge", got.Challenge, "class", got.Class.Sort, "event", got.Event, "by", got.By, "refused", got.Refused)
+	r.log.Info("mail", "challenge", got.Challenge, "class", got.Class.Sort, "event", got.Event, "quick", got.Quick, "by", got.By, "refused", got.Refused)
 	return nil
 }
 

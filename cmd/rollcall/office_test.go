@@ -164,6 +164,9 @@ func TestOffice(t *testing.T) {
 		t.Errorf("the right code: %d %.600s", status, page)
 	}
 	c := p.until(q.ID, "answered", func(c *challenge.Challenge) bool { return c.State == challenge.StateAnswered })
+	if c.Quick.IsZero() {
+		t.Error("an answer within seconds is not flagged")
+	}
 	if c.Reached != directory.Answered || strings.Contains(p.log.String(), code) || strings.Contains(p.log.String(), link) {
 		t.Errorf("level %d; the log must have neither code nor token: %s", c.Reached, p.log)
 	}

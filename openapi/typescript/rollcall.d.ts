@@ -5354,6 +5354,12 @@ export interface components {
              */
             paused: number;
             /**
+             * Format: int64
+             * @description Contacts of which something came within 120 seconds of its mail that looks like the act of a person: it counts, and may be a program's
+             * @example 2
+             */
+            quick: number;
+            /**
              * @description Questions by state
              * @example {
              *       "answered": 115,
@@ -5519,6 +5525,11 @@ export interface components {
             /** @description What was proven, each method once */
             proofs?: components["schemas"]["Proven"][];
             /**
+             * Format: date-time
+             * @description The first act of a person, by its looks, that came within 120 seconds of its mail: it counts, and may be a program's
+             */
+            quick?: string;
+            /**
              * Format: int64
              * @description The highest level that was proven
              * @example 2
@@ -5575,6 +5586,11 @@ export interface components {
             n: number;
             /** @description Of a mail that came in: what speaks for where it came from. It proves nothing and decides nothing */
             origin?: components["schemas"]["MailOrigin"];
+            /**
+             * @description It came within 120 seconds of its mail: a plain reply is suspected of being automatic, and a code, a click or a signature counts, and may be a program's
+             * @example true
+             */
+            quick?: boolean;
             /**
              * @description The enhanced status code (RFC 3463) of a refusal or bounce
              * @example 5.1.1
@@ -7801,6 +7817,7 @@ export interface operations {
                      *         "accepted": 1,
                      *         "bounced": 0,
                      *         "automatic": 0,
+                     *         "quick": 0,
                      *         "paused": 0,
                      *         "states": {
                      *           "answered": 1
@@ -7948,6 +7965,7 @@ export interface operations {
                      *         "accepted": 1,
                      *         "bounced": 0,
                      *         "automatic": 0,
+                     *         "quick": 0,
                      *         "paused": 0,
                      *         "states": {
                      *           "answered": 1

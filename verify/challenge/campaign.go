@@ -181,6 +181,7 @@ type Progress struct {
 	Accepted  int             `json:"accepted"`  // mails that the relay took
 	Bounced   int             `json:"bounced"`   // contacts with at least one bounce
 	Automatic int             `json:"automatic"` // contacts that sent an automatic reply
+	Quick     int             `json:"quick"`     // contacts of which something came within [QuickWithin] that looks like the act of a person
 	Paused    int             `json:"paused"`
 	Next      time.Time       `json:"next,omitzero"` // when the next one is due
 }
@@ -218,6 +219,7 @@ func (p *Progress) add(c *Challenge) {
 	}
 	p.Bounced += count(len(c.Bounces) > 0)
 	p.Automatic += count(!c.Auto.IsZero())
+	p.Quick += count(!c.Quick.IsZero())
 	p.Paused += count(!c.Paused.IsZero())
 }
 

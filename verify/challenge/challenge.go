@@ -123,6 +123,7 @@ type Challenge struct {
 	Opened   time.Time `json:"opened,omitzero"`   // first GET of the answer page, by whomever
 	Replied  time.Time `json:"replied,omitzero"`  // first plain reply
 	Auto     time.Time `json:"auto,omitzero"`     // first automatic reply
+	Quick    time.Time `json:"quick,omitzero"`    // first act that came within [QuickWithin]
 	Human    time.Time `json:"human,omitzero"`    // first act of a person
 	Proof    time.Time `json:"proof,omitzero"`    // first proof of level 3 or more
 	Answered time.Time `json:"answered,omitzero"` // when what was asked for was proven

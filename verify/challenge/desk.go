@@ -288,6 +288,7 @@ func (d *Desk) Apply(ctx context.Context, id ID, e Event) (c Challenge, err erro
 // step takes an event within a transaction.
 func (d *Desk) step(tx Tx, c Challenge, e Event) (Challenge, error) {
 	policy, now := d.policyOf(&c), d.now()
+	e.Quick = c.tooQuick(&e, now)
 	next, effects := Step(c, e, now, policy)
 	for _, effect := range effects {
 		var err error

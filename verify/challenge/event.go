@@ -90,6 +90,7 @@ type Event struct {
 	Key      string // fingerprint of the key that signed or opened, in hex
 	Sealed   bool   // the code stood in the encrypted part only
 	Quoted   bool   // the nonce of a proof stands in quoted lines only: a program may have sent it
+	Quick    bool   `json:",omitempty"` // it came so soon after its mail that a program may have sent it ([QuickWithin])
 	Operator string
 	Call     *Call
 	Level    directory.Level // of an imported result

@@ -50,6 +50,7 @@ type Received struct {
 	Seen      bool       // it has what only who saw our mail can have: a token, or a MAC
 	Class     mail.Class // what it looks like, which proves nothing
 	Event     EventKind  // what it was taken for; "" for nothing
+	Quick     bool       // it came within [QuickWithin]
 	Refused   string     // why it proves nothing, where it was to prove something
 }
 
@@ -80,7 +81,11 @@ func (r *Receiver) Look(ctx context.Context, env mail.Envelope) (got Received, e
 		return got, r.noticed(ctx, env, m, &got)
 	}
 	e := r.event(&c, env, m, &got)
-	got.Event = e.Kind
+	got.Event, e.Quick = e.Kind, c.tooQuick(&e, r.cfg.Desk.now())
+	if e.Quick && e.Kind == EventPlainReply {
+		got.Class.Sort = mail.Suspected
+	}
+	got.Quick = e.Quick
 	if e.Kind == "" {
 		return got, r.cfg.Aside(ctx, env, string(got.Class.Sort))
 	}

@@ -48,7 +48,7 @@ func NewReport(c Campaign, challenges []Challenge, lookup func(directory.TeamID)
 // csvHeader are the columns of [Report.WriteCSV]. They are added to, never renamed.
 var csvHeader = []string{"by", "name", "suppressed", "teams", "asked", "answered", "human_count", "human_median_seconds", "human_p90_seconds",
 	"proof_count", "proof_median_seconds", "proof_p90_seconds", "level_0", "level_1", "level_2", "level_3", "level_4",
-	"unanswered", "undeliverable", "wrong_address", "other_outcome"}
+	"unanswered", "undeliverable", "wrong_address", "other_outcome", "quick"}
 
 // WriteCSV writes the groups as CSV (RFC 4180), one row each. A group without
 // figures has empty cells, never zeros.
@@ -94,7 +94,7 @@ func (g *Group) row() []string {
 	for _, o := range named {
 		row = append(row, strconv.Itoa(g.Outcomes[o]))
 	}
-	return append(row, strconv.Itoa(other))
+	return append(row, strconv.Itoa(other), strconv.Itoa(g.Quick))
 }
 
 // plain keeps a name from being a formula in a spreadsheet.

@@ -66,6 +66,9 @@ func campaignOf(t *testing.T, forum string) challenge.Report {
 			0: {at(challenge.EventCodeRight, 1+float64(i)/2)}, 1: {at(challenge.EventCodeRight, 2+float64(i))},
 			2: {at(challenge.EventAutoReply, 0.1), proof}, 3: {at(challenge.EventBounced, 1)}, 4: {at(challenge.EventReminder, 24), at(challenge.EventDeadline, 240)},
 		}[i%5]
+		if i == 0 {
+			life[0].Quick = true
+		}
 		c, _ = run(c, p, append([]challenge.Event{at(challenge.EventDue, 0), at(challenge.EventAccepted, 0)}, life...)...)
 		all = append(all, c)
 	}
@@ -87,7 +90,7 @@ func TestReport(t *testing.T) {
 	golden(t, "report.csv", table.Bytes())
 	golden(t, "report.html", page.Bytes())
 	all := report.Groups[0]
-	if all.By != challenge.ByAll || all.Teams != 25 || all.Answered != 15 || all.Human.Count != 15 || all.Proof.Count != 5 || all.Levels != [5]int{0: 10, 2: 10, 3: 5} {
+	if all.By != challenge.ByAll || all.Teams != 25 || all.Answered != 15 || all.Human.Count != 15 || all.Proof.Count != 5 || all.Levels != [5]int{0: 10, 2: 10, 3: 5} || all.Quick != 1 || report.Progress.Quick != 1 {
 		t.Errorf("all together = %+v, want 25 teams, 15 answers, 5 of them by key", all)
 	}
 	rows, err := csv.NewReader(&table).ReadAll()

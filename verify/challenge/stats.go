@@ -80,6 +80,7 @@ type Sample struct {
 	Reached  directory.Level
 	Outcome  Outcome
 	State    State
+	Quick    bool // something came too soon to be a person's without a second look
 }
 
 // SampleOf returns what c, of team t, gives to the figures as they stand at now.
@@ -89,7 +90,7 @@ func SampleOf(c *Challenge, t *directory.Team, now time.Time) (Sample, bool) {
 		return Sample{}, false
 	}
 	s := Sample{Team: c.Team, Campaign: string(c.Campaign), Sectors: t.Constituency.Sectors, Country: t.Country,
-		Reached: c.Reached, Outcome: c.Outcome, State: c.State}
+		Reached: c.Reached, Outcome: c.Outcome, State: c.State, Quick: !c.Quick.IsZero()}
 	for _, m := range t.Memberships {
 		if m.Status != "ended" {
 			s.Forums = append(s.Forums, m.Forum)
@@ -191,6 +192,7 @@ type Group struct {
 	Answered   int             `json:"answered,omitempty"`
 	Levels     [5]int          `json:"levels,omitzero"` // by the highest level reached
 	Outcomes   map[Outcome]int `json:"outcomes,omitempty"`
+	Quick      int             `json:"quick,omitempty"` // of which something came within [QuickWithin]
 	Human      Times           `json:"human,omitzero"`
 	Proof      Times           `json:"proof,omitzero"`
 }
@@ -252,6 +254,7 @@ func figures(d Dimension, name string, samples []Sample) Group {
 		s := &samples[i]
 		human, proof = append(human, s.Human), append(proof, s.Proof)
 		g.Answered += count(s.State == StateAnswered)
+		g.Quick += count(s.Quick)
 		if s.Reached >= directory.Listed && s.Reached <= directory.Drilled {
 			g.Levels[s.Reached]++
 		}

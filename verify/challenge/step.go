@@ -40,6 +40,9 @@ func Step(state Challenge, event Event, now time.Time, policy Policy) (Challenge
 	if act, ok := acts[event.Kind]; ok && s.heeds(act) {
 		s.c.Calendar = s.c.Calendar.loaded()
 		act.do(s)
+		if event.Quick {
+			first(&s.c.Quick, s.at)
+		}
 		s.c.Calendar.zone = nil
 	}
 	return s.c, s.out

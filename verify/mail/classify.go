@@ -8,16 +8,17 @@ type Sort string
 
 // The sorts of mail.
 const (
-	Reply      Sort = "reply"       // looks as if a person wrote it
-	AutoReply  Sort = "auto-reply"  // vacation notice, auto-responder, receipt
-	Ticket     Sort = "ticket"      // a ticket system's acknowledgement
-	BounceHard Sort = "bounce-hard" // it will not be delivered, and another would not
-	BounceSoft Sort = "bounce-soft" // it was not delivered, for a reason that may pass
-	Delayed    Sort = "delayed"     // it is still being tried
-	Delivered  Sort = "delivered"   // a program says that it was delivered
-	Feedback   Sort = "feedback"    // a complaint (RFC 5965), or the wish to get no such mails
-	Loop       Sort = "loop"        // our own mail
-	Unknown    Sort = "unknown"     // no bounce, no auto-reply, and to no letter of ours
+	Reply      Sort = "reply"                // looks as if a person wrote it
+	AutoReply  Sort = "auto-reply"           // vacation notice, auto-responder, receipt
+	Ticket     Sort = "ticket"               // a ticket system's acknowledgement
+	BounceHard Sort = "bounce-hard"          // it will not be delivered, and another would not
+	BounceSoft Sort = "bounce-soft"          // it was not delivered, for a reason that may pass
+	Delayed    Sort = "delayed"              // it is still being tried
+	Delivered  Sort = "delivered"            // a program says that it was delivered
+	Feedback   Sort = "feedback"             // a complaint (RFC 5965), or the wish to get no such mails
+	Loop       Sort = "loop"                 // our own mail
+	Suspected  Sort = "auto-reply-suspected" // an auto-reply is suspected: it looks like a reply, and came too soon; [Identity.Classify] doesn't say so, since it doesn't know when the letter went out
+	Unknown    Sort = "unknown"              // no bounce, no auto-reply, and to no letter of ours
 )
 
 // Bounce tells whether a sort says something about delivery.

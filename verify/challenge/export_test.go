@@ -1,0 +1,4 @@
+package challenge
+
+// TooQuick is [Challenge.tooQuick], for tests.
+var TooQuick = (*Challenge).tooQuick

@@ -68,16 +68,41 @@ func (d *Desk) inDigest(ctx context.Context, team *directory.Team, o *Outlook, w
 	if !d.cfg.Notices || !o.digests() {
 		return nil
 	}
-	s, err := d.cfg.Store.NoticeState(ctx, team.ID)
-	if err != nil || !s.Stopped.IsZero() || len(readers(team, w.of(team), &s)) == 0 {
-		return err
+	s, known := w.told[team.ID]
+	if !known {
+		state, err := d.cfg.Store.NoticeState(ctx, team.ID)
+		if err != nil {
+			return err
+		}
+		if d.mayTell(team, w, &state) {
+			s = &state
+		}
+		w.told[team.ID] = s
 	}
-	o.list(&s)
+	if s != nil {
+		o.list(s)
+	}
 	return nil
+}
+
+// mayTell reports whether anybody of a team gets notices.
+func (d *Desk) mayTell(team *directory.Team, w *waits, s *NoticeState) bool {
+	return s.Stopped.IsZero() && slices.ContainsFunc(readers(team, w.of(team), s), func(c *directory.Contact) bool {
+		_, err := d.holds("", team, c)
+		return err == nil
+	})
 }
 
 // CodeConfirm is the code of the things by which notices ask whether a contact is still right.
 const CodeConfirm = "contact.confirm"
+
+// digests reports whether anybody is asked by a policy with a digest.
+func (d *Desk) digests() bool {
+	return slices.ContainsFunc(d.cfg.Rules, func(r Rule) bool {
+		p, err := d.policy(r.Policy)
+		return err == nil && p.Digests()
+	})
+}
 
 // asking is what a notice asks about the contacts of a team.
 type asking struct {
@@ -90,7 +115,7 @@ type asking struct {
 func (n *Notifier) asks(ctx context.Context, team *directory.Team, s *NoticeState) (a asking, err error) {
 	d := n.cfg.Sender.cfg.Desk
 	a.silent = slices.Clone(s.Silent)
-	if !slices.ContainsFunc(d.Policies(), Policy.Digests) {
+	if !d.digests() {
 		return a, nil
 	}
 	w, err := d.waits(ctx, team.ID)

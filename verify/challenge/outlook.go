@@ -126,9 +126,10 @@ func (o *Outlook) take(c *Challenge) {
 type waits struct {
 	asked     map[directory.ContactID]LastAsked
 	marks     map[directory.ContactID][]Mark
-	out       optOuts                      // who opted out
-	automated map[directory.ContactID]bool // whose automation can be asked
-	stopped   bool                         // the kill switch is on
+	out       optOuts                           // who opted out
+	automated map[directory.ContactID]bool      // whose automation can be asked
+	stopped   bool                              // the kill switch is on
+	told      map[directory.TeamID]*NoticeState // of teams that were looked at, nil for one that gets no notices
 }
 
 // waits reads them for a team; "" is for all.
@@ -140,7 +141,7 @@ func (d *Desk) waits(ctx context.Context, team directory.TeamID) (w waits, err e
 	if err != nil {
 		return w, err
 	}
-	w.out, w.marks = outOf(marks), map[directory.ContactID][]Mark{}
+	w.out, w.marks, w.told = outOf(marks), map[directory.ContactID][]Mark{}, map[directory.TeamID]*NoticeState{}
 	for _, m := range marks {
 		w.marks[m.Contact] = append(w.marks[m.Contact], m)
 	}

@@ -24,7 +24,8 @@ func campaignRehearseCommand(w world) *cobra.Command {
 		Use: "rehearse CAMPAIGN", Short: "Write every mail of a campaign to disk, and send none",
 		Long: `Rehearse makes every mail that a contact of a campaign could get, as it would go
 out, and writes each into a folder: the question, its reminders, what follows five
-wrong codes or a bounce, and what the ladder sends to another contact of the team.
+wrong codes or a bounce, and what the ladder sends to another contact of the team,
+to sponsors and to secretariats.
 Files sort by contact and then by when they would go out, and index.csv lists them
 with the earliest moment of each, without regard to caps. With --first-only it makes
 the questions alone.
@@ -62,7 +63,7 @@ func (c *call) rehearse(o *office, dir string, first bool) error {
 	index.UseCRLF = true // RFC 4180 section 2.1
 	_ = index.Write([]string{"contact", "step", "moment", "to", "file", "subject"})
 	progress := c.newProgress(nil)
-	r, err := o.sender.Rehearse(c.ctx, c.operator(), challenge.CampaignID(c.args[0]), first, func(m *challenge.Rehearsed) error {
+	r, err := o.notifier.RehearseCampaign(c.ctx, c.operator(), challenge.CampaignID(c.args[0]), first, func(m *challenge.Rehearsed) error {
 		progress.show(func() string { return fmt.Sprintf("%d contacts", m.Contact) })
 		if m.Err != nil {
 			_, err := fmt.Fprintf(c.stderr, "%s: %s: %v\n", plain(m.Asked.Address), m.Turn, m.Err)

@@ -226,6 +226,7 @@ func (n *Notifier) Rehearse(ctx context.Context, each func(*directory.Team, *dir
 		if err != nil {
 			return err
 		}
+		notice.ID = rehearsalNotice(notice.ID)
 		m, err := n.render(team, dr.contact, &notice)
 		if err := each(team, dr.contact, m, err); err != nil {
 			return err

@@ -3,6 +3,7 @@ package challenge
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,7 +37,7 @@ const (
 type Rehearsed struct {
 	Contact int       // the number of the contact, from 1, in the order of the rehearsal
 	N       int       // the number of the mail for that contact, from 1, in the order of At
-	Turn    Turn      // or the [Recipient] of a rung, for a mail to another contact
+	Turn    Turn      // or the [Recipient] of a rung, for a mail to somebody else
 	At      time.Time // the earliest moment at which it would go out: caps are left out
 	Asked   Challenge // the question to the contact
 	To      string    // the address that gets the mail
@@ -44,11 +45,12 @@ type Rehearsed struct {
 	Err     error // why it can't be made; then Mail is empty
 }
 
-// Rehearse makes every mail that the contacts of a campaign could get, as it would go out: the question and, unless
-// firstOnly, its reminders, what follows a bounce or five wrong codes, and what the rungs of the ladder send
-// to other contacts. Each is handed to each, contact by contact. It sends and stores nothing: the links, codes and
-// return paths of these mails are of questions that there are not.
-func (s *Sender) Rehearse(ctx context.Context, p directory.Principal, id CampaignID, firstOnly bool, each func(*Rehearsed) error) (Rehearsal, error) {
+// RehearseCampaign makes every mail that could go out because of a campaign, as it would: the questions and, unless
+// firstOnly, their reminders, what follows a bounce or five wrong codes, and what the rungs of the ladder send
+// to other contacts, sponsors and secretariats. Each is handed to each, contact by contact. It sends and stores nothing: the links, codes
+// and return paths of these mails are of questions that there are not.
+func (n *Notifier) RehearseCampaign(ctx context.Context, p directory.Principal, id CampaignID, firstOnly bool, each func(*Rehearsed) error) (Rehearsal, error) {
+	s := n.cfg.Sender
 	d := s.cfg.Desk
 	r := Rehearsal{Kinds: map[Kind]int{}, Skipped: map[Skip]int{}}
 	c, err := d.cfg.Store.Campaign(ctx, id)
@@ -73,13 +75,14 @@ func (s *Sender) Rehearse(ctx context.Context, p directory.Principal, id Campaig
 			return ctx.Err()
 		}
 		r.Contacts++
-		l := life{desk: d, policy: q.policy, out: &out, asked: rehearsalOf(q.challenge)}
-		if err := l.live(firstOnly); err != nil {
+		l := life{notifier: n, policy: q.policy, out: &out, asked: rehearsalOf(q.challenge)}
+		if err := l.live(ctx, firstOnly); err != nil {
 			return err
 		}
 		for i := range l.mails {
-			one := s.rehearsed(&l.mails[i])
-			one.Contact, one.N, one.Asked = r.Contacts, i+1, q.challenge
+			m := &l.mails[i]
+			one := Rehearsed{Contact: r.Contacts, N: i + 1, Turn: m.turn, At: m.at, Asked: q.challenge, To: m.to}
+			one.Mail, one.Err = m.render()
 			if one.Err != nil {
 				r.Failed++
 			} else {
@@ -103,22 +106,26 @@ func rehearsalOf(c Challenge) Challenge {
 	return c
 }
 
-// rehearsed makes one mail.
-func (s *Sender) rehearsed(l *lifeMail) Rehearsed {
-	one := Rehearsed{Turn: l.turn, At: l.at, To: l.question.Address}
-	salt := "rehearsal " + string(l.question.ID)
-	_, issue, err := s.cfg.Desk.secrets(&l.question, l.mail.Step, salt, l.question.Expiry(l.policy, l.at))
-	if err == nil && l.question.Posting(l.mail.Step) == nil {
-		err = fmt.Errorf("%w: the question of %s is not asked by mail", ErrDesk, l.question.Contact)
+// rehearsalNotice is the id of a notice with which the same holds.
+func rehearsalNotice(id NoticeID) NoticeID {
+	kind, rest, _ := strings.Cut(string(id), "-")
+	return NoticeID(kind + "-" + uuid.NewSHA1(rehearsalSpace, []byte(rest)).String())
+}
+
+// rehearse makes one mail of a question.
+func (s *Sender) rehearse(c Challenge, m Mail, policy Policy, at time.Time) (mail.Mail, error) {
+	if c.Posting(m.Step) == nil {
+		return mail.Mail{}, fmt.Errorf("%w: the question of %s is not asked by mail", ErrDesk, c.Contact)
 	}
-	if err == nil {
-		c := l.question.WithIssue(l.mail.Step, issue)
-		var letter mail.Letter
-		letter, err = s.letter(&c, &OutMail{Key: l.mail.Key, Challenge: c.ID, Step: l.mail.Step, Letter: l.mail.Letter, Salt: salt, Created: l.at})
-		if err == nil {
-			one.Mail, err = s.cfg.Composer.Render(letter)
-		}
+	salt := "rehearsal " + string(c.ID)
+	_, issue, err := s.cfg.Desk.secrets(&c, m.Step, salt, c.Expiry(policy, at))
+	if err != nil {
+		return mail.Mail{}, err
 	}
-	one.Err = err
-	return one
+	c = c.WithIssue(m.Step, issue)
+	letter, err := s.letter(&c, &OutMail{Key: m.Key, Challenge: c.ID, Step: m.Step, Letter: m.Letter, Salt: salt, Created: at})
+	if err != nil {
+		return mail.Mail{}, err
+	}
+	return s.cfg.Composer.Render(letter)
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/catalog"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
@@ -17,7 +19,7 @@ import (
 func (o *office) rehearsals(id challenge.CampaignID, firstOnly bool) (challenge.Rehearsal, map[string][]challenge.Rehearsed) {
 	o.t.Helper()
 	seen := map[string][]challenge.Rehearsed{}
-	r, err := o.sender.Rehearse(context.Background(), deskOperator, id, firstOnly, func(m *challenge.Rehearsed) error {
+	r, err := o.notifier().RehearseCampaign(context.Background(), deskOperator, id, firstOnly, func(m *challenge.Rehearsed) error {
 		if m.Err != nil {
 			o.t.Errorf("%s, %s: %v", m.Asked.Address, m.Turn, m.Err)
 		}
@@ -166,6 +168,35 @@ func TestRehearseTimes(t *testing.T) {
 	})
 }
 
+// TestRehearseLadder: the letters to sponsors and secretariats are rehearsed, each to whom the letter would go, with the
+// silence that it is about; and a return path in them takes nothing back.
+func TestRehearseLadder(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		o.secretariats = []challenge.Secretariat{{Forum: "tf", Address: "office@tf.example"}}
+		o.work()
+		o.sponsored()
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetYearly, Scope: challenge.Scope{Forum: "tf"}})
+		_, all := o.rehearsals(c.ID, false)
+		list := all["csirt@alpha.example"]
+		last := list[len(list)-2:]
+		if last[0].Turn != "sponsor" || last[0].To != "csirt@beta.example" || last[1].Turn != "secretariat" || last[1].To != "office@tf.example" {
+			t.Fatalf("the mails about csirt@alpha.example: %s", turns(list))
+		}
+		for i, days := range []float64{35, 45} {
+			if got := last[i].At.Sub(list[0].At).Hours() / 24; got < days || got > days+3 {
+				t.Errorf("the %s is told after %.1f days, want %.0f", last[i].Turn, got, days)
+			}
+			if !strings.Contains(last[i].Mail.Text, "alpha/csirt@alpha.example") {
+				t.Errorf("the letter to the %s:\n%s", last[i].Turn, last[i].Mail.Text)
+			}
+			o.pass(last[i].At.Sub(o.clock()))
+			if got := o.answers("MAILER-DAEMON@x.example", last[i].Mail.From, "Undelivered Mail Returned to Sender", "550 5.1.1 no such user"); got.Notice != "" || got.Challenge != "" {
+				t.Errorf("a bounce of the letter to the %s is taken for %+v", last[i].Turn, got)
+			}
+		}
+	})
+}
+
 // TestRehearseFailed: a mail that can't be made is told, and the others are made.
 func TestRehearseFailed(t *testing.T) {
 	offices(t, func(t *testing.T, o *office) {
@@ -174,8 +205,10 @@ func TestRehearseFailed(t *testing.T) {
 		composer := must[*mail.Composer](t)(mail.NewComposer(mail.ComposerConfig{Identity: must[*mail.Identity](t)(identityOnce()), Now: o.clock}))
 		sender := must[*challenge.Sender](t)(challenge.NewSender(challenge.SenderConfig{Desk: o.Desk, Composer: composer, Pages: "https://rollcall.example/" + strings.Repeat("long", 60) + "/",
 			Submit: func(context.Context, mail.Mail) mail.Result { return mail.Result{} }}))
+		n := must[*challenge.Notifier](t)(challenge.NewNotifier(challenge.NotifierConfig{Sender: sender, Explain: catalog.Find, Confirm: "https://rollcall.example/confirm/", Stop: "https://rollcall.example/notices/",
+			Known: func(context.Context, directory.TeamID) ([]verify.Verification, error) { return nil, nil }}))
 		failed := 0
-		r, err := sender.Rehearse(context.Background(), deskOperator, c.ID, true, func(m *challenge.Rehearsed) error {
+		r, err := n.RehearseCampaign(context.Background(), deskOperator, c.ID, true, func(m *challenge.Rehearsed) error {
 			if m.Err != nil && len(m.Mail.Raw) == 0 {
 				failed++
 			}

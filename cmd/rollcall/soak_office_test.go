@@ -26,6 +26,7 @@ type sink struct {
 	mu   sync.Mutex
 	mail map[string]map[string]int
 	all  atomic.Int64
+	hear func(mail.Envelope) // each mail, after it was counted; nil: nobody does
 }
 
 func (s *sink) take(_ context.Context, env mail.Envelope) error {
@@ -40,6 +41,9 @@ func (s *sink) take(_ context.Context, env mail.Envelope) error {
 	}
 	s.mail[env.To[0]][string(id[1])]++
 	s.all.Add(1)
+	if s.hear != nil {
+		s.hear(env)
+	}
 	return nil
 }
 
@@ -154,7 +158,11 @@ func (f *officeFaults) campaign(window time.Duration) challenge.Campaign {
 
 func (f *officeFaults) start() *exec.Cmd {
 	f.t.Helper()
-	cmd := exec.Command("rollcall", f.args...)
+	return f.launch(exec.Command("rollcall", f.args...))
+}
+
+func (f *officeFaults) launch(cmd *exec.Cmd) *exec.Cmd {
+	f.t.Helper()
 	cmd.Stderr = &f.log
 	if err := cmd.Start(); err != nil {
 		f.t.Fatal(err)

@@ -83,9 +83,15 @@ type Sample struct {
 }
 
 // SampleOf returns what c, of team t, gives to the figures as they stand at now.
-// False means nothing: its clock never began, or it did not ask people.
+// False means nothing: its clock never began, or it did not ask people. A mail that was
+// answered before its sender could write down that the relay had it, and died, was asked
+// when it was written: that is the longer wait.
 func SampleOf(c *Challenge, t *directory.Team, now time.Time) (Sample, bool) {
-	if c.Accepted.IsZero() || c.Kind == KindWebhook || c.Kind == KindImported {
+	began := c.Accepted
+	if began.IsZero() && (!c.reached().IsZero() || !c.Disputed.IsZero()) {
+		began = c.Sent
+	}
+	if began.IsZero() || c.Kind == KindWebhook || c.Kind == KindImported {
 		return Sample{}, false
 	}
 	s := Sample{Team: c.Team, Campaign: string(c.Campaign), Sectors: t.Constituency.Sectors, Country: t.Country,
@@ -103,7 +109,7 @@ func SampleOf(c *Challenge, t *directory.Team, now time.Time) (Sample, bool) {
 	if c.Outcome == OutcomeWrongAddress {
 		human = time.Time{} // somebody answered, and it was not the team
 	}
-	s.Human, s.Proof = wait(c.Accepted, human, end), wait(c.Accepted, c.Proof, end)
+	s.Human, s.Proof = wait(began, human, end), wait(began, c.Proof, end)
 	return s, true
 }
 

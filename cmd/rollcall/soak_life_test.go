@@ -33,7 +33,7 @@ func laterMain() {
 	w := osWorld()
 	w.now = func() time.Time {
 		text, err := os.ReadFile(os.Getenv(clockFile))
-		ahead, err2 := time.ParseDuration(string(text))
+		ahead, err2 := time.ParseDuration(strings.TrimSpace(string(text)))
 		if err != nil || err2 != nil {
 			panic(fmt.Sprintf("no clock: %v, %v", err, err2))
 		}

@@ -63,6 +63,9 @@ func Run(t *testing.T, e Engine) {
 		{"webhooks and endpoints are kept", testHooks},
 		{"deliveries are leased in order", testDeliveries},
 		{"events are numbered and pruned", testNotices},
+		{"the history of old questions is forgotten", testForget},
+		{"marks of teams that are gone are forgotten", testForgetGone},
+		{"history is forgotten in parts", testForgetParts},
 
 		{"numbers taken and not used do not commit", testUnusedNumbers},
 		{"a failed write can't be committed around", testSwallowedError},

@@ -57,6 +57,7 @@ type Store interface {
 	NextMail(context.Context) (time.Time, error)
 	HookStore
 	NoticeStore
+	HistoryStore
 }
 
 // Tx is one transaction on challenges.

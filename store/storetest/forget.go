@@ -218,3 +218,52 @@ func notice(t testing.TB, db *store.DB, id challenge.NoticeID, at time.Time, wai
 		return err
 	})
 }
+
+// testListParts: questions come newest first or oldest first, in parts that neither leave one out nor
+// repeat one, also of those that were made at one moment.
+func testListParts(t *testing.T, e Engine) {
+	_, db := e.Open(t)
+	planned(t, db, 1)
+	at := Moment()
+	var want []challenge.ID
+	for i, when := range []time.Time{at, at, at.Add(time.Second), at.Add(time.Second), at.Add(time.Hour)} {
+		want = append(want, past(t, db, fmt.Sprintf("%d", i), when, challenge.StateClosed).ID)
+	}
+	past(t, db, "open", at.Add(time.Second), challenge.StateSent)
+	read := func(f challenge.ListFilter) []challenge.Challenge {
+		t.Helper()
+		list, err := db.ListChallenges(context.Background(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list
+	}
+	for limit := 1; limit < 8; limit++ {
+		var got []challenge.ID
+		for f := (challenge.ListFilter{Campaign: "k", Oldest: true, Limit: limit}); ; {
+			part := read(f)
+			for i := range part {
+				if part[i].State.Final() {
+					got = append(got, part[i].ID)
+				}
+			}
+			if len(part) < limit {
+				break
+			}
+			f.After, f.AfterID = part[len(part)-1].Created, part[len(part)-1].ID
+		}
+		wantEqual(t, fmt.Sprintf("the oldest first, %d at once", limit), got, want)
+	}
+	if list := read(challenge.ListFilter{Oldest: true, Open: true, Limit: 9}); len(list) != 1 || list[0].ID != "open" {
+		t.Errorf("the open ones are %v", list)
+	}
+	if list := read(challenge.ListFilter{Oldest: true, After: at.Add(time.Second), AfterID: "3", Since: at, Before: at.Add(time.Hour), Limit: 9}); len(list) != 1 || list[0].ID != "open" {
+		t.Errorf("after the fourth and before the last come %v", list)
+	}
+	if list := read(challenge.ListFilter{Campaign: "k", Limit: 1}); len(list) != 1 || list[0].ID != want[4] {
+		t.Errorf("the newest is %v", list)
+	}
+	if list := read(challenge.ListFilter{Campaign: "another", Oldest: true, Limit: 1}); len(list) != 0 {
+		t.Errorf("another campaign has %v", list)
+	}
+}

@@ -304,12 +304,13 @@ func (d *Desk) step(tx Tx, c Challenge, e Event) (Challenge, error) {
 // heldBack is when mails of a paused question are due: not before it is resumed.
 var heldBack = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// hold keeps the mails of a question back while it is paused.
+// hold keeps the mails of a question back while it is paused. At its end they are let go, and
+// whoever takes one up sees that it is not wanted any more.
 func (d *Desk) hold(tx Tx, was, is *Challenge, now time.Time) error {
 	switch {
 	case was.Paused.IsZero() && !is.Paused.IsZero():
 		return tx.HoldMails(is.ID, heldBack)
-	case !was.Paused.IsZero() && is.Paused.IsZero():
+	case !was.Paused.IsZero() && is.Paused.IsZero(), was.Open() && !is.Open():
 		return tx.HoldMails(is.ID, now)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +16,8 @@ import (
 // batchOfQuestions is how many questions of a campaign are written in one transaction.
 const batchOfQuestions = 200
 
-// mostOfCampaign bounds how many questions of one campaign are read at once: more than
-// there are teams in the world, and some of their contacts.
-const mostOfCampaign = 1_000_000
+// mostCampaigns bounds how many campaigns are read at once: more than anybody runs.
+const mostCampaigns = 1_000_000
 
 // campaignSpace is the name space of the ids of campaigns' questions.
 var campaignSpace = uuid.MustParse("8d0b1f4e-6b34-4d4b-a36c-7c1b0a4f5f10")
@@ -99,20 +99,28 @@ func (d *Desk) putCampaign(tx Tx, actor, action string, c *Campaign) error {
 
 // Campaign returns one with its questions counted.
 func (d *Desk) Campaign(ctx context.Context, p directory.Principal, id CampaignID) (Campaign, Progress, error) {
-	c, list, err := d.campaign(ctx, p, id)
-	return c, Count(list), err
+	progress := Count(nil)
+	c, err := d.campaign(ctx, p, id)
+	if err != nil {
+		return c, progress, err
+	}
+	return c, progress, d.each(ctx, ListFilter{Campaign: id}, func(part []Challenge) error {
+		for i := range part {
+			progress.add(&part[i])
+		}
+		return nil
+	})
 }
 
-func (d *Desk) campaign(ctx context.Context, p directory.Principal, id CampaignID) (Campaign, []Challenge, error) {
+func (d *Desk) campaign(ctx context.Context, p directory.Principal, id CampaignID) (Campaign, error) {
 	c, err := d.cfg.Store.Campaign(ctx, id)
 	if err != nil {
-		return c, nil, err
+		return c, err
 	}
 	if err := directory.MayReadCampaign(p, c.forumOf()); err != nil {
-		return Campaign{}, nil, err
+		return Campaign{}, err
 	}
-	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Campaign: id, Limit: mostOfCampaign})
-	return c, list, err
+	return c, nil
 }
 
 // Campaigns returns those that pass and that p may see, newest first.
@@ -143,11 +151,21 @@ func (d *Desk) Campaigns(ctx context.Context, p directory.Principal, f CampaignF
 
 // Report returns what a campaign came to so far.
 func (d *Desk) Report(ctx context.Context, p directory.Principal, id CampaignID) (Report, error) {
-	c, list, err := d.campaign(ctx, p, id)
+	c, err := d.campaign(ctx, p, id)
 	if err != nil {
 		return Report{}, err
 	}
-	return NewReport(c, list, d.cfg.Index().Team, d.now()), nil
+	made := newReporter(c, d.cfg.Index().Team, d.now())
+	err = d.each(ctx, ListFilter{Campaign: id}, func(part []Challenge) error {
+		for i := range part {
+			made.add(&part[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return Report{}, err
+	}
+	return made.report(), nil
 }
 
 // Move is what is done with a campaign.
@@ -231,7 +249,7 @@ func stateError(m Move, c *Campaign, err error) error {
 // started, tells them of a halt, and notes when all came to their end. It
 // returns how many campaigns are not over.
 func (d *Desk) Steward(ctx context.Context) (open int, err error) {
-	list, err := d.cfg.Store.Campaigns(ctx, CampaignFilter{Limit: mostOfCampaign})
+	list, err := d.cfg.Store.Campaigns(ctx, CampaignFilter{Limit: mostCampaigns})
 	if err != nil {
 		return 0, err
 	}
@@ -285,20 +303,32 @@ func (d *Desk) alter(ctx context.Context, id CampaignID, fn func(Tx, *Campaign) 
 	})
 }
 
+// toldTogether is how many questions are told of a decision in one transaction.
+const toldTogether = 50
+
 // tellAll tells the open questions of a campaign what was decided about it. Each
-// takes it once, however often this is cut short and begun again.
+// takes it once, however often this is cut short and begun again. Nothing of a campaign
+// that is halted or aborted leaves before they know: senders look at the campaign too.
 func (d *Desk) tellAll(ctx context.Context, id CampaignID) error {
 	c, err := d.cfg.Store.Campaign(ctx, id)
 	if err != nil || c.Pending == "" {
 		return err
 	}
-	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Campaign: id, Open: true, Limit: mostOfCampaign})
+	e := Event{ID: fmt.Sprintf("campaign/%s/%d", c.Pending, c.Since.UnixMicro()), Kind: c.Pending}
+	err = d.each(ctx, ListFilter{Campaign: id, Open: true}, func(part []Challenge) error {
+		for some := range slices.Chunk(part, toldTogether) {
+			if err := d.tellSome(ctx, some, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	e := Event{ID: fmt.Sprintf("campaign/%s/%d", c.Pending, c.Since.UnixMicro()), Kind: c.Pending}
-	for i := range list {
-		if _, err := d.Apply(ctx, list[i].ID, e); err != nil {
+	if c.Pending == EventStopped { // one may have come about while the others were told
+		left, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Campaign: id, Open: true, Limit: 1})
+		if err != nil || len(left) > 0 {
 			return err
 		}
 	}
@@ -308,6 +338,22 @@ func (d *Desk) tellAll(ctx context.Context, id CampaignID) error {
 		}
 		now.Pending = ""
 		return tx.PutCampaign(*now)
+	})
+}
+
+// tellSome has questions take an event, together.
+func (d *Desk) tellSome(ctx context.Context, list []Challenge, e Event) error {
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		for i := range list {
+			c, err := tx.Challenge(list[i].ID)
+			if err != nil {
+				return err
+			}
+			if _, err := d.step(tx, c, e); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

@@ -208,10 +208,10 @@ type Group struct {
 func Summarise(samples []Sample, by ...Dimension) []Group {
 	var groups []Group
 	for _, d := range by {
-		members := map[string][]Sample{}
+		members := map[string][]*Sample{}
 		for i := range samples {
 			for _, name := range slices.Compact(slices.Sorted(slices.Values(samples[i].groups(d)))) {
-				members[name] = append(members[name], samples[i])
+				members[name] = append(members[name], &samples[i])
 			}
 		}
 		hidden := withheld(members)
@@ -227,12 +227,12 @@ func Summarise(samples []Sample, by ...Dimension) []Group {
 }
 
 // withheld decides which groups of one dimension have no figures.
-func withheld(members map[string][]Sample) map[string]bool {
+func withheld(members map[string][]*Sample) map[string]bool {
 	names := slices.SortedFunc(maps.Keys(members), func(a, b string) int {
 		return cmp.Or(cmp.Compare(teams(members[a]), teams(members[b])), cmp.Compare(a, b))
 	})
 	hidden := map[string]bool{}
-	var together []Sample
+	var together []*Sample
 	for _, name := range names {
 		few := len(together) > 0 && teams(together) < LeastTeams
 		if teams(members[name]) < LeastTeams || few {
@@ -243,7 +243,7 @@ func withheld(members map[string][]Sample) map[string]bool {
 	return hidden
 }
 
-func teams(samples []Sample) int {
+func teams(samples []*Sample) int {
 	seen := map[directory.TeamID]bool{}
 	for i := range samples {
 		seen[samples[i].Team] = true
@@ -251,11 +251,10 @@ func teams(samples []Sample) int {
 	return len(seen)
 }
 
-func figures(d Dimension, name string, samples []Sample) Group {
+func figures(d Dimension, name string, samples []*Sample) Group {
 	g := Group{By: d, Name: name, Teams: teams(samples), Asked: len(samples), Outcomes: map[Outcome]int{}}
 	var human, proof []Observation
-	for i := range samples {
-		s := &samples[i]
+	for _, s := range samples {
 		human, proof = append(human, s.Human), append(proof, s.Proof)
 		g.Answered += count(s.State == StateAnswered)
 		if s.Reached >= directory.Listed && s.Reached <= directory.Drilled {

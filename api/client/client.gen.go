@@ -8044,7 +8044,7 @@ type ClientInterface interface {
 
 	// MoveCampaignWithBody Start, halt, resume or abort a campaign
 	//
-	// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+	// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8053,7 +8053,7 @@ type ClientInterface interface {
 
 	// MoveCampaign Start, halt, resume or abort a campaign
 	//
-	// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+	// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9651,7 +9651,7 @@ func (c *Client) GetCampaign(ctx context.Context, id string, reqEditors ...Reque
 
 // MoveCampaignWithBody Start, halt, resume or abort a campaign
 //
-// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9670,7 +9670,7 @@ func (c *Client) MoveCampaignWithBody(ctx context.Context, id string, contentTyp
 
 // MoveCampaign Start, halt, resume or abort a campaign
 //
-// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -19951,7 +19951,7 @@ type ClientWithResponsesInterface interface {
 
 	// MoveCampaignWithBodyWithResponse Start, halt, resume or abort a campaign
 	//
-	// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+	// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -19960,7 +19960,7 @@ type ClientWithResponsesInterface interface {
 
 	// MoveCampaignWithResponse Start, halt, resume or abort a campaign
 	//
-	// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+	// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31178,7 +31178,7 @@ func (c *ClientWithResponses) GetCampaignWithResponse(ctx context.Context, id st
 
 // MoveCampaignWithBodyWithResponse Start, halt, resume or abort a campaign
 //
-// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -31193,7 +31193,7 @@ func (c *ClientWithResponses) MoveCampaignWithBodyWithResponse(ctx context.Conte
 
 // MoveCampaignWithResponse Start, halt, resume or abort a campaign
 //
-// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

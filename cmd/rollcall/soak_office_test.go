@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -235,5 +236,25 @@ func (f *officeFaults) adds(id challenge.CampaignID, n, inHand int) {
 	f.t.Logf("%d contacts, %d mails given again after kills", n, again)
 	if err := f.db.Check(context.Background()); err != nil {
 		f.t.Error(err)
+	}
+}
+
+// TestCampaignResumeTested: the command resumes a campaign only once the self-test passes, as it starts one.
+func TestCampaignResumeTested(t *testing.T) {
+	for _, e := range storetest.Engines(t) {
+		t.Run(e.Name, func(t *testing.T) {
+			f := newOfficeFaults(t, e, 1)
+			c := f.campaign(time.Hour)
+			if _, err := f.desk.Steer(t.Context(), directory.Principal{Name: "op", Role: directory.Operator}, c.ID, challenge.MoveHalt); err != nil {
+				t.Fatal(err)
+			}
+			m := &f.call.cfg.Challenge
+			cmd := exec.Command("rollcall", "campaign", "resume", "--db", f.dsn, "--mail-dir", m.Dir, "--mail-address", m.Address, "--mail-contact", m.Contact,
+				"--mail-relay", mailServer(t, anybody, f.sink.take), "--mail-relay-tls", "none", "--challenge-pages", "https://rollcall.example/", "--verify-resolvers", newZone(t).address, string(c.ID))
+			text, err := cmd.CombinedOutput()
+			if now, failed := f.db.Campaign(t.Context(), c.ID); err == nil || !strings.Contains(string(text), "our own mails would not be believed") || failed != nil || now.State != challenge.CampaignHalted {
+				t.Errorf("%v: %s; the campaign is %s, %v", err, text, now.State, failed)
+			}
+		})
 	}
 }

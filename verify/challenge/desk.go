@@ -24,7 +24,7 @@ type DeskConfig struct {
 	Key      Key                     // required
 	Rules    []Rule                  // who is asked by which policy
 	Policies []Policy
-	// Ready says before a campaign is started whether our mails will be believed
+	// Ready says before a campaign is started or resumed whether our mails will be believed
 	// ([mail.Selftest]); nil: nobody looks.
 	Ready  func(context.Context) error
 	Random io.Reader        // required

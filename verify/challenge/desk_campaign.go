@@ -183,7 +183,8 @@ const (
 func Moves() []Move { return []Move{MoveStart, MoveHalt, MoveResume, MoveAbort} }
 
 // Steer moves a campaign on, and carries out what that means for its questions.
-// Where that is cut short, [Desk.Steward] goes on with it.
+// Where that is cut short, [Desk.Steward] goes on with it. What has mails go out, start
+// and resume, waits for a self-test that passes ([CodeSelftest]).
 func (d *Desk) Steer(ctx context.Context, p directory.Principal, id CampaignID, move Move) (Campaign, error) {
 	c, err := d.cfg.Store.Campaign(ctx, id)
 	if err != nil {
@@ -192,11 +193,11 @@ func (d *Desk) Steer(ctx context.Context, p directory.Principal, id CampaignID, 
 	if err := directory.MayRunCampaign(p, c.forumOf()); err != nil {
 		return Campaign{}, err
 	}
-	if move == MoveStart && d.cfg.Ready != nil {
-		if err := d.cfg.Ready(ctx); err != nil {
-			return c, &directory.Error{Kind: directory.Conflict, Op: "start campaign", Subject: string(id), Err: err, Problems: []directory.Problem{{
-				Code: CodeSelftest, Reason: "our own mails would not be believed: " + err.Error(), Want: "a self-test that passes: rollcall mail selftest"}}}
-		}
+	if _, err := c.move(move, d.now()); err != nil {
+		return c, stateError(move, &c, err)
+	}
+	if err := d.believed(ctx, move, id); err != nil {
+		return c, err
 	}
 	if err := d.tellAll(ctx, id); err != nil {
 		return c, err
@@ -214,6 +215,18 @@ func (d *Desk) Steer(ctx context.Context, p directory.Principal, id CampaignID, 
 		return c, err
 	}
 	return c, d.carryOn(ctx, id)
+}
+
+// believed refuses a move that has mails go out which others would not believe.
+func (d *Desk) believed(ctx context.Context, move Move, id CampaignID) error {
+	if move != MoveStart && move != MoveResume || d.cfg.Ready == nil {
+		return nil
+	}
+	if err := d.cfg.Ready(ctx); err != nil {
+		return &directory.Error{Kind: directory.Conflict, Op: string(move) + " campaign", Subject: string(id), Err: err, Problems: []directory.Problem{{
+			Code: CodeSelftest, Reason: "our own mails would not be believed: " + err.Error(), Want: "a self-test that passes: rollcall mail selftest"}}}
+	}
+	return nil
 }
 
 // move returns c after a move, with what its questions are to be told.

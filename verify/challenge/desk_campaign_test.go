@@ -1,7 +1,9 @@
 package challenge_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"regexp"
@@ -260,10 +262,21 @@ func TestCampaignHaltedUntold(t *testing.T) {
 		o.crowd(20)
 		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
 		c = o.steer(c.ID, challenge.MoveStart)
-		o.days(1)
-		sent := len(o.boxed())
-		o.pass(24 * time.Hour)
-		must[int](t)(o.Tick(ctx, 100)) // into the outbox, and not handed over
+		waits := func() int { return must[challenge.DeskFigures](t)(o.db.DeskFigures(ctx)).Mails }
+		queued := func() int { // into the outbox, and not handed over
+			t.Helper()
+			for range 6 * 24 {
+				o.pass(time.Hour)
+				must[int](t)(o.Tick(ctx, 100))
+				if n := waits(); n > 0 {
+					return n
+				}
+			}
+			t.Fatal("nobody is asked any more")
+			return 0
+		}
+		sent := queued()
+		o.run()
 		decide := func(state challenge.CampaignState, tell challenge.EventKind) {
 			t.Helper()
 			err := o.db.Challenges(ctx, func(tx challenge.Tx) (err error) { // as a process leaves it that ends between the two
@@ -280,27 +293,23 @@ func TestCampaignHaltedUntold(t *testing.T) {
 				o.pass(2 * time.Minute)
 				o.run()
 			}
-			if n := len(o.boxed()); n != sent || sent == 0 {
+			if n := len(o.boxed()); n != sent {
 				t.Errorf("%s: %d mails before, %d after it", state, sent, n)
 			}
 		}
-		waiting := must[challenge.DeskFigures](t)(o.db.DeskFigures(ctx)).Mails
+		waiting := queued()
 		decide(challenge.CampaignHalted, challenge.EventPaused)
-		if n := must[challenge.DeskFigures](t)(o.db.DeskFigures(ctx)).Mails; n != waiting || n == 0 {
+		if n := waits(); n != waiting {
 			t.Errorf("%d mails wait, want %d", n, waiting)
 		}
 		must[int](t)(o.Steward(ctx))
 		o.steer(c.ID, challenge.MoveResume)
-		o.run()
+		must[int](t)(o.sender.Send(ctx, 100))
 		if n := len(o.boxed()); n != sent+waiting {
 			t.Errorf("%d mails after it was resumed, want %d", n, sent+waiting)
 		}
 		sent += waiting
-		o.pass(24 * time.Hour)
-		must[int](t)(o.Tick(ctx, 100))
-		if must[challenge.DeskFigures](t)(o.db.DeskFigures(ctx)).Mails == 0 {
-			t.Fatal("nothing waits at the abort")
-		}
+		queued()
 		decide(challenge.CampaignAborted, challenge.EventStopped)
 		must[int](t)(o.Steward(ctx))
 		o.run()
@@ -357,6 +366,43 @@ func TestCampaignInParts(t *testing.T) {
 		o.steer(c.ID, challenge.MoveAbort)
 		if _, p := o.progress(c.ID); p.Over != n {
 			t.Errorf("%d questions were stopped, want %d", p.Over, n)
+		}
+	})
+}
+
+// TestCampaignTested: a campaign neither starts nor goes on while our own mails would not be believed; it can be
+// halted and ended all the same, and a move that can't be needs no test.
+func TestCampaignTested(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		var wrong error
+		tests := 0
+		key := must[challenge.Key](t)(challenge.NewKey(bytes.Repeat([]byte{7}, 32)))
+		o.Desk = must[*challenge.Desk](t)(challenge.NewDesk(challenge.DeskConfig{Store: o.db, Index: o.follower.Index, Key: key, Random: rand.Reader, Now: o.clock,
+			Ready: func(context.Context) error { tests++; return wrong }}))
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		for _, m := range []challenge.Move{challenge.MoveStart, challenge.MoveHalt, challenge.MoveResume, challenge.MoveHalt, challenge.MoveAbort} {
+			wrong = errors.New("spf: there is no record")
+			before := must[challenge.Campaign](t)(o.db.Campaign(ctx, c.ID))
+			_, err := o.Steer(ctx, deskOperator, c.ID, m)
+			wants := m == challenge.MoveStart || m == challenge.MoveResume
+			if !wants && err == nil {
+				continue
+			}
+			var refused *directory.Error
+			if !wants || !errors.As(err, &refused) || refused.Kind != directory.Conflict || refused.Op != string(m)+" campaign" || len(refused.Problems) != 1 ||
+				refused.Problems[0].Code != challenge.CodeSelftest || !strings.Contains(refused.Problems[0].Reason, "spf: there is no record") {
+				t.Errorf("%s while our mails would not be believed: %v", m, err)
+			}
+			if now := must[challenge.Campaign](t)(o.db.Campaign(ctx, c.ID)); now.State != before.State {
+				t.Errorf("%s was refused, and the campaign is %s", m, now.State)
+			}
+			wrong = nil
+			o.steer(c.ID, m)
+		}
+		was := tests
+		if _, err := o.Steer(ctx, deskOperator, c.ID, challenge.MoveResume); directory.KindOf(err) != directory.Conflict || tests != was || tests != 4 {
+			t.Errorf("resuming what is over: %v, after %d tests", err, tests-was)
 		}
 	})
 }

@@ -50,8 +50,8 @@ const lifePolicy = `{"policies":[{"name":"life","interval":"1mo","again":"14d","
 "lasts":{"deliverable":"6mo","answered":"6mo","proven":"6mo","drilled":"6mo"}}],"rules":[{"policy":"life"}]}`
 
 // TestSoakKillLife kills servers through the whole life of a campaign, by a clock that goes
-// a day further each time: while first mails, reminders and mails after a bounce go out; while
-// replies, bounces and codes come in, some of them twice; while others are asked in place of
+// a day further each time: while first mails, reminders and mails after a bounce go out; while it
+// is halted for a day and resumed, by commands that are killed or cut short as well; while replies, bounces and codes come in, some of them twice; while others are asked in place of
 // the silent, cases are opened and questions come to their end; and while all of that is posted
 // to a webhook. On PostgreSQL two servers work at once. In the end every question has come to
 // the end that its contact made for it, with one mail for each step and one item of evidence
@@ -69,21 +69,26 @@ func TestSoakKillLife(t *testing.T) {
 			}
 			l := newLife(t, e, teams, nodes)
 			l.forward(2 * time.Hour)
-			for day := 0; day < 15; day++ {
+			for l.day = 0; l.day < 17; l.day++ {
+				if l.day == 2 {
+					l.standStill()
+				}
 				for range kills {
 					l.strike()
 				}
-				l.settle()
+				l.settle(l.day < 2 || soaking())
 				l.forward(24 * time.Hour)
 			}
-			l.settle()
+			l.settle(false)
 			l.startAll()
-			l.wait("the campaign is over", func() bool {
-				c, err := l.db.Campaign(t.Context(), l.running.ID)
-				return err == nil && c.State == challenge.CampaignDone
-			})
-			if l.check(); l.amid < kills {
-				t.Errorf("%d kills came in the middle of something", l.amid)
+			l.wait("the campaign is over", func() bool { return l.stateNow().State == challenge.CampaignDone })
+			if l.check(); len(l.amid) == 0 {
+				t.Error("no kill came in the middle of something")
+			}
+			for _, day := range []int{0, 1, 3, 5, 8} { // asking, reminding and answering, reminding again, others in their place, the end
+				if soaking() && l.amid[day] == 0 {
+					t.Errorf("no kill came in the middle of day %d: %v", day, l.amid)
+				}
 			}
 		})
 	}
@@ -97,10 +102,11 @@ type life struct {
 	ports   [][]string // of each node: HTTP, SMTP, LMTP
 	running challenge.Campaign
 	key     *openpgp.Entity
-	ahead   time.Duration
+	ahead   atomic.Int64 // time.Duration
 	clock   string
 	kills   int
-	amid    int // kills that left something undone
+	day     int
+	amid    map[int]int // kills that left something undone, by day
 	post    *postman
 	hooks   *hookSite
 	hook    challenge.Hook
@@ -108,7 +114,7 @@ type life struct {
 
 func newLife(t *testing.T, e storetest.Engine, teams, nodes int) *life {
 	t.Helper()
-	l := &life{officeFaults: newOfficeFaults(t, e, 0), teamsN: teams, hooks: newHookSite(t), nodes: make([]*exec.Cmd, nodes)}
+	l := &life{officeFaults: newOfficeFaults(t, e, 0), teamsN: teams, hooks: newHookSite(t), amid: map[int]int{}, nodes: make([]*exec.Cmd, nodes)}
 	dir := t.TempDir()
 	l.clock = filepath.Join(dir, "clock")
 	policies := filepath.Join(dir, "policies.json")
@@ -152,7 +158,7 @@ func contactOf(team, n int) directory.ContactID {
 // begin starts the campaign, and subscribes to what becomes of it.
 func (l *life) begin(policies string) {
 	l.t.Helper()
-	l.call.cfg.Challenge.Policies = policies
+	l.call.cfg.Challenge.Policies, l.call.now = policies, l.now
 	follower, err := l.call.newFollower(l.db)
 	if err == nil {
 		l.desk, err = l.call.newDesk(officeParts{store: l.db, index: follower.Index}, nil)
@@ -177,15 +183,13 @@ func (l *life) begin(policies string) {
 	}
 }
 
-func (l *life) now() time.Time {
-	return time.Now().Add(time.Duration(atomic.LoadInt64((*int64)(&l.ahead))))
-}
+func (l *life) now() time.Time { return time.Now().Add(time.Duration(l.ahead.Load())) }
 
 // forward moves the clock of all servers. None of them may be at work: else a lease would
 // end under it, and a mail go out twice that nobody lost.
 func (l *life) forward(d time.Duration) {
 	l.t.Helper()
-	ahead := atomic.AddInt64((*int64)(&l.ahead), int64(d))
+	ahead := l.ahead.Add(int64(d))
 	if err := os.WriteFile(l.clock, []byte(time.Duration(ahead).String()), 0o600); err != nil {
 		l.t.Fatal(err)
 	}
@@ -225,7 +229,7 @@ func (l *life) work() int64 { return l.sink.all.Load() + l.hooks.all.Load() + l.
 func (l *life) strike() {
 	l.t.Helper()
 	l.startAll()
-	until := l.work() + 1 + rand.Int64N(1+int64(l.teamsN)>>rand.IntN(5)) // often early: some days have little to do
+	until := l.work() + 1 + rand.Int64N(1+int64(l.teamsN)>>rand.IntN(8)) // often early: some days have little to do
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for n := 0; l.work() < until && (n%50 != 49 || !l.quiet()); n++ {
@@ -233,20 +237,71 @@ func (l *life) strike() {
 	}
 	l.killAll()
 	if !l.quiet() {
-		l.amid++
+		l.amid[l.day]++
 	}
 }
 
-// settle lets the servers do all that is due.
-func (l *life) settle() {
+// settle lets the servers do all that is due. Where there are two, one of them may be killed in the midst of it:
+// the other goes on, with what the dead one had in hand once its leases are over.
+func (l *life) settle(killOne bool) {
 	l.t.Helper()
 	l.startAll()
+	if killOne && len(l.nodes) > 1 {
+		before := l.work()
+		l.wait("they are at work", func() bool { return l.work() > before || l.quiet() })
+		_ = l.nodes[0].Process.Kill()
+		_ = l.nodes[0].Wait() // killed
+		l.kills++
+	}
 	for begun := time.Now(); !l.quiet(); <-time.After(10 * time.Millisecond) {
 		if time.Since(begun) > 5*time.Minute {
 			l.t.Fatalf("what is due is not done after five minutes\n%s", &l.log)
 		}
 	}
 	l.killAll()
+}
+
+// standStill halts the campaign for a day. Whoever halts it is killed in the midst of it, and so are the servers that
+// carry on; who resumes it is cut short. Nothing goes out meanwhile.
+func (l *life) standStill() {
+	l.t.Helper()
+	l.startAll()
+	moment := func(most int) time.Duration { return time.Duration(1+rand.IntN(most)) * time.Millisecond }
+	for l.stateNow().State != challenge.CampaignHalted {
+		cmd := exec.Command("later-rollcall", "campaign", "halt", "--db", l.dsn, "--mail-dir", l.call.cfg.Challenge.Dir, string(l.running.ID))
+		cmd.Env = append(os.Environ(), clockFile+"="+l.clock)
+		if err := cmd.Start(); err != nil {
+			l.t.Fatal(err)
+		}
+		end := time.AfterFunc(moment(2000), func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait() // killed, or done before
+		end.Stop()
+	}
+	l.killAll()
+	mails := l.sink.count()
+	l.forward(24 * time.Hour)
+	l.startAll()
+	l.wait("the questions know of the halt", func() bool { return l.stateNow().Pending == "" && l.quiet() })
+	l.killAll()
+	if n := l.sink.count(); n != mails {
+		l.t.Errorf("%d mails went out while the campaign stood still", n-mails)
+	}
+	for l.stateNow().State != challenge.CampaignRunning {
+		ctx, stop := context.WithTimeout(context.Background(), moment(50))
+		_, err := l.desk.Steer(ctx, directory.Principal{Name: "op", Role: directory.Operator}, l.running.ID, challenge.MoveResume)
+		if stop(); err != nil && ctx.Err() == nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+func (l *life) stateNow() challenge.Campaign {
+	l.t.Helper()
+	c, err := l.db.Campaign(context.Background(), l.running.ID)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return c
 }
 
 // quiet reports whether nothing is due, nothing on its way, and the campaign made.
@@ -260,11 +315,7 @@ func (l *life) quiet() bool {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	c, err := l.db.Campaign(ctx, l.running.ID)
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return len(due) == 0 && waiting.Mails == 0 && waiting.Posts == 0 && l.post.idle() && c.Filled
+	return len(due) == 0 && waiting.Mails == 0 && waiting.Posts == 0 && l.post.idle() && l.stateNow().Filled
 }
 
 // habit is what a contact does about a mail.

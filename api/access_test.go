@@ -123,7 +123,7 @@ var rights = map[string]struct {
 	"pause-challenge":  {func(s *scene) request { return request{method: "POST", path: s.question() + "/pause", body: `{}`} }, onlyOperator(200, 403)},
 	"resume-challenge": {func(s *scene) request { return request{method: "POST", path: s.question() + "/resume", body: `{}`} }, onlyOperator(200, 403)},
 	"log-call": {func(s *scene) request {
-		return request{method: "POST", path: s.asked() + "/calls", body: `{"number":"+4315056416","reached":true}`}
+		return request{method: "POST", path: s.asked() + "/calls", body: `{"number":"+4315056416","reached":false}`}
 	}, onlyOperator(200, 403)},
 	"judge-call": {func(s *scene) request {
 		return request{method: "POST", path: s.called() + "/calls/judge", body: `{"approve":false}`}

@@ -36,8 +36,8 @@ func (s *Server) registerDesk() {
 		})
 	}
 	register(s, spec{id: "log-call", method: http.MethodPost, path: one + "/calls", tag: tag, access: token,
-		summary: "Log a telephone call about a question", more: "It proves nothing before another operator has approved it. For operators.",
-		errors: []int{notFound, conflict}, body: NewCall{Number: "+4315056416", Reached: true}, answer: exampleQuestion()}, s.logCall)
+		summary: "Log a telephone call about a question", more: "One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.",
+		errors: []int{notFound, conflict}, body: NewCall{Number: "+4315056416", Reached: true, Code: "402917"}, answer: exampleQuestion()}, s.logCall)
 	register(s, spec{id: "judge-call", method: http.MethodPost, path: one + "/calls/judge", tag: tag, access: token,
 		summary: "Approve or reject a call that another operator has logged", more: "Whoever called can't. For operators.",
 		errors: []int{notFound, conflict}, body: Judgement{Approve: &yes}, answer: exampleQuestion()}, s.judgeCall)
@@ -45,7 +45,7 @@ func (s *Server) registerDesk() {
 		summary: "List what operators are asked to look at", more: "For operators.",
 		answer: DeskCaseList{Cases: []DeskCase{{Question: exampleQuestion().ID, Team: exampleRef(), Kind: "please-call", Opened: exampleDay()}}}}, s.listCases)
 	register(s, spec{id: "close-case", method: http.MethodPost, path: one + "/cases/{kind}/close", tag: tag, access: token, status: http.StatusNoContent,
-		summary: "Close a case", more: "For operators.", errors: []int{notFound}, body: CaseClosing{Note: "spoke with them by telephone"}}, s.closeCase)
+		summary: "Close a case", more: "An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.", errors: []int{notFound, conflict}, body: CaseClosing{Note: "spoke with them by telephone"}}, s.closeCase)
 	register(s, spec{id: "take-in-result", method: http.MethodPost, path: "/v1/desk/results", tag: tag, access: token, status: http.StatusCreated,
 		summary: "Take in what another registrar found", more: "It becomes evidence under its name, and nobody is asked. For operators.",
 		body: ForeignResult{Team: "example-csirt", Contact: exampleQuestion().Contact, Level: 2, Source: "Example Forum", At: exampleDay()}, answer: exampleQuestion()}, s.takeInResult)
@@ -93,7 +93,7 @@ func (s *Server) logCall(ctx context.Context, in *questionInput) (*questionOutpu
 	if err != nil {
 		return nil, err
 	}
-	return s.oneQuestion(ctx, in.ID)(d.Log(ctx, d.viewer, challenge.ID(in.ID), challenge.Call{Number: d.body.Number, At: d.body.At, Reached: d.body.Reached, Unannounced: d.body.Unannounced}))
+	return s.oneQuestion(ctx, in.ID)(d.Log(ctx, d.viewer, challenge.ID(in.ID), challenge.Call{Number: d.body.Number, At: d.body.At, Reached: d.body.Reached, Unannounced: d.body.Unannounced}, d.body.Code))
 }
 
 func (s *Server) judgeCall(ctx context.Context, in *questionInput) (*questionOutput, error) {
@@ -145,7 +145,7 @@ func (s *Server) closeCase(ctx context.Context, in *caseInput) (*struct{}, error
 	if err := words("/note", d.body.Note); err != nil {
 		return nil, err
 	}
-	err = d.Close(ctx, d.viewer, challenge.ID(in.ID), challenge.CaseKind(in.Kind), d.body.Note, d.body.Allowed)
+	err = d.Close(ctx, d.viewer, challenge.ID(in.ID), challenge.CaseKind(in.Kind), challenge.Closing{Note: d.body.Note, Allowed: d.body.Allowed, Confirmed: d.body.Confirmed})
 	return nil, unknownOf(err, "kind", "case.unknown", in.Kind, "no case of this kind is open for the question", "one of the list of cases")
 }
 

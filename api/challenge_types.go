@@ -59,6 +59,8 @@ type QuestionPage struct {
 type QuestionStory struct {
 	Question Question        `json:"question" doc:"The question"`
 	Events   []QuestionEvent `json:"events" doc:"What happened, oldest first. It has no secret: neither codes nor tokens"`
+
+	PhoneCode string `json:"phone_code,omitzero" doc:"Six digits that an operator reads out on the telephone and has read back; for operators only, while it waits for its answer" example:"402917"`
 }
 
 // QuestionEvent is one thing that happened to a question.
@@ -110,6 +112,7 @@ type NewCall struct {
 	Number      string    `json:"number" maxLength:"40" doc:"As it was dialled" example:"+4315056416"`
 	At          time.Time `json:"at,omitzero" format:"date-time" doc:"When; absent is now"`
 	Reached     bool      `json:"reached" doc:"A person of the team answered and read back the code" example:"true"`
+	Code        string    `json:"code,omitzero" maxLength:"20" doc:"Where a person was reached: the six digits of the question (phone_code), as they were read back" example:"402917"`
 	Unannounced bool      `json:"unannounced,omitzero" doc:"Within promised hours and without notice" example:"false"`
 }
 
@@ -139,6 +142,8 @@ type DeskCaseList struct {
 type CaseClosing struct {
 	Note    string `json:"note,omitzero" maxLength:"500" doc:"What was done" example:"spoke with them by telephone"`
 	Allowed bool   `json:"allowed,omitzero" doc:"Of an opt-out: the contact agrees to be mailed again. Otherwise it is left alone" example:"true"`
+
+	Confirmed bool `json:"confirmed,omitzero" doc:"Of an unreachable contact: nobody answers there. It becomes evidence, and the contact is failed until it answers" example:"false"`
 }
 
 // ForeignResult is the body of a request that takes in what another registrar found.
@@ -283,9 +288,10 @@ func QuestionOf(x *directory.Index, c *challenge.Challenge, viewer directory.Pri
 	return q
 }
 
-// StoryOf makes the wire form of a question and of what happened to it.
-func StoryOf(x *directory.Index, c *challenge.Challenge, log []challenge.Logged, viewer directory.Principal) QuestionStory {
-	out := QuestionStory{Question: QuestionOf(x, c, viewer), Events: []QuestionEvent{}}
+// StoryOf makes the wire form of a question and of what happened to it, with the code that is
+// read back on the telephone.
+func StoryOf(x *directory.Index, c *challenge.Challenge, log []challenge.Logged, phone string, viewer directory.Principal) QuestionStory {
+	out := QuestionStory{Question: QuestionOf(x, c, viewer), Events: []QuestionEvent{}, PhoneCode: phone}
 	for i := range log {
 		out.Events = append(out.Events, eventFrom(&log[i]))
 	}

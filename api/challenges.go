@@ -234,7 +234,7 @@ func (s *Server) getChallenge(ctx context.Context, in *questionInput) (*storyOut
 	if err != nil {
 		return nil, unknownQuestion(err, in.ID)
 	}
-	return &storyOutput{StoryOf(s.cfg.Index(), &c, log, viewer)}, nil
+	return &storyOutput{StoryOf(s.cfg.Index(), &c, log, desk.PhoneCode(viewer, &c), viewer)}, nil
 }
 
 func (s *Server) teamChallenges(ctx context.Context, in *outlookInput) (*outlookOutput, error) {

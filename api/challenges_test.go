@@ -290,3 +290,30 @@ func TestPolicies(t *testing.T) {
 		}
 	}
 }
+
+// TestCallWithCode: operators see the digits of a question, and a call that reached somebody has them.
+func TestCallWithCode(t *testing.T) {
+	s := embedded(t)
+	path := s.asked()
+	var editor, story api.QuestionStory
+	s.do(t, get(path).by("editor")).into(t, 200, &editor)
+	s.do(t, get(path).by("operator")).into(t, 200, &story)
+	if len(story.PhoneCode) != 6 || editor.PhoneCode != "" {
+		t.Fatalf("the code is %q to an operator, and %q to an editor", story.PhoneCode, editor.PhoneCode)
+	}
+	wrong := "000000"
+	if story.PhoneCode == wrong {
+		wrong = "111111"
+	}
+	for code, want := range map[string]int{wrong: 422, "": 422, story.PhoneCode: 200} {
+		if a := s.do(t, send("POST", path+"/calls", `{"number":"+4315056416","reached":true,"code":"`+code+`"}`)); a.status != want {
+			t.Errorf("the code %q: %d, want %d: %s", code, a.status, want, a.body)
+		}
+	}
+	if a := s.do(t, send("POST", path+"/cases/call/close", `{"confirmed":true}`)); a.status != 422 {
+		t.Errorf("confirming a call: %d %s", a.status, a.body)
+	}
+	if a := s.do(t, send("POST", path+"/cases/unreachable/close", `{"confirmed":true}`)); a.status != 404 {
+		t.Errorf("confirming what is no case: %d %s", a.status, a.body)
+	}
+}

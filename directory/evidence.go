@@ -84,7 +84,8 @@ type Standing struct {
 // Assess derives the standing of c at now from the items that speak of its
 // present revision. It is pure: equal arguments give equal answers. A word of
 // level 0, that nothing has changed, is newer than the listing and nothing more: it
-// neither mends what failed nor takes the place of what was proven.
+// neither mends what failed nor takes the place of what was proven. Where nobody answered,
+// only an answer mends that, and not that a mail was taken.
 func Assess(c Contact, items []Evidence, policy Policy, now time.Time) Standing {
 	s := Standing{State: Unverified, At: c.Origin.At, Method: "entry", By: c.Origin.Source}
 	if !entered(c.Origin.Source) {
@@ -93,7 +94,7 @@ func Assess(c Contact, items []Evidence, policy Policy, now time.Time) Standing 
 			s.At = c.Origin.AsOf
 		}
 	}
-	var proved, failed, disputed time.Time // each the newest
+	var proved, answered, failed, silent, disputed time.Time // each the newest
 	for i := range items {
 		if e := &items[i]; e.speaksOf(&c, now) {
 			switch e.Outcome {
@@ -101,14 +102,20 @@ func Assess(c Contact, items []Evidence, policy Policy, now time.Time) Standing 
 				if e.Level > Listed {
 					proved = later(proved, e.At)
 				}
+				if e.Level >= Answered {
+					answered = later(answered, e.At)
+				}
 			case OutcomeFailed:
 				failed = later(failed, e.At)
+				if e.Level >= Answered {
+					silent = later(silent, e.At)
+				}
 			case OutcomeDisputed:
 				disputed = later(disputed, e.At)
 			}
 		}
 	}
-	works := proved.After(failed)
+	works := proved.After(failed) && (silent.IsZero() || answered.After(silent))
 	for i := range items {
 		e := &items[i]
 		switch {

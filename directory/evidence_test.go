@@ -44,6 +44,8 @@ func TestAssess(t *testing.T) {
 		{"proof from the future is ignored", []directory.Evidence{future}, 0, directory.Unverified, daysAgo(400)},
 		{"a failure after the proof counts", []directory.Evidence{item(2, proved, 10), item(0, failed, 5)}, 2, directory.Failed, daysAgo(10)},
 		{"a proof after the failure counts", []directory.Evidence{item(0, failed, 10), item(2, proved, 5)}, 2, directory.Verified, daysAgo(5)},
+		{"that nobody answered stays when a mail is taken", []directory.Evidence{item(2, failed, 10), item(1, proved, 5)}, 1, directory.Failed, daysAgo(5)},
+		{"until somebody answers", []directory.Evidence{item(2, failed, 10), item(1, proved, 5), item(2, proved, 1)}, 2, directory.Verified, daysAgo(1)},
 		{"a failure without any proof", []directory.Evidence{item(0, failed, 10)}, 0, directory.Failed, daysAgo(400)},
 		{"a weaker proof after the failure counts, the stronger one before it does not",
 			[]directory.Evidence{item(3, proved, 20), item(0, failed, 10), item(2, proved, 1)}, 2, directory.Verified, daysAgo(1)},

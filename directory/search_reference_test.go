@@ -3,6 +3,7 @@ package directory_test
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -186,7 +187,7 @@ func plainSearch(teams []directory.Team, query string, takes func(*directory.Tea
 		if !takes(t) {
 			continue
 		}
-		h := plainHit{2, string(t.Handle), sum / float64(len(items))}
+		h := plainHit{2, string(t.Handle), math.Round(sum/float64(len(items))*(1<<20)) / (1 << 20)}
 		for _, n := range p.names {
 			switch share := float64(len(name)) / float64(len(n)); {
 			case !named || !strings.HasPrefix(n, name) || h.fit == 0:

@@ -1,6 +1,9 @@
 package directory
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // The weights of the tiers. A word that only begins with the one asked for
 // counts four fifths, which keeps it above the next tier.
@@ -32,6 +35,12 @@ func (p *presence) inProse() bool { return p.forms&^(1<<tierProse|1<<tierProse<<
 // steps is what weights are rounded to, so that the sum of some is the same in
 // any order of adding.
 const steps = 1 << 44 // and 4 bits for 16 items are less than the 53 of a float64
+
+// grid is what scores are rounded to: two that differ by less than their weights' rounding are equal,
+// and stand by handle.
+const grid = 1 << 20
+
+func onGrid(score float64) float64 { return math.Round(score*grid) / grid }
 
 func inSteps(weight float64) int64 { return int64(weight*steps + 0.5) }
 
@@ -79,7 +88,7 @@ func (s *searching) score(n int, bound bool) float64 {
 		}
 		sum += inSteps(weight)
 	}
-	return float64(sum) / steps / float64(len(s.items))
+	return onGrid(float64(sum) / steps / float64(len(s.items)))
 }
 
 // nameShare is how much an item in a name counts: more, the less else is in

@@ -15,11 +15,13 @@ const (
 	forgettable = ` FROM challenge_log l JOIN challenge c ON c.id = l.challenge WHERE l.n = 1 AND l.at < $1 AND c.is_open = 0
 		AND NOT EXISTS (SELECT 1 FROM challenge_log m WHERE m.challenge = c.id AND m.at >= $1)
 		AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.challenge = c.id AND o.due_at <> 0)
-		AND NOT EXISTS (SELECT 1 FROM challenge_case k WHERE k.challenge = c.id AND k.closed = 0)`
+		AND NOT EXISTS (SELECT 1 FROM challenge_case k WHERE k.challenge = c.id AND k.closed = 0)
+		AND NOT EXISTS (SELECT 1 FROM challenge_telling w WHERE w.challenge = c.id AND w.letter = '')`
 	forgetList  = `SELECT c.doc` + forgettable + ` ORDER BY l.at, l.challenge LIMIT %d`
 	forgetLines = `DELETE FROM challenge_log WHERE challenge IN (%s)`
 	forgetLinks = `DELETE FROM challenge_token WHERE lookup IN (%s)`
 	forgetMails = `DELETE FROM outbox WHERE challenge IN (%s) AND step <> 'first'`
+	forgetTold  = `DELETE FROM challenge_telling WHERE challenge IN (%s)`
 
 	oldTeamNotices = ` FROM notice WHERE created < $1 AND due_at = 0`
 	forgetNotices  = `DELETE FROM notice WHERE id IN (SELECT id` + oldTeamNotices + ` ORDER BY created LIMIT %d)`
@@ -31,6 +33,7 @@ const (
 		(SELECT COUNT(*) FROM challenge_log x WHERE x.challenge IN (SELECT c.id` + forgettable + `)),
 		(SELECT COUNT(*) FROM challenge_token x WHERE x.challenge IN (SELECT c.id` + forgettable + `)),
 		(SELECT COUNT(*) FROM outbox x WHERE x.step <> 'first' AND x.challenge IN (SELECT c.id` + forgettable + `)),
+		(SELECT COUNT(*) FROM challenge_telling x WHERE x.challenge IN (SELECT c.id` + forgettable + `)),
 		(SELECT COUNT(*)` + oldTeamNotices + `), (SELECT COUNT(*)` + oldMarks + `)`
 	countRaw = `SELECT COUNT(*)` + oldRaw
 )
@@ -84,7 +87,7 @@ func (t *tx) forgetOver(before int64, gone *challenge.Forgotten) (err error) {
 		query string
 		rows  []any
 		n     *int
-	}{{forgetLines, ids, &gone.Lines}, {forgetLinks, lookups, &gone.Links}, {forgetMails, ids, &gone.Mails}} {
+	}{{forgetLines, ids, &gone.Lines}, {forgetLinks, lookups, &gone.Links}, {forgetMails, ids, &gone.Mails}, {forgetTold, ids, &gone.Tellings}} {
 		if len(d.rows) == 0 {
 			continue
 		}
@@ -101,7 +104,7 @@ func (db *DB) Forgettable(ctx context.Context, f challenge.Forget) (n challenge.
 	err = db.view(ctx, op, func(v *view) error {
 		n = challenge.Forgotten{}
 		if !f.Before.IsZero() {
-			if err := v.tx.QueryRowContext(v.ctx, countForgettable, micros(f.Before)).Scan(&n.Questions, &n.Lines, &n.Links, &n.Mails, &n.Notices, &n.Marks); err != nil {
+			if err := v.tx.QueryRowContext(v.ctx, countForgettable, micros(f.Before)).Scan(&n.Questions, &n.Lines, &n.Links, &n.Mails, &n.Tellings, &n.Notices, &n.Marks); err != nil {
 				return db.fail(op, "", err)
 			}
 		}

@@ -115,6 +115,7 @@ func TestInsert(t *testing.T) {
 func TestTablesMatchMigrations(t *testing.T) {
 	create := regexp.MustCompile(`(?s)CREATE TABLE (\w+) \((.*?)\n\);`)
 	added := regexp.MustCompile(`ALTER TABLE (\w+) ADD COLUMN ([a-z_]+) +(TEXT|BIGINT|INTEGER|BYTEA|BLOB)`)
+	renamed := regexp.MustCompile(`ALTER TABLE (\w+) RENAME TO (\w+);`)
 	columnLine := regexp.MustCompile(`(?m)^\t([a-z_]+) +(TEXT|BIGINT|INTEGER|BYTEA|BLOB)`)
 	types := map[string]columnType{"TEXT": text, "BIGINT": integer, "INTEGER": integer, "BYTEA": blob, "BLOB": blob}
 	want := map[string][]column{}
@@ -135,6 +136,14 @@ func TestTablesMatchMigrations(t *testing.T) {
 			body = append(body, step...)
 		}
 		made := create.FindAllStringSubmatch(string(body), -1)
+		for _, r := range renamed.FindAllStringSubmatch(string(body), -1) { // a table made anew takes the place of the first one
+			made = slices.DeleteFunc(made, func(m []string) bool { return m[1] == r[2] })
+			for _, m := range made {
+				if m[1] == r[1] {
+					m[1] = r[2]
+				}
+			}
+		}
 		if len(made) != len(want) {
 			t.Errorf("%s: the migrations make %d tables, the store knows %d", engine, len(made), len(want))
 		}

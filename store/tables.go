@@ -59,6 +59,8 @@ var (
 	noticeStateTable    = table{"notice_state", "team_id", cols("team_id", "doc")}
 	noticeTable         = table{"notice", "id", cols("id", "team_id", "subject", "lookup", "salt", "address", "domain", "#created", "#due_at", "#attempt", "owner", "doc")}
 
+	tellingTable = table{"challenge_telling", "recipient, challenge, rung", cols("recipient", "challenge", "#rung", "#created", "letter", "#tries")}
+
 	askEventTable = table{"challenge_notice", "n", cols("#n", "#at", "type", "team_id", "campaign", "webhook", "doc")}
 	hookTable     = table{"webhook", "id", cols("id", "team_id", "#active", "#created", "doc")}
 	deliveryTable = table{"webhook_delivery", "webhook, n", cols("webhook", "#n", "#created", "#begun", "#due_at", "#attempt", "owner", "state", "#status", "problem", "#done")}
@@ -79,7 +81,7 @@ func tables() []table {
 	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
 		foundTable, eventTable, rawTable, pauseTable, controlTable,
 		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, consentTable, outboxTable,
-		noticeStateTable, noticeTable, askEventTable, hookTable, deliveryTable, endpointTable}
+		noticeStateTable, noticeTable, tellingTable, askEventTable, hookTable, deliveryTable, endpointTable}
 }
 
 // unsaved lists the tables that are no part of a backup.

@@ -2450,6 +2450,11 @@ type CaseClosing struct {
 	// Examples: true
 	Allowed bool `json:"allowed,omitempty,omitzero"`
 
+	// Confirmed Of an unreachable contact: nobody answers there. It becomes evidence, and the contact is failed until it answers
+	//
+	// Examples: false
+	Confirmed bool `json:"confirmed,omitempty,omitzero"`
+
 	// Note What was done
 	//
 	// Examples: spoke with them by telephone
@@ -4732,6 +4737,11 @@ type NewCall struct {
 	// At When; absent is now
 	At time.Time `json:"at,omitempty,omitzero"`
 
+	// Code Where a person was reached: the six digits of the question (phone_code), as they were read back
+	//
+	// Examples: 402917
+	Code string `json:"code,omitempty,omitzero"`
+
 	// Number As it was dialled
 	//
 	// Examples: +4315056416
@@ -5534,8 +5544,13 @@ type QuestionPage struct {
 // QuestionStory defines model for QuestionStory.
 type QuestionStory struct {
 	// Events What happened, oldest first. It has no secret: neither codes nor tokens
-	Events   []QuestionEvent `json:"events"`
-	Question Question        `json:"question"`
+	Events []QuestionEvent `json:"events"`
+
+	// PhoneCode Six digits that an operator reads out on the telephone and has read back; for operators only, while it waits for its answer
+	//
+	// Examples: 402917
+	PhoneCode string   `json:"phone_code,omitempty,omitzero"`
+	Question  Question `json:"question"`
 }
 
 // RFC2350Document defines model for RFC2350Document.
@@ -8115,7 +8130,7 @@ type ClientInterface interface {
 
 	// LogCallWithBody Log a telephone call about a question
 	//
-	// It proves nothing before another operator has approved it. For operators.
+	// One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8124,7 +8139,7 @@ type ClientInterface interface {
 
 	// LogCall Log a telephone call about a question
 	//
-	// It proves nothing before another operator has approved it. For operators.
+	// One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -8151,7 +8166,7 @@ type ClientInterface interface {
 
 	// CloseCaseWithBody Close a case
 	//
-	// For operators.
+	// An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8160,7 +8175,7 @@ type ClientInterface interface {
 
 	// CloseCase Close a case
 	//
-	// For operators.
+	// An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9812,7 +9827,7 @@ func (c *Client) GetChallenge(ctx context.Context, id string, reqEditors ...Requ
 
 // LogCallWithBody Log a telephone call about a question
 //
-// It proves nothing before another operator has approved it. For operators.
+// One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9831,7 +9846,7 @@ func (c *Client) LogCallWithBody(ctx context.Context, id string, contentType str
 
 // LogCall Log a telephone call about a question
 //
-// It proves nothing before another operator has approved it. For operators.
+// One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -9888,7 +9903,7 @@ func (c *Client) JudgeCall(ctx context.Context, id string, body JudgeCallJSONReq
 
 // CloseCaseWithBody Close a case
 //
-// For operators.
+// An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9907,7 +9922,7 @@ func (c *Client) CloseCaseWithBody(ctx context.Context, id string, kind string, 
 
 // CloseCase Close a case
 //
-// For operators.
+// An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -20032,7 +20047,7 @@ type ClientWithResponsesInterface interface {
 
 	// LogCallWithBodyWithResponse Log a telephone call about a question
 	//
-	// It proves nothing before another operator has approved it. For operators.
+	// One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20041,7 +20056,7 @@ type ClientWithResponsesInterface interface {
 
 	// LogCallWithResponse Log a telephone call about a question
 	//
-	// It proves nothing before another operator has approved it. For operators.
+	// One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20068,7 +20083,7 @@ type ClientWithResponsesInterface interface {
 
 	// CloseCaseWithBodyWithResponse Close a case
 	//
-	// For operators.
+	// An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20077,7 +20092,7 @@ type ClientWithResponsesInterface interface {
 
 	// CloseCaseWithResponse Close a case
 	//
-	// For operators.
+	// An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -22703,6 +22718,8 @@ type CloseCaseResponse struct {
 	ApplicationproblemJSON404 *Problem
 	// ApplicationproblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationproblemJSON408 *Problem
+	// ApplicationproblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationproblemJSON409 *Problem
 	// ApplicationproblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationproblemJSON413 *Problem
 	// ApplicationproblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -31313,7 +31330,7 @@ func (c *ClientWithResponses) GetChallengeWithResponse(ctx context.Context, id s
 
 // LogCallWithBodyWithResponse Log a telephone call about a question
 //
-// It proves nothing before another operator has approved it. For operators.
+// One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -31328,7 +31345,7 @@ func (c *ClientWithResponses) LogCallWithBodyWithResponse(ctx context.Context, i
 
 // LogCallWithResponse Log a telephone call about a question
 //
-// It proves nothing before another operator has approved it. For operators.
+// One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -31373,7 +31390,7 @@ func (c *ClientWithResponses) JudgeCallWithResponse(ctx context.Context, id stri
 
 // CloseCaseWithBodyWithResponse Close a case
 //
-// For operators.
+// An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -31388,7 +31405,7 @@ func (c *ClientWithResponses) CloseCaseWithBodyWithResponse(ctx context.Context,
 
 // CloseCaseWithResponse Close a case
 //
-// For operators.
+// An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -36371,6 +36388,13 @@ func ParseCloseCaseResponse(rsp *http.Response) (*CloseCaseResponse, error) {
 			return nil, err
 		}
 		response.ApplicationproblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationproblemJSON409 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest Problem

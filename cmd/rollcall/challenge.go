@@ -234,7 +234,7 @@ func challengeShowCommand(w world) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				story := api.StoryOf(x, &q, log, c.operator())
+				story := api.StoryOf(x, &q, log, d.PhoneCode(c.operator(), &q), c.operator())
 				if asJSON {
 					return printJSON(c.stdout, story)
 				}
@@ -255,6 +255,9 @@ func (c *call) printStory(s *api.QuestionStory) error {
 	}
 	if q.Call != nil {
 		fmt.Fprintf(c.stdout, "  called %s at %s by %s, reached somebody: %t\n", q.Call.Number, q.Call.At.Format(time.RFC3339), q.Call.Operator, q.Call.Reached)
+	}
+	if s.PhoneCode != "" {
+		fmt.Fprintf(c.stdout, "  code to be read back on the telephone: %s\n", s.PhoneCode)
 	}
 	t := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	for _, e := range s.Events {

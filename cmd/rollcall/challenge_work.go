@@ -62,13 +62,14 @@ func challengeWorkCommand(w world, name, short, long string, do func(*challenge.
 
 func challengeCallCommand(w world) *cobra.Command {
 	var one challenge.Call
-	var at string
+	var at, code string
 	cmd := &cobra.Command{
 		Use: "call QUESTION", Short: "Log a telephone call about a question",
 		Long: `Call logs that you dialled a number for a question, and whether a person of the team
-read the code back. It counts once another operator has approved it, with
-"rollcall challenge approve".`,
-		Example: "  rollcall challenge call --db teams.db --mail-dir mail --number +4315056416 --reached 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
+answered. Read the six digits out that "rollcall challenge show" prints, and have
+them read back: --code takes what you heard. The call counts once another operator
+has approved it, with "rollcall challenge approve".`,
+		Example: "  rollcall challenge call --db teams.db --mail-dir mail --number +4315056416 --reached --code 402917 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11",
 		Args:    exactArgs("QUESTION"), RunE: w.action(func(c *call) error {
 			if one.Number == "" {
 				return usage(c.cmd, "number: missing; want the number as it was dialled")
@@ -79,8 +80,11 @@ read the code back. It counts once another operator has approved it, with
 					return usage(c.cmd, "at: %v", err)
 				}
 			}
+			if one.Reached && code == "" {
+				return usage(c.cmd, "code: missing; want the six digits of the question as they were read back")
+			}
 			return c.withDesk(func(d *challenge.Desk) error {
-				q, err := d.Log(c.ctx, c.operator(), challenge.ID(c.args[0]), one)
+				q, err := d.Log(c.ctx, c.operator(), challenge.ID(c.args[0]), one, code)
 				return c.moved(&q, err)
 			})
 		}),
@@ -89,6 +93,7 @@ read the code back. It counts once another operator has approved it, with
 	cmd.Flags().StringVar(&one.Number, "number", "", "`NUMBER` as it was dialled, in the form +4315056416")
 	cmd.Flags().StringVar(&at, "at", "", "`TIME` of the call; now unless given")
 	cmd.Flags().BoolVar(&one.Reached, "reached", false, "a person of the team answered and read the code back")
+	cmd.Flags().StringVar(&code, "code", "", "`DIGITS` that were read back")
 	cmd.Flags().BoolVar(&one.Unannounced, "unannounced", false, "it came within promised hours and without notice")
 	return cmd
 }
@@ -151,8 +156,7 @@ func (c *call) printCases(x *directory.Index, list []challenge.OpenCase, asJSON 
 }
 
 func challengeCloseCommand(w world) *cobra.Command {
-	var note string
-	var allow bool
+	var how challenge.Closing
 	var kinds []string
 	for _, k := range challenge.CaseKinds() {
 		kinds = append(kinds, string(k))
@@ -160,23 +164,24 @@ func challengeCloseCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "close QUESTION KIND", Short: "Close a case",
 		Long: "Close closes the case of a kind that a question has: " + strings.Join(kinds[:2], ", ") + ",\n" + strings.Join(kinds[2:7], ", ") + ",\n" + strings.Join(kinds[7:], ", ") + ".\n" +
-			"An address that asked for no more mail gets none unless --allow says that it agreed\nto be mailed again.",
+			"An address that asked for no more mail gets none unless --allow says that it agreed\nto be mailed again. A contact that ended as unreachable fails in public once\n--confirm says that nobody answers there, until somebody does.",
 		Example: "  rollcall challenge close --db teams.db --mail-dir mail --note \"they agreed\" --allow 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11 opt-out",
 		Args:    exactArgs("QUESTION", "KIND"), RunE: w.action(func(c *call) error {
 			if !slices.Contains(kinds, c.args[1]) {
 				return usage(c.cmd, "%q is not a kind of case; want %s", c.args[1], strings.Join(kinds, ", "))
 			}
-			if err := c.wordsOf("note", note); err != nil {
+			if err := c.wordsOf("note", how.Note); err != nil {
 				return err
 			}
 			return c.withDesk(func(d *challenge.Desk) error {
-				return d.Close(c.ctx, c.operator(), challenge.ID(c.args[0]), challenge.CaseKind(c.args[1]), note, allow)
+				return d.Close(c.ctx, c.operator(), challenge.ID(c.args[0]), challenge.CaseKind(c.args[1]), how)
 			})
 		}),
 	}
 	campaignFlags(cmd)
-	cmd.Flags().StringVar(&note, "note", "", "`TEXT` for the log")
-	cmd.Flags().BoolVar(&allow, "allow", false, "of an opt-out: the address may be mailed again")
+	cmd.Flags().StringVar(&how.Note, "note", "", "`TEXT` for the log")
+	cmd.Flags().BoolVar(&how.Allowed, "allow", false, "of an opt-out: the address may be mailed again")
+	cmd.Flags().BoolVar(&how.Confirmed, "confirm", false, "of an unreachable contact: nobody answers there")
 	return cmd
 }
 

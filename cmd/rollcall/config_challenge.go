@@ -59,7 +59,7 @@ func challengeKeys() []key {
 		{name: "challenge", preset: "off", arg: "SWITCH", usage: "whether contacts are asked if they answer: SWITCH is on, off, or pages: serve shows the pages for answers and takes orders, and a worker sends and takes the mail", set: (*config).setChallenge},
 		{name: "challenge_pages", arg: "URL", usage: "https URL at which this server is reached from outside, for the links in mails", set: (*config).setPages},
 		{name: "challenge_operator", arg: "NAME", usage: "NAME of who asks, as contacts know it", set: (*config).setOperatorName},
-		{name: "challenge_policies", arg: "FILE", usage: "JSON FILE with policies and with rules for whom they hold; without one, everybody is asked half-yearly", set: text(func(c *config) *string { return &c.Challenge.Policies })},
+		{name: "challenge_policies", arg: "FILE", usage: "JSON FILE with policies, with rules for whom they hold, and with secretariats; without one, everybody is asked half-yearly", set: text(func(c *config) *string { return &c.Challenge.Policies })},
 		{name: "challenge_plan", preset: "0", arg: "N", usage: "N contacts an hour that are asked because they are due; 0: only who is ordered or in a campaign", set: number(func(c *config) *int { return &c.Challenge.Plan })},
 		{name: "challenge_keep", preset: "90d", arg: "TIME", usage: "TIME for which events of questions, and what became of their webhooks, are kept", set: span(time.Hour, func(c *config) *time.Duration { return &c.Challenge.Keep })},
 		{name: "challenge_history", preset: "730d", arg: "TIME", usage: "TIME for which the log and the links of a question are kept after its end, 180d or more, or forever; what it came to is always kept", set: (*config).setHistory},

@@ -61,11 +61,11 @@ func (c *call) newDesk(p officeParts, ready func(context.Context) error) (*chall
 	if err != nil {
 		return nil, err
 	}
-	policies, rules, err := c.policies()
+	file, err := c.policies()
 	if err != nil {
 		return nil, err
 	}
-	return challenge.NewDesk(challenge.DeskConfig{Store: p.store, Index: p.index, Key: key, Policies: policies, Rules: rules, Ready: ready, Random: rand.Reader, Now: c.now, Log: c.log})
+	return challenge.NewDesk(challenge.DeskConfig{Store: p.store, Index: p.index, Key: key, Policies: file.policies, Rules: file.Rules, Secretariats: file.Secretariats, Ready: ready, Random: rand.Reader, Now: c.now, Log: c.log})
 }
 
 // newOffice makes all of it.
@@ -220,26 +220,28 @@ func makeChallengeKey(path string) (bool, error) {
 
 // policyFile is the file of policies.
 type policyFile struct {
-	Policies []json.RawMessage `json:"policies"`
-	Rules    []challenge.Rule  `json:"rules"`
+	Policies     []json.RawMessage       `json:"policies"`
+	Rules        []challenge.Rule        `json:"rules"`
+	Secretariats []challenge.Secretariat `json:"secretariats"`
+
+	policies []challenge.Policy // read, and those that ship
 }
 
 // policies reads the policies and rules of the configuration. Without a file
 // everybody is asked half-yearly.
-func (c *call) policies() ([]challenge.Policy, []challenge.Rule, error) {
+func (c *call) policies() (file policyFile, err error) {
 	path := c.cfg.Challenge.Policies
 	if path == "" {
-		return nil, []challenge.Rule{{Policy: challenge.PresetHalfYearly}}, nil
+		return policyFile{Rules: []challenge.Rule{{Policy: challenge.PresetHalfYearly}}}, nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, &exitError{exitUsage, fmt.Errorf("challenge_policies: %w", err)}
+		return file, &exitError{exitUsage, fmt.Errorf("challenge_policies: %w", err)}
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	var file policyFile
 	if err := d.Decode(&file); err != nil {
-		return nil, nil, &exitError{exitUsage, fmt.Errorf("challenge_policies: %s: %w; want an object with policies and rules", path, err)}
+		return file, &exitError{exitUsage, fmt.Errorf("challenge_policies: %s: %w; want an object with policies, rules and secretariats", path, err)}
 	}
 	var policies []challenge.Policy
 	var wrong []error
@@ -263,10 +265,15 @@ func (c *call) policies() ([]challenge.Policy, []challenge.Rule, error) {
 	if len(file.Rules) == 0 {
 		wrong = append(wrong, directory.Problem{Code: challenge.CodePolicyMissing, Field: "/rules", Reason: "no rule says who is asked", Want: `such as {"policy":"half-yearly"} for everybody`})
 	}
-	if len(wrong) > 0 {
-		return nil, nil, &exitError{exitUsage, fmt.Errorf("challenge_policies: %s: %w", path, errors.Join(wrong...))}
+	for _, f := range challenge.CheckSecretariats(file.Secretariats) {
+		f.Field = "/secretariats" + f.Field
+		wrong = append(wrong, f)
 	}
-	return withPresets(policies), file.Rules, nil
+	if len(wrong) > 0 {
+		return file, &exitError{exitUsage, fmt.Errorf("challenge_policies: %s: %w", path, errors.Join(wrong...))}
+	}
+	file.policies = withPresets(policies)
+	return file, nil
 }
 
 // withPresets adds the presets that are not replaced: rules may name them.

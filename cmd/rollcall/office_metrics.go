@@ -44,7 +44,7 @@ func newOfficeFigures(s challenge.Store, aside *asideFolder) *officeFigures {
 		posts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_posts_total",
 			Help: "Notices and questions that this process posted to endpoints, by outcome: delivered, status is another answer, failed is none, ours is trouble here."}, []string{"outcome"}),
 		forgotten: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_forgotten_total",
-			Help: "What this process removed because it was old enough: questions is those whose history went, lines, links and mails are of them, then notices and marks, and raw is mails that came in."}, []string{"of"}),
+			Help: "What this process removed because it was old enough: questions is those whose history went, lines, links, mails and tellings are of them, then notices and marks, and raw is mails that came in."}, []string{"of"}),
 		waiting: desc("posts_waiting", "Notices and questions that are to be posted to endpoints."),
 		open:    desc("open", "Questions that wait for something."),
 		due:     desc("mails_waiting", "Mails that are to be handed to the relay."),

@@ -3,9 +3,12 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
@@ -103,5 +106,35 @@ func TestOfficeNotices(t *testing.T) {
 	}
 	if log := p.log.String(); strings.Contains(log, confirm[1]) || strings.Contains(log, silence[1]) {
 		t.Errorf("the log has a token: %s", log)
+	}
+}
+
+// TestOfficeTellsSecretariat lets a server write to the secretariat of its policies, with notices off.
+func TestOfficeTellsSecretariat(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policies.json")
+	const policies = `{"policies":[{"name":"any-hour","interval":"6mo","again":"14d","window":"15d","close":"60d","minimum":2,"kind":"code",
+		"lasts":{"deliverable":"6mo","answered":"6mo","proven":"6mo","drilled":"6mo"}}],"rules":[{"policy":"any-hour"}],"secretariats":[{"address":"own@rollcall.example","language":"fr"}]}`
+	if err := os.WriteFile(file, []byte(policies), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := newWorkplace(t, func(c *challengeConfig) { c.Policies = file })
+	asked := time.Now().AddDate(0, 0, -50)
+	c := challenge.Challenge{ID: "0a5c9d2e-5b0e-4c7e-9a53-0e3a5c1f7d01", Team: p.team.ID, Contact: p.team.Contacts[0].ID, Revision: 1, Channel: "email", Address: p.team.Contacts[0].Value, Kind: challenge.KindCode,
+		Policy: "any-hour", Subject: "ROLLCALL-7F3K9Q2M", State: challenge.StateEscalated, Rung: 3, Created: asked, Due: asked, Sent: asked, Accepted: asked}
+	err := p.s.db.Challenges(t.Context(), func(tx challenge.Tx) error {
+		if err := tx.PutChallenge(c, time.Time{}); err != nil {
+			return err
+		}
+		return tx.PutTelling(challenge.Telling{Recipient: "forum:", Challenge: c.ID, Rung: 3, Created: asked})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.s.office.tell(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	env := p.mail() // the server's own loop sends it
+	if text := strings.ReplaceAll(string(env.Raw), "=\r\n", ""); env.To[0] != "own@rollcall.example" || !strings.Contains(text, "alpha/csirt@alpha.example") || !strings.Contains(text, "question du "+asked.UTC().Format(time.DateOnly)) {
+		t.Errorf("to %v:\n%s", env.To, text)
 	}
 }

@@ -159,8 +159,9 @@ func (r *officeRun) run(ctx context.Context) {
 	}
 	if r.notices {
 		parts.Go(func() { r.every(ctx, noticeEvery, "notices", r.decide) })
-		parts.Go(func() { r.every(ctx, scanEvery, "sending notices", r.notify) })
 	}
+	parts.Go(func() { r.every(ctx, noticeEvery, "letters to sponsors and secretariats", r.tell) })
+	parts.Go(func() { r.every(ctx, scanEvery, "sending notices", r.notify) })
 	if r.maildir != "" {
 		box := mail.Maildir{Dir: r.maildir, Accepts: r.identity.Accepts, Handle: r.take, MaxSize: r.largest}
 		parts.Go(func() {
@@ -247,6 +248,15 @@ func (r *officeRun) decide(ctx context.Context) (bool, error) {
 	n, err := r.notifier.Decide(ctx, teamsAtOnce)
 	if n > 0 {
 		r.log.Info("notices to teams", "n", n)
+	}
+	return false, err
+}
+
+// tell looks which sponsors and secretariats are to be told of teams that do not answer.
+func (r *officeRun) tell(ctx context.Context) (bool, error) {
+	n, err := r.notifier.Tell(ctx)
+	if n > 0 {
+		r.log.Info("letters about teams that do not answer", "n", n)
 	}
 	return false, err
 }

@@ -81,7 +81,7 @@ func TestSoakKillLife(t *testing.T) {
 			}
 			l.settle(false)
 			l.startAll()
-			l.wait("the campaign is over", func() bool { return l.stateNow().State == challenge.CampaignDone })
+			l.over()
 			if l.check(); len(l.amid) == 0 {
 				t.Error("no kill came in the middle of something")
 			}
@@ -229,7 +229,7 @@ func (l *life) work() int64 { return l.sink.all.Load() + l.hooks.all.Load() + l.
 func (l *life) strike() {
 	l.t.Helper()
 	l.startAll()
-	until := l.work() + 1 + rand.Int64N(1+int64(l.teamsN)>>rand.IntN(8)) // often early: some days have little to do
+	until := l.work() + 1 + rand.Int64N(1+int64(l.teamsN/4)>>rand.IntN(6)) // often early: some days have little to do
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for n := 0; l.work() < until && (n%50 != 49 || !l.quiet()); n++ {
@@ -255,10 +255,22 @@ func (l *life) settle(killOne bool) {
 	}
 	for begun := time.Now(); !l.quiet(); <-time.After(10 * time.Millisecond) {
 		if time.Since(begun) > 5*time.Minute {
-			l.t.Fatalf("what is due is not done after five minutes\n%s", &l.log)
+			l.t.Fatalf("what is due is not done after five minutes: %+v, %+v", l.figures(), l.stateNow())
 		}
 	}
 	l.killAll()
+}
+
+// over waits for the end of the campaign.
+func (l *life) over() {
+	l.t.Helper()
+	for begun := time.Now(); l.stateNow().State != challenge.CampaignDone; <-time.After(100 * time.Millisecond) {
+		if time.Since(begun) < time.Minute {
+			continue
+		}
+		open, err := l.db.ListChallenges(context.Background(), challenge.ListFilter{Campaign: l.running.ID, Open: true, Limit: 3})
+		l.t.Fatalf("the campaign is not over after a minute: %+v, with such questions: %+v, %v", l.stateNow(), open, err)
+	}
 }
 
 // standStill halts the campaign for a day. Whoever halts it is killed in the midst of it, and so are the servers that
@@ -281,7 +293,7 @@ func (l *life) standStill() {
 	mails := l.sink.count()
 	l.forward(24 * time.Hour)
 	l.startAll()
-	l.wait("the questions know of the halt", func() bool { return l.stateNow().Pending == "" && l.quiet() })
+	l.wait("the questions know of the halt", l.still)
 	l.killAll()
 	if n := l.sink.count(); n != mails {
 		l.t.Errorf("%d mails went out while the campaign stood still", n-mails)
@@ -304,18 +316,30 @@ func (l *life) stateNow() challenge.Campaign {
 	return c
 }
 
-// quiet reports whether nothing is due, nothing on its way, and the campaign made.
+// quiet reports whether nothing is due, and no mail waits.
 func (l *life) quiet() bool {
-	ctx := context.Background()
-	due, err := l.db.DueChallenges(ctx, l.now(), 1)
+	l.t.Helper()
+	return l.still() && l.figures().Mails == 0
+}
+
+// still is quiet but for mails, which wait for the end of a halt.
+func (l *life) still() bool {
+	l.t.Helper()
+	due, err := l.db.DueChallenges(context.Background(), l.now(), 1)
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	waiting, err := l.db.DeskFigures(ctx)
+	c := l.stateNow()
+	return len(due) == 0 && l.figures().Posts == 0 && l.post.idle() && c.Filled && c.Pending == ""
+}
+
+func (l *life) figures() challenge.DeskFigures {
+	l.t.Helper()
+	f, err := l.db.DeskFigures(context.Background())
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	return len(due) == 0 && waiting.Mails == 0 && waiting.Posts == 0 && l.post.idle() && l.stateNow().Filled
+	return f
 }
 
 // habit is what a contact does about a mail.

@@ -184,7 +184,8 @@ func (f *officeFaults) wait(what string, done func() bool) {
 	defer tick.Stop()
 	for begun := time.Now(); !done(); <-tick.C {
 		if time.Since(begun) > time.Minute {
-			f.t.Fatalf("not so after a minute: %s\n%s", what, &f.log)
+			log := f.log.String()
+			f.t.Fatalf("not so after a minute: %s; the log ends with\n%s", what, log[max(0, len(log)-5000):])
 		}
 	}
 }

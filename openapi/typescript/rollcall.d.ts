@@ -283,7 +283,7 @@ export interface paths {
         put?: never;
         /**
          * Log a telephone call about a question
-         * @description It proves nothing before another operator has approved it. For operators.
+         * @description One that reached somebody has the code that was read back: the six digits that stand with the question. It proves nothing before another operator has approved it. For operators.
          */
         post: operations["log-call"];
         delete?: never;
@@ -323,7 +323,7 @@ export interface paths {
         put?: never;
         /**
          * Close a case
-         * @description For operators.
+         * @description An operator who confirms that nobody answers at an unreachable contact makes that evidence, which everybody sees who sees the contact. For operators.
          */
         post: operations["close-case"];
         delete?: never;
@@ -2657,6 +2657,11 @@ export interface components {
              */
             allowed?: boolean;
             /**
+             * @description Of an unreachable contact: nobody answers there. It becomes evidence, and the contact is failed until it answers
+             * @example false
+             */
+            confirmed?: boolean;
+            /**
              * @description What was done
              * @example spoke with them by telephone
              */
@@ -4769,6 +4774,11 @@ export interface components {
              */
             at?: string;
             /**
+             * @description Where a person was reached: the six digits of the question (phone_code), as they were read back
+             * @example 402917
+             */
+            code?: string;
+            /**
              * @description As it was dialled
              * @example +4315056416
              */
@@ -5551,6 +5561,11 @@ export interface components {
         QuestionStory: {
             /** @description What happened, oldest first. It has no secret: neither codes nor tokens */
             events: components["schemas"]["QuestionEvent"][];
+            /**
+             * @description Six digits that an operator reads out on the telephone and has read back; for operators only, while it waits for its answer
+             * @example 402917
+             */
+            phone_code?: string;
             /** @description The question */
             question: components["schemas"]["Question"];
         };
@@ -8893,7 +8908,8 @@ export interface operations {
                 /**
                  * @example {
                  *       "number": "+4315056416",
-                 *       "reached": true
+                 *       "reached": true,
+                 *       "code": "402917"
                  *     }
                  */
                 "application/json": components["schemas"]["NewCall"];
@@ -9325,6 +9341,15 @@ export interface operations {
             };
             /** @description Request Timeout */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -57,6 +57,7 @@ func testForget(t *testing.T, e Engine) {
 		"touched lately":  past(t, db, "touched", at, challenge.StateAnswered),
 		"with a mail":     past(t, db, "mail", at, challenge.StateClosed),
 		"with a case":     past(t, db, "case", at, challenge.StateClosed),
+		"to be told":      past(t, db, "told", at, challenge.StateClosed),
 		"closed the case": past(t, db, "done", at.Add(10*day), challenge.StateClosed),
 	}
 	touched, mail, open := kept["touched lately"], kept["with a mail"], kept["with a case"]
@@ -65,6 +66,8 @@ func testForget(t *testing.T, e Engine) {
 			tx.LogEvent(touched.ID, at.Add(10*day), challenge.Event{Kind: challenge.EventOptOut}, nil),
 			tx.PostMail(challenge.OutMail{Key: "waits", Challenge: mail.ID, Step: "code-1", Created: at, Due: at.Add(20 * day)}),
 			tx.OpenCase(open.ID, challenge.Case{Kind: challenge.CaseCall}, at), tx.OpenCase(old.ID, challenge.Case{Kind: challenge.CaseCall}, at),
+			tx.PutTelling(challenge.Telling{Recipient: "forum:x", Challenge: old.ID, Rung: 1, Created: at}), tx.Told(challenge.Telling{Recipient: "forum:x", Challenge: old.ID, Rung: 1, Letter: "told-1"}),
+			tx.PutTelling(challenge.Telling{Recipient: "forum:x", Challenge: kept["to be told"].ID, Rung: 1, Created: at}),
 			tx.MarkContact(&old, challenge.FlagUnanswered, at), tx.MarkContact(&touched, challenge.FlagOptOut, at),
 			tx.KeepRaw("evidence", at, []byte("a mail that proves something")), tx.KeepRaw("nothing", at, []byte("a mail that proves nothing")), tx.KeepRaw("young", at.Add(10*day), []byte("a mail")),
 			tx.Prove(TeamID(0), directory.Evidence{ID: "e", Contact: old.Contact, Revision: 1, Level: 2, Outcome: directory.OutcomeProved, Method: "challenge.code", At: at, By: "challenge", RawHash: "evidence"}),
@@ -85,7 +88,7 @@ func testForget(t *testing.T, e Engine) {
 		t.Fatal(err)
 	}
 	f := challenge.Forget{Before: at.Add(5 * day), Raw: at.Add(day)}
-	want := challenge.Forgotten{Questions: 1, Lines: 2, Links: 2, Mails: 1, Notices: 1, Raw: 1}
+	want := challenge.Forgotten{Questions: 1, Lines: 2, Links: 2, Mails: 1, Tellings: 1, Notices: 1, Raw: 1}
 	if n, err := db.Forgettable(ctx, f); err != nil || n != want {
 		t.Errorf("Forgettable = %+v, %v; want %+v", n, err, want)
 	}

@@ -63,6 +63,7 @@ func Run(t *testing.T, e Engine) {
 		{"webhooks and endpoints are kept", testHooks},
 		{"deliveries are leased in order", testDeliveries},
 		{"events are numbered and pruned", testNotices},
+		{"who is to be told is told once", testTellings},
 		{"questions are listed in parts", testListParts},
 		{"the history of old questions is forgotten", testForget},
 		{"marks of teams that are gone are forgotten", testForgetGone},

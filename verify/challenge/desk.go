@@ -24,6 +24,8 @@ type DeskConfig struct {
 	Key      Key                     // required
 	Rules    []Rule                  // who is asked by which policy
 	Policies []Policy
+	// Secretariats are who is told of members that do not answer; where a forum has none, an operator is.
+	Secretariats []Secretariat
 	// Ready says before a campaign is started or resumed whether our mails will be believed
 	// ([mail.Selftest]); nil: nobody looks.
 	Ready  func(context.Context) error

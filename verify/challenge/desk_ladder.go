@@ -9,39 +9,33 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 )
 
-// escalate asks whoever is next of the team. Where that is nobody, and for sponsors and
-// secretariats, an operator is told who is to know: no mail goes to who was not asked.
+// escalate asks whoever is next of the team, and has sponsors and secretariats written to. Of whom
+// there is nobody to ask or to write to, an operator hears.
 func (d *Desk) escalate(tx Tx, c *Challenge, e Escalate, now time.Time) error {
-	if e.To == ToNextContact || e.To == ToRepresentative {
+	var missing []string
+	switch team, _, _ := d.find(c.Team, c.Contact); {
+	case e.To == ToNextContact || e.To == ToRepresentative:
 		done, err := d.askInstead(tx, c, e.To)
 		if err != nil || done {
 			return err
 		}
-	}
-	return tx.OpenCase(c.ID, Case{Kind: CaseUnreachable, Note: fmt.Sprintf("rung %d: %s is to know", e.Rung, e.To) + d.toKnow(c, e.To)}, now)
-}
-
-// toKnow names the sponsors, with an address of each, or the forums whose secretariats are to know.
-func (d *Desk) toKnow(c *Challenge, to Recipient) string {
-	team, _, _ := d.find(c.Team, c.Contact)
-	if team == nil {
-		return ""
-	}
-	target, _ := Whom(to, team, c.Contact, nil)
-	names := target.Forums
-	for _, handle := range target.Sponsors {
-		name := string(handle)
-		if sponsor, ok := d.cfg.Index().ByHandle(handle); ok {
-			if contact := nextContact(sponsor, "", nil); contact != nil {
-				name += " (" + contact.Value + ")"
+	case team != nil:
+		var found []string
+		found, missing = d.recipients(team, e.To)
+		for _, r := range found {
+			if err := tx.PutTelling(Telling{Recipient: r, Challenge: c.ID, Rung: e.Rung, Created: now}); err != nil {
+				return err
 			}
 		}
-		names = append(names, name)
+		if len(found) > 0 && len(missing) == 0 {
+			return nil
+		}
 	}
-	if len(names) == 0 {
-		return ""
+	note := fmt.Sprintf("rung %d: %s is to know", e.Rung, e.To)
+	if len(missing) > 0 {
+		note += ": " + strings.Join(missing, ", ")
 	}
-	return ": " + strings.Join(names, ", ")
+	return tx.OpenCase(c.ID, Case{Kind: CaseUnreachable, Note: note}, now)
 }
 
 // askInstead asks another contact of the team, and reports whether there is one. Who stood

@@ -70,7 +70,7 @@ func TestOptOutAgain(t *testing.T) {
 			if c := o.see(c.ID); o.mark(c.Contact) != challenge.FlagOptOut || len(o.open(challenge.CaseOptOut)) != 1 || c.Paused.IsZero() {
 				t.Fatalf("opt out %d: mark %q, cases %v, paused %v", i, o.mark(c.Contact), o.open(challenge.CaseOptOut), c.Paused)
 			}
-			if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseOptOut, "they agree", true); err != nil {
+			if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseOptOut, challenge.Closing{Note: "they agree", Allowed: true}); err != nil {
 				t.Fatal(err)
 			}
 			if c := o.see(c.ID); o.mark(c.Contact) != "" || !c.Paused.IsZero() {
@@ -101,7 +101,7 @@ func TestOptOutOfAnEarlierQuestion(t *testing.T) {
 			}
 		}
 		for i, id := range []challenge.ID{second.ID, first.ID} {
-			if err := o.Close(ctx, deskOperator, id, challenge.CaseOptOut, "", true); err != nil {
+			if err := o.Close(ctx, deskOperator, id, challenge.CaseOptOut, challenge.Closing{Note: "", Allowed: true}); err != nil {
 				t.Fatal(err)
 			}
 			if c, mark := o.see(second.ID), o.mark(first.Contact); c.Paused.IsZero() != (i == 1) || (mark == "") != (i == 1) {
@@ -144,7 +144,7 @@ func TestOptOutOfAnAddress(t *testing.T) {
 		if got := o.boxed(); len(got) != 1 || got["csirt@alpha.example"] != 1 {
 			t.Errorf("mails %v, want the one before the opt-out", got)
 		}
-		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseOptOut, "they agree", true); err != nil {
+		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseOptOut, challenge.Closing{Note: "they agree", Allowed: true}); err != nil {
 			t.Fatal(err)
 		}
 		o.days(3)
@@ -169,7 +169,7 @@ func TestCasesOpenAgain(t *testing.T) {
 		c := o.ask(2, challenge.KindPhone)
 		for i := range 3 {
 			o.pass(time.Hour)
-			must[challenge.Challenge](t)(o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "+4315056416", Reached: true}))
+			must[challenge.Challenge](t)(o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "+4315056416", Reached: true}, o.PhoneCode(deskOperator, &c)))
 			if got := o.open(challenge.CaseApprove); len(got) != 1 {
 				t.Fatalf("call %d: cases %v", i, got)
 			}
@@ -191,7 +191,7 @@ func TestCasesOpenAgain(t *testing.T) {
 		if got := o.open(challenge.CaseUnreachable); len(got) != 1 || got[0].Note != "rung 2: sponsor; rung 3: secretariat" {
 			t.Errorf("cases %+v", got)
 		}
-		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseUnreachable, "", false); err != nil {
+		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseUnreachable, challenge.Closing{}); err != nil {
 			t.Fatal(err)
 		}
 		open("rung 4: operator")

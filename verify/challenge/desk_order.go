@@ -72,7 +72,11 @@ func (d *Desk) work(ctx context.Context, p directory.Principal, id ID, action, d
 			return err
 		}
 		if problem := check(&c); problem != nil {
-			return &directory.Error{Kind: directory.Conflict, Op: action, Subject: string(id), Problems: []directory.Problem{*problem}}
+			kind := directory.Conflict
+			if problem.Field != "" {
+				kind = directory.Invalid
+			}
+			return &directory.Error{Kind: kind, Op: action, Subject: string(id), Problems: []directory.Problem{*problem}}
 		}
 		if c, err = d.step(tx, c, e); err != nil {
 			return err
@@ -109,9 +113,20 @@ func (d *Desk) Unpause(ctx context.Context, p directory.Principal, id ID, why st
 	return d.work(ctx, p, id, "resume question", why, Event{Kind: EventResumed, Operator: p.Name}, stillOpen)
 }
 
-// Log notes a telephone call about a question. It proves nothing before another
-// operator has approved it.
-func (d *Desk) Log(ctx context.Context, p directory.Principal, id ID, call Call) (Challenge, error) {
+// PhoneCode returns the digits that an operator has read back on the telephone; "" where
+// no call can be logged about the question.
+func (d *Desk) PhoneCode(p directory.Principal, c *Challenge) string {
+	if directory.MayReadCases(p) != nil || !c.callable() {
+		return ""
+	}
+	return d.cfg.Key.PhoneCode(c)
+}
+
+func (c *Challenge) callable() bool { return c.Open() && c.State != StateScheduled }
+
+// Log notes a telephone call about a question. One that reached somebody has the code that was
+// read back ([Desk.PhoneCode]). It proves nothing before another operator has approved it.
+func (d *Desk) Log(ctx context.Context, p directory.Principal, id ID, call Call, code string) (Challenge, error) {
 	call.Operator, call.Number = p.Name, strings.TrimSpace(call.Number)
 	if _, err := directory.ParsePhone(call.Number, ""); err != nil {
 		return Challenge{}, &directory.Error{Kind: directory.Invalid, Op: "log call", Problems: []directory.Problem{{
@@ -125,13 +140,19 @@ func (d *Desk) Log(ctx context.Context, p directory.Principal, id ID, call Call)
 		call.At = d.now()
 	}
 	detail := fmt.Sprintf("%s, reached %t, unannounced %t", call.Number, call.Reached, call.Unannounced)
-	return d.work(ctx, p, id, "log call", detail, Event{ID: "call/" + call.At.Format(time.RFC3339Nano), Kind: EventCall, At: call.At, Call: &call}, func(c *Challenge) *directory.Problem {
-		if c.Open() && c.State != StateScheduled {
-			return nil
+	return d.work(ctx, p, id, "log call", detail, Event{ID: "call/" + call.At.Format(time.RFC3339Nano) + "/" + detail, Kind: EventCall, At: call.At, Call: &call}, func(c *Challenge) *directory.Problem {
+		switch {
+		case !c.callable():
+			return &directory.Problem{Code: CodeOver, Value: string(c.State), Reason: "the question is over, or was not asked yet", Want: "a question that waits for its answer"}
+		case call.Reached && !equal(Digest(digits(code)), Digest(d.cfg.Key.PhoneCode(c))):
+			return &directory.Problem{Code: CodeCall, Field: "/code", Value: clip(code), Reason: "not the code of this question", Want: "the six digits that stand with the question, as they were read back"}
 		}
-		return &directory.Problem{Code: CodeOver, Value: string(c.State), Reason: "the question is over, or was not asked yet", Want: "a question that waits for its answer"}
+		return nil
 	})
 }
+
+// digits are those of what was read back, in groups or not.
+func digits(s string) string { return strings.NewReplacer(" ", "", "-", "").Replace(s) }
 
 // Judge approves or rejects a call that another operator has logged.
 func (d *Desk) Judge(ctx context.Context, p directory.Principal, id ID, good bool) (Challenge, error) {
@@ -151,11 +172,21 @@ func (d *Desk) Judge(ctx context.Context, p directory.Principal, id ID, good boo
 	})
 }
 
-// Close closes a case of a question. Of an opt-out, allowed says whether the
-// contact may be mailed again; otherwise it stays as it is.
-func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind CaseKind, note string, allowed bool) error {
+// Closing is how a case ends.
+type Closing struct {
+	Note      string
+	Allowed   bool // of an opt-out: the contact may be mailed again; otherwise it is left alone
+	Confirmed bool // of an unreachable contact: nobody answers there, which becomes evidence
+}
+
+// Close closes a case of a question.
+func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind CaseKind, how Closing) error {
 	if err := directory.MayWorkDesk(p); err != nil {
 		return err
+	}
+	if how.Confirmed && kind != CaseUnreachable {
+		return &directory.Error{Kind: directory.Invalid, Op: "close case", Problems: []directory.Problem{{
+			Code: CodeOver, Field: "/confirmed", Value: string(kind), Reason: "only that a contact is unreachable is confirmed", Want: "the case " + string(CaseUnreachable)}}}
 	}
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		c, err := tx.Challenge(id)
@@ -169,13 +200,40 @@ func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind Cas
 		if !found {
 			return &directory.Error{Kind: directory.NotFound, Op: "close case", Subject: string(id) + "/" + string(kind)}
 		}
-		if kind == CaseOptOut && allowed {
+		if how.Confirmed {
+			if err := d.confirm(tx, &c, p); err != nil {
+				return err
+			}
+		}
+		if kind == CaseOptOut && how.Allowed {
 			if err := d.letGo(tx, c, p); err != nil {
 				return err
 			}
 		}
-		return tx.Note(d.entry(p, "close case", &c, string(kind)+": "+note))
+		return tx.Note(d.entry(p, "close case", &c, string(kind)+": "+how.Note))
 	})
+}
+
+// confirm writes down that nobody answers at the contact, unless somebody did since.
+func (d *Desk) confirm(tx Tx, c *Challenge, p directory.Principal) error {
+	refuse := func(reason string) error {
+		return &directory.Error{Kind: directory.Conflict, Op: "close case", Subject: string(c.ID), Problems: []directory.Problem{{
+			Code: CodeOver, Field: "/confirmed", Value: string(c.State), Reason: reason, Want: "close the case without confirming it"}}}
+	}
+	team, contact, err := d.find(c.Team, c.Contact)
+	switch {
+	case err != nil || contact.Revision != c.Revision:
+		return refuse("the contact is not there any more, or has changed since it was asked")
+	case !c.silent():
+		return refuse("somebody answered, or the time to answer is not over")
+	}
+	for _, e := range team.Evidence {
+		if e.Contact == c.Contact && e.Revision == c.Revision && e.Outcome == directory.OutcomeProved && e.Level >= directory.Answered && e.At.After(c.Due) {
+			return refuse("the contact has answered since, by " + e.Method)
+		}
+	}
+	_, err = d.step(tx, *c, Event{ID: string(EventUnreachable), Kind: EventUnreachable, Operator: p.Name})
+	return err
 }
 
 // letGo takes the mark of an opt-out off a contact, and lets what it is being asked go on.

@@ -29,16 +29,16 @@ func TestDeskCall(t *testing.T) {
 		if cases := must[[]challenge.OpenCase](t)(o.ListCases(ctx, deskOperator, challenge.CaseFilter{Limit: 10})); len(cases) != 1 || cases[0].Kind != challenge.CaseCall {
 			t.Fatalf("cases %+v, want one call", cases)
 		}
-		if _, err := o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "call them"}); refusal(err) != challenge.CodeCall {
+		if _, err := o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "call them"}, ""); refusal(err) != challenge.CodeCall {
 			t.Errorf("no number: %v", err)
 		}
-		if _, err := o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "+4315056416", At: deskDay.AddDate(0, 0, 1)}); refusal(err) != challenge.CodeCall {
+		if _, err := o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "+4315056416", At: deskDay.AddDate(0, 0, 1)}, ""); refusal(err) != challenge.CodeCall {
 			t.Errorf("a call to come: %v", err)
 		}
 		if _, err := o.Judge(ctx, second, c.ID, true); refusal(err) != challenge.CodeCall {
 			t.Errorf("approving what was not logged: %v", err)
 		}
-		must[challenge.Challenge](t)(o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "+4315056416", Reached: true}))
+		must[challenge.Challenge](t)(o.Log(ctx, deskOperator, c.ID, challenge.Call{Number: "+4315056416", Reached: true}, o.PhoneCode(deskOperator, &c)))
 		if _, err := o.Judge(ctx, deskOperator, c.ID, true); refusal(err) != challenge.CodeSecondOperator {
 			t.Errorf("whoever called approves: %v", err)
 		}
@@ -80,10 +80,10 @@ func TestDeskOptOut(t *testing.T) {
 		if outlook[0].Mark != challenge.FlagOptOut || outlook[0].Open == nil || outlook[0].Open.ID != c.ID || outlook[1].Open != nil {
 			t.Errorf("outlook %+v", outlook[0])
 		}
-		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseCall, "", false); directory.KindOf(err) != directory.NotFound {
+		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseCall, challenge.Closing{}); directory.KindOf(err) != directory.NotFound {
 			t.Errorf("closing a case that is not open: %v", err)
 		}
-		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseOptOut, "spoke with them", true); err != nil {
+		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseOptOut, challenge.Closing{Note: "spoke with them", Allowed: true}); err != nil {
 			t.Fatal(err)
 		}
 		o.days(20)

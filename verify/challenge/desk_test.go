@@ -66,7 +66,8 @@ type office struct {
 	aside   []string
 	origin  mail.Authentication // of what comes in
 
-	policies []challenge.Policy // beside those that ship, from the next work on
+	policies     []challenge.Policy // beside those that ship, from the next work on
+	secretariats []challenge.Secretariat
 }
 
 func (o *office) clock() time.Time {
@@ -132,7 +133,7 @@ func (o *office) work() {
 	policy, _ := challenge.Preset(challenge.PresetReactionTest)
 	key := must[challenge.Key](t)(challenge.NewKey(bytes.Repeat([]byte{7}, 32)))
 	o.Desk = must[*challenge.Desk](t)(challenge.NewDesk(challenge.DeskConfig{Store: fillable{o.db, o}, Index: o.follower.Index, Key: key, Policies: append([]challenge.Policy{policy}, o.policies...),
-		Rules: []challenge.Rule{{Policy: policy.Name}}, Random: rand.Reader, Now: o.clock}))
+		Rules: []challenge.Rule{{Policy: policy.Name}}, Secretariats: o.secretariats, Random: rand.Reader, Now: o.clock}))
 	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
 	relay := mail.NewServer(mail.ServerConfig{Host: "relay.example", Accepts: func(string) bool { return true }, Handle: o.taken})
 	ctx, stop := context.WithCancel(context.Background())

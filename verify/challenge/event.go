@@ -50,6 +50,7 @@ const (
 	EventPaused       EventKind = "paused"
 	EventResumed      EventKind = "resumed"
 	EventStopped      EventKind = "stopped"
+	EventUnreachable  EventKind = "unreachable-confirmed" // Operator: nobody answers there
 
 	// Of the directory.
 	EventContactChanged EventKind = "contact-changed"
@@ -62,7 +63,7 @@ func EventKinds() []EventKind {
 		EventAccepted, EventDeferred, EventRefused, EventUnsendable, EventBounced, EventDelayed, EventDeliveredDSN,
 		EventOpened, EventCodeRight, EventCodeWrong, EventCodeAsked, EventPlainReply, EventAutoReply, EventProof,
 		EventConfirmed, EventWrongAddress, EventPleaseCall, EventWebhook, EventOptOut,
-		EventCall, EventCallApproved, EventCallRejected, EventImported, EventPaused, EventResumed, EventStopped,
+		EventCall, EventCallApproved, EventCallRejected, EventImported, EventPaused, EventResumed, EventStopped, EventUnreachable,
 		EventContactChanged, EventTeamWithdrawn}
 }
 

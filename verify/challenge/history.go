@@ -9,7 +9,7 @@ import (
 
 // Forget says what is old enough to be forgotten.
 type Forget struct {
-	Before time.Time // questions to which nothing happened since, and notices to teams; zero: none
+	Before time.Time // questions to which nothing happened since, and notices; zero: none
 	Raw    time.Time // mails that came in before then and to which nothing refers; zero: none
 }
 
@@ -19,7 +19,8 @@ type Forgotten struct {
 	Lines     int // of their logs
 	Links     int // of their mails
 	Mails     int // of the outbox; the first of each question stays, since it says when its contact was asked
-	Notices   int // to teams
+	Tellings  int // of who else was told of them
+	Notices   int // to teams, sponsors and secretariats
 	Marks     int // of contacts of teams that are gone, but for opt-outs
 	Raw       int // mails that came in
 }
@@ -29,7 +30,7 @@ func (f *Forgotten) Each(yield func(of string, n int)) {
 	for _, c := range []struct {
 		of string
 		n  int
-	}{{"questions", f.Questions}, {"lines", f.Lines}, {"links", f.Links}, {"mails", f.Mails}, {"notices", f.Notices}, {"marks", f.Marks}, {"raw", f.Raw}} {
+	}{{"questions", f.Questions}, {"lines", f.Lines}, {"links", f.Links}, {"mails", f.Mails}, {"tellings", f.Tellings}, {"notices", f.Notices}, {"marks", f.Marks}, {"raw", f.Raw}} {
 		yield(c.of, c.n)
 	}
 }
@@ -37,7 +38,7 @@ func (f *Forgotten) Each(yield func(of string, n int)) {
 // HistoryStore forgets what questions that are over have left behind. It is part of [Store].
 type HistoryStore interface {
 	// Forget removes a part of what is old enough, and reports whether there may be more. A question
-	// keeps its history while it is open, while a mail of it waits, and while a case of it does. What
+	// keeps its history while it is open, while a mail of it waits, or a case, or somebody who is to be told of it. What
 	// evidence refers to stays, and so do the question, its cases, and the first of its mails.
 	Forget(context.Context, Forget) (gone Forgotten, more bool, err error)
 	// Forgettable counts what Forget would remove, one time after the other.

@@ -36,6 +36,9 @@ func (d *Desk) ConfirmNotice(ctx context.Context, token string) (TeamNotice, Res
 	if err != nil || result != Right {
 		return n, result, err
 	}
+	if n.Recipient != "" { // it asks nothing
+		return n, Unknown, nil
+	}
 	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		now, err := tx.Notice(n.ID)
 		if err != nil {

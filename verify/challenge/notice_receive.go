@@ -24,7 +24,7 @@ func (r *Receiver) noticed(ctx context.Context, env mail.Envelope, m *mail.Messa
 		case got.Class.Sort == mail.BounceHard && h.Of == mail.NamesLetter: // whose MAC only we can make
 			got.Event = EventBounced
 			return d.cfg.Store.Challenges(ctx, func(tx Tx) error { return d.undo(tx, &n, true) })
-		case got.Class.Sort == mail.Feedback:
+		case got.Class.Sort == mail.Feedback && n.Team != "":
 			got.Event = EventOptOut
 			return d.wantNotices(ctx, n.Team, false, "a mail about "+string(n.ID))
 		}

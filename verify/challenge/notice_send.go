@@ -50,16 +50,11 @@ func (n *Notifier) Send(ctx context.Context, most int) (sent int, err error) {
 // one hands over one notice, and reports whether the relay took it.
 func (n *Notifier) one(ctx context.Context, m *TeamNotice) (bool, error) {
 	d, cfg := n.cfg.Sender.cfg.Desk, &n.cfg.Sender.cfg
-	state, err := d.cfg.Store.NoticeState(ctx, m.Team)
+	team, contact, err := d.readerOf(ctx, m)
 	if err != nil {
 		return false, err
 	}
-	marks, err := d.cfg.Store.Marks(ctx, m.Team)
-	if err != nil {
-		return false, err
-	}
-	team, contact, err := d.find(m.Team, m.Contact)
-	if err != nil || contact.Revision != m.Revision || !slices.Contains(readers(team, marks, &state), contact) || !state.Stopped.IsZero() || d.now().After(m.Created.Add(staleAfter)) {
+	if contact == nil || d.now().After(m.Created.Add(staleAfter)) {
 		return false, n.settle(ctx, m, noticeDropped, time.Time{})
 	}
 	out, err := n.render(team, contact, m)
@@ -87,6 +82,30 @@ func (n *Notifier) one(ctx context.Context, m *TeamNotice) (bool, error) {
 	return false, n.settle(ctx, m, noticeLater, d.now().Add(min(longestRetry, firstRetry<<min(m.Attempt-1, 10))))
 }
 
+// readerOf returns who is to read a notice; no contact where it is not for them any more.
+func (d *Desk) readerOf(ctx context.Context, m *TeamNotice) (*directory.Team, *directory.Contact, error) {
+	if m.Recipient != "" {
+		e, err := d.earsOf(ctx, m.Recipient)
+		if err != nil || e.contact == nil || e.contact.ID != m.Contact || e.contact.Revision != m.Revision {
+			return nil, nil, err
+		}
+		return e.team, e.contact, nil
+	}
+	state, err := d.cfg.Store.NoticeState(ctx, m.Team)
+	if err != nil {
+		return nil, nil, err
+	}
+	marks, err := d.cfg.Store.Marks(ctx, m.Team)
+	if err != nil {
+		return nil, nil, err
+	}
+	team, contact, err := d.find(m.Team, m.Contact)
+	if err != nil || contact.Revision != m.Revision || !slices.Contains(readers(team, marks, &state), contact) || !state.Stopped.IsZero() {
+		return nil, nil, nil //nolint:nilerr // a contact that is gone reads nothing
+	}
+	return team, contact, nil
+}
+
 // fate is what became of a notice.
 type fate int
 
@@ -111,6 +130,11 @@ func (n *Notifier) settle(ctx context.Context, m *TeamNotice, f fate, again time
 				return err
 			}
 			now.Accepted = d.now()
+			if now.Recipient != "" {
+				if err := d.noteTold(tx, &now); err != nil {
+					return err
+				}
+			}
 			return tx.PutNotice(now)
 		}
 		return d.undo(tx, m, f == noticeRefused)
@@ -119,11 +143,18 @@ func (n *Notifier) settle(ctx context.Context, m *TeamNotice, f fate, again time
 
 // undo makes what a notice said news again, since nobody read it.
 func (d *Desk) undo(tx Tx, m *TeamNotice, refused bool) error {
+	if m.Recipient != "" {
+		if err := tx.Untell(m.ID); err != nil || m.Team == "" {
+			return err
+		}
+	}
 	s, err := tx.NoticeState(m.Team)
 	if err != nil {
 		return err
 	}
-	s = s.forget(m.Things)
+	if m.Recipient == "" {
+		s = s.forget(m.Things)
+	}
 	if refused {
 		s.Bounced = maps.Clone(s.Bounced)
 		if s.Bounced == nil {
@@ -149,6 +180,12 @@ func (n *Notifier) render(team *directory.Team, contact *directory.Contact, m *T
 	}
 	for _, t := range m.Things {
 		l.Items = append(l.Items, t.Item)
+	}
+	if m.Recipient != "" {
+		l.Kind, l.Link, l.Domain = mail.KindSilent, "", ""
+		if m.Team == "" { // it is the operator who says where secretariats are
+			l.Stop = ""
+		}
 	}
 	out, err := cfg.Composer.Render(l)
 	if errors.Is(err, mail.ErrKey) {

@@ -17,15 +17,16 @@ type NoticeID string
 // TeamNotice is a mail to a team about what needs attention. It holds no secret: its token is made of Salt and of
 // the server's key each time that it is tried.
 type TeamNotice struct {
-	ID       NoticeID            `json:"id"`
-	Team     directory.TeamID    `json:"team"`
-	Contact  directory.ContactID `json:"contact"` // who gets it
-	Revision int                 `json:"revision"`
-	Policy   string              `json:"policy"`
-	Things   []Thing             `json:"things"`
-	Older    int                 `json:"older,omitempty"` // things that still stand and were told of before
-	Record   []AsWas             `json:"record"`          // the contacts as they were: what "nothing has changed" is about
-	Expires  time.Time           `json:"expires"`         // of the link
+	ID        NoticeID            `json:"id"`
+	Team      directory.TeamID    `json:"team"`    // "" for a secretariat
+	Contact   directory.ContactID `json:"contact"` // who gets it
+	Revision  int                 `json:"revision"`
+	Policy    string              `json:"policy"`
+	Recipient string              `json:"recipient,omitempty"` // of [Telling]: it is about other teams, which do not answer
+	Things    []Thing             `json:"things"`
+	Older     int                 `json:"older,omitempty"` // things that still stand and were told of before
+	Record    []AsWas             `json:"record"`          // the contacts as they were: what "nothing has changed" is about
+	Expires   time.Time           `json:"expires"`         // of the link
 
 	Accepted  time.Time `json:"accepted,omitzero"`  // the relay took it
 	Confirmed time.Time `json:"confirmed,omitzero"` // somebody said that nothing has changed

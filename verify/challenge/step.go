@@ -127,6 +127,7 @@ var acts = map[EventKind]act{
 	EventPaused:       {(*step).pause, open, false},
 	EventResumed:      {(*step).resume, open, false},
 	EventStopped:      {func(s *step) { s.close(OutcomeStopped) }, open, false},
+	EventUnreachable:  {(*step).unreachable, late | closed, false},
 
 	EventContactChanged: {func(s *step) { s.close(OutcomeSuperseded) }, open, false},
 	EventTeamWithdrawn:  {func(s *step) { s.close(OutcomeWithdrawn) }, open, false},

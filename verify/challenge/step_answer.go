@@ -23,6 +23,7 @@ const (
 	MethodImported     = "challenge.imported"
 	MethodConfirmed    = "challenge.confirmed" // freshness of level 0: not even that somebody reads the mailbox
 	MethodWrongAddress = "challenge.wrong-address"
+	MethodUnreachable  = "challenge.unreachable" // nobody answered, and an operator has confirmed it
 )
 
 // codeRight takes in a code that was typed as it should be. A code that stood in

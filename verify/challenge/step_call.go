@@ -50,3 +50,19 @@ func (s *step) imported() {
 	}
 	s.proven(Record{Level: s.e.Level, Method: MethodImported, At: s.at, Raw: s.e.Raw, By: s.e.Source})
 }
+
+// unreachable takes in the word of an operator that nobody answers at the contact. Only
+// that makes silence evidence, which is seen in public: a mail that was overlooked is no failure.
+func (s *step) unreachable() {
+	if s.e.Operator == "" || !s.c.silent() {
+		return
+	}
+	s.once()
+	s.emit(Flag{FlagUnreachable})
+	s.record(Record{Level: directory.Answered, Outcome: directory.OutcomeFailed, Method: MethodUnreachable, At: s.now, By: "operator"}) // which one, the audit says
+}
+
+// silent reports whether the time to answer has passed, without a sign of anybody.
+func (c *Challenge) silent() bool {
+	return c.unanswered() && c.Human.IsZero() && c.Reached < directory.Answered
+}

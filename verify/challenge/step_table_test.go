@@ -79,7 +79,7 @@ func whole(kind challenge.EventKind, now time.Time) challenge.Event {
 		e.By, e.Key = challenge.ProofBoth, fingerprint
 	case challenge.EventCall:
 		e.Call = &challenge.Call{Operator: "ann", Number: "+4315550100", At: now, Reached: true}
-	case challenge.EventCallApproved, challenge.EventCallRejected:
+	case challenge.EventCallApproved, challenge.EventCallRejected, challenge.EventUnreachable:
 		e.Operator = "bob"
 	case challenge.EventImported:
 		e.Source, e.Level = "registrar.example", directory.Proven

@@ -58,6 +58,7 @@ type Store interface {
 	HookStore
 	NoticeStore
 	HistoryStore
+	TellingStore
 }
 
 // Tx is one transaction on challenges.
@@ -108,6 +109,7 @@ type Tx interface {
 	Note(directory.AuditEntry) error
 	HookTx
 	NoticeTx
+	TellingTx
 }
 
 // ListFilter says which challenges are listed.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -278,17 +279,12 @@ func NewSubject(random io.Reader) (string, error) {
 	return SubjectPrefix + encode(raw[:]), nil
 }
 
-// NewPhoneCode makes the six digits that an operator reads out and has read back.
-func NewPhoneCode(random io.Reader) (string, error) {
-	const all = 1_000_000
-	for {
-		var raw [4]byte
-		if _, err := io.ReadFull(random, raw[:]); err != nil {
-			return "", fmt.Errorf("challenge: randomness: %w", err)
-		}
-		// What lies above the last whole million would make low numbers likelier.
-		if n := binary.BigEndian.Uint32(raw[:]); n < all*(1<<32/all) {
-			return fmt.Sprintf("%06d", n%all), nil
-		}
+// PhoneCode returns the six digits of a question that an operator reads out on the
+// telephone and has read back: who reads them back has listened, which an answering machine has not.
+func (k Key) PhoneCode(c *Challenge) string {
+	n, err := strconv.ParseUint(string(k.bound(c, "phone"))[:16], 16, 64)
+	if err != nil {
+		return "" // a digest is hexadecimal
 	}
+	return fmt.Sprintf("%06d", n%1_000_000)
 }

@@ -3,6 +3,7 @@ package challenge_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -208,10 +209,18 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestPhoneCode: what lies above the last whole million is thrown away.
+// TestPhoneCode: six digits, always the same for a question, and not those of another one.
 func TestPhoneCode(t *testing.T) {
-	got, err := challenge.NewPhoneCode(bytes.NewReader([]byte{255, 255, 255, 255, 0, 0, 0, 7}))
-	if err != nil || got != "000007" {
-		t.Errorf("NewPhoneCode = %q, %v, want 000007", got, err)
+	seen := map[string]bool{}
+	for i := range 200 {
+		c := challenge.Challenge{ID: challenge.ID(fmt.Sprint("c", i)), Team: "t", Contact: "k"}
+		code := serverKey(t, "k").PhoneCode(&c)
+		if len(code) != 6 || strings.Trim(code, "0123456789") != "" || code != serverKey(t, "k").PhoneCode(&c) {
+			t.Fatalf("PhoneCode = %q", code)
+		}
+		seen[code] = true
+	}
+	if len(seen) < 195 {
+		t.Errorf("200 questions have %d codes", len(seen))
 	}
 }

@@ -29,12 +29,13 @@ const (
 	KindReminder   Kind = "reminder"   // Of is still asked for
 	KindEscalation Kind = "escalation" // to the next contact: Of was asked of another, who did not answer
 	KindDigest     Kind = "digest"     // what about a team needs attention; asks for no proof
+	KindSilent     Kind = "silent"     // to a sponsor or secretariat: which teams do not answer; asks for no proof
 	KindConfirm    Kind = "confirm"    // one click says that nothing has changed; proves nothing
 )
 
 // Kinds lists all kinds.
 func Kinds() []Kind {
-	return []Kind{KindCode, KindNonce, KindSigned, KindBoth, KindDrill, KindReminder, KindEscalation, KindDigest, KindConfirm}
+	return []Kind{KindCode, KindNonce, KindSigned, KindBoth, KindDrill, KindReminder, KindEscalation, KindDigest, KindSilent, KindConfirm}
 }
 
 // Repeats tells whether a kind asks for what Letter.Of says.
@@ -57,13 +58,13 @@ type Letter struct {
 	Token     string // in the reply address: letters and digits of any case, 16 to 54
 	Code      string // to be typed on the page; only in the body, never in a URL
 	Nonce     string // to be decrypted or signed
-	Link      string // the page of the answer, https
+	Link      string // the page of the answer, https; none of a letter that asks nothing
 	Stop      string // the page for "stop writing to this address", https
 	Deadline  time.Time
 	Date      time.Time // when it is made; it is in the mail
 	InReplyTo string    // the ID of the letter that a reminder repeats; "": none
-	Items     []Item    // of a digest
-	Older     int       // of a digest: things that still stand and were in an earlier one
+	Items     []Item    // of a digest, or of a letter about silent teams
+	Older     int       // of a digest: things that still stand and were in an earlier one; of a letter about silent teams: how many follow in the next
 }
 
 // Item is a thing in a digest. Title and Advice are of the table of codes, and of nobody else.
@@ -132,7 +133,7 @@ func (l Letter) check() error {
 		return bad("no date")
 	case l.InReplyTo != "" && !letterID.MatchString(l.InReplyTo):
 		return bad("it replies to %q", l.InReplyTo)
-	case !goodURL(l.Link) || l.Stop != "" && !goodURL(l.Stop):
+	case !goodURL(l.Link) && (l.Kind != KindSilent || l.Link != "") || l.Stop != "" && !goodURL(l.Stop):
 		return bad("a link is no plain https URL of %d characters at most", maxURL)
 	}
 	if l.Domain != "" {
@@ -151,7 +152,7 @@ func (l Letter) checkProof() error {
 	ask := l.asks()
 	var why string
 	switch ask {
-	case KindDigest, KindConfirm:
+	case KindDigest, KindSilent, KindConfirm:
 		return nil
 	case KindCode:
 		if !codeForm.MatchString(l.Code) {
@@ -181,6 +182,9 @@ func (l Letter) checkProof() error {
 	return nil
 }
 
+// Names reports whether a text is of the form of a handle: the only names that stand in mails.
+func Names(s string) bool { return handleForm.MatchString(s) }
+
 // leaks tells whether the secret is in anything that machines follow or log.
 func (l Letter) leaks() bool {
 	places := strings.ToUpper(strings.ReplaceAll(l.Link+" "+l.Stop+" "+l.Token+" "+l.ID+" "+l.Tag, "-", ""))
@@ -193,7 +197,7 @@ func (l Letter) leaks() bool {
 }
 
 func (l Letter) checkItems() error {
-	if l.Kind == KindDigest && len(l.Items) == 0 || len(l.Items) > maxItems {
+	if (l.Kind == KindDigest || l.Kind == KindSilent) && len(l.Items) == 0 || len(l.Items) > maxItems {
 		return fmt.Errorf("%w %s: %d items, want 1 to %d", ErrLetter, l.ID, len(l.Items), maxItems)
 	}
 	for _, i := range l.Items {

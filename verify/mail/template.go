@@ -53,6 +53,9 @@ type groupView struct {
 // frame is the form of a letter's text: which blocks a language has to define.
 func frame(l Letter) string {
 	why, ask := string(l.Kind), string(l.asks())
+	if l.Kind == KindSilent { // its reader is of another team
+		return `{{template "ask.silent" .}}{{template "footer" .}}`
+	}
 	if !proves(l.asks()) {
 		return `{{template "greeting" .}}{{template "ask.` + ask + `" .}}{{template "footer" .}}`
 	}
@@ -117,7 +120,7 @@ func parseTemplate(text string) (*template.Template, error) {
 
 func frameName(l Letter) string { return "frame." + string(l.Kind) + "." + string(l.asks()) }
 
-func proves(k Kind) bool { return k != KindDigest && k != KindConfirm }
+func proves(k Kind) bool { return k != KindDigest && k != KindSilent && k != KindConfirm }
 
 // text renders the subject, without the tag, and the body of a letter.
 func (ts templates) text(id *Identity, l Letter) (subject, text string, err error) {
@@ -158,7 +161,7 @@ func (l Letter) view(id *Identity) view {
 		Instance: id.Name, Contact: id.Contact, Handle: l.Handle, Domain: l.Domain, Tag: l.Tag,
 		Code: l.Code, Nonce: l.Nonce, Link: l.Link, Stop: l.Stop, Deadline: moment(l.Deadline),
 	}
-	v.Digest, v.Older = l.Kind == KindDigest, l.Older
+	v.Digest, v.Older = l.Kind == KindDigest || l.Kind == KindSilent, l.Older
 	for _, group := range groups() {
 		g := groupView{Name: string(group)}
 		for _, i := range l.Items {
@@ -221,6 +224,10 @@ func samples() []Letter {
 	var out []Letter
 	for _, k := range Kinds() {
 		base.Kind, base.Of = k, ""
+		if k == KindSilent {
+			out = append(out, silentSample(base))
+			continue
+		}
 		if !k.Repeats() {
 			out = append(out, base)
 			continue
@@ -230,6 +237,16 @@ func samples() []Letter {
 		}
 	}
 	return out
+}
+
+// silentSample is a letter about teams that do not answer: it has no link to a page.
+func silentSample(l Letter) Letter {
+	l.Link, l.Domain = "", ""
+	l.Items = []Item{
+		{Code: "contact.unanswered", Group: GroupContact, Subject: "acme-cert/csirt@acme.example", Due: time.Unix(1.79e9, 0)},
+		{Code: "contact.undeliverable", Group: GroupContact, Subject: "beta-cert", Due: time.Unix(1.79e9, 0)},
+	}
+	return l
 }
 
 // try renders every letter in a language, and looks for what its reader needs.
@@ -261,6 +278,10 @@ func (l Letter) complete(id *Identity, text string) error {
 	case KindDigest:
 		for n, i := range l.Items {
 			need[fmt.Sprintf("Items (%d)", n)], need[fmt.Sprintf("Items.Subject (%d)", n)] = i.Code, i.Subject
+		}
+	case KindSilent:
+		for n, i := range l.Items {
+			need[fmt.Sprintf("Items.Subject (%d)", n)], need[fmt.Sprintf("Items.Due (%d)", n)] = i.Subject, moment(i.Due)
 		}
 	}
 	for field, value := range need {

@@ -1,4 +1,0 @@
--- The questions of a campaign are read in parts, and the history of old questions is found by how its log begins.
-DROP INDEX challenge_campaign;
-CREATE INDEX challenge_campaign ON challenge (campaign, created, id) WHERE campaign <> '';
-CREATE INDEX challenge_log_begun ON challenge_log (at) WHERE n = 1;

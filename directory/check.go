@@ -18,6 +18,7 @@ const (
 	maxKeys         = 20
 	maxResources    = 20_000
 	maxNames        = 200
+	maxHolidays     = 60 // who has more of them would never be asked
 	maxMemberships  = 50
 	maxDesignations = 50
 	maxProse        = 400
@@ -50,6 +51,8 @@ func (p *Profile) Check(now time.Time) []Problem {
 	if p.Established != "" && p.Established.Time().After(now) {
 		c.add("date.future", "/established", string(p.Established), "a day that has not come yet", "the day the team was established")
 	}
+	c.count("/holidays", len(p.Holidays), maxHolidays)
+	c.unique("/holidays", len(p.Holidays), func(i int) string { return string(p.Holidays[i]) })
 	c.unique("/languages", len(p.Languages), func(i int) string { return string(p.Languages[i]) })
 	c.unique("/kinds", len(p.Kinds), func(i int) string { return p.Kinds[i] })
 	c.unique("/services", len(p.Services), func(i int) string { return p.Services[i] })

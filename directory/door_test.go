@@ -177,6 +177,8 @@ var badRecords = []struct {
 	{"201 other names", func(p *directory.Profile) { p.Names.Other = make([]string, 201) }, "list.too-long", "/names/other"},
 	{"established tomorrow", func(p *directory.Profile) { p.Established = "2026-11-22" }, "date.future", "/established"},
 	{"one language twice", func(p *directory.Profile) { p.Languages = []directory.Language{"de", "en", "de"} }, "list.duplicate", "/languages/2"},
+	{"61 holidays", func(p *directory.Profile) { p.Holidays = days(61) }, "list.too-long", "/holidays"},
+	{"one holiday twice", func(p *directory.Profile) { p.Holidays = append(days(2), days(1)...) }, "list.duplicate", "/holidays/2"},
 	{"one kind twice", func(p *directory.Profile) { p.Kinds = []string{"csirt", "csirt"} }, "list.duplicate", "/kinds/1"},
 	{"one service twice", func(p *directory.Profile) { p.Services = []string{"exercises", "exercises"} }, "list.duplicate", "/services/1"},
 	{"one mailbox twice, in another case", func(p *directory.Profile) {
@@ -396,4 +398,12 @@ func TestNamedPersonIsNotPublic(t *testing.T) {
 			t.Error("a person who chose to be public is not")
 		}
 	})
+}
+
+// days are so many days of the calendar.
+func days(n int) (list []directory.Date) {
+	for i := range n {
+		list = append(list, directory.Date(time.Date(2026, 12, 1+i, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)))
+	}
+	return list
 }

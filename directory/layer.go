@@ -108,6 +108,7 @@ func (m *merger) add(p *Profile, origin Origin, dates Dates) {
 	}
 	m.constituency(&p.Constituency, o("constituency"))
 	words(t, "kinds", &t.Kinds, p.Kinds, o("kinds"))
+	words(t, "holidays", &t.Holidays, p.Holidays, o("holidays"))
 	words(t, "languages", &t.Languages, p.Languages, o("languages"))
 	words(t, "services", &t.Services, p.Services, o("services"))
 	m.lists(p, origin, o)

@@ -32,6 +32,7 @@ type Profile struct {
 	Address      string        `json:",omitzero"` // postal, with line breaks
 	Zone         Zone          `json:",omitzero"`
 	Hours        Hours         `json:",omitzero"`
+	Holidays     []Date        `json:",omitzero"` // days in the team's zone on which nobody is at their desk
 	Languages    []Language    `json:",omitzero"` // in order of preference
 	Website      string        `json:",omitzero"`
 	Established  Date          `json:",omitzero"`

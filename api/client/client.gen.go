@@ -4917,6 +4917,11 @@ type NewTeam struct {
 	// Examples: example-csirt
 	Handle string `json:"handle"`
 
+	// Holidays Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60
+	//
+	// Examples: ["2026-12-25","2027-01-01"]
+	Holidays []string `json:"holidays,omitempty,omitzero"`
+
 	// Host Host organisation
 	//
 	// Examples: Example University
@@ -6325,6 +6330,11 @@ type Team struct {
 	// Examples: example-csirt
 	Handle string `json:"handle"`
 
+	// Holidays Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60
+	//
+	// Examples: ["2026-12-25","2027-01-01"]
+	Holidays []string `json:"holidays,omitempty,omitzero"`
+
 	// Host Host organisation
 	//
 	// Examples: Example University
@@ -6477,6 +6487,9 @@ type TeamPatch struct {
 	// Handle Another unique short name
 	Handle string `json:"handle,omitempty,omitzero"`
 
+	// Holidays Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60
+	Holidays []string `json:"holidays,omitempty,omitzero"`
+
 	// Host Host organisation
 	Host string `json:"host,omitempty,omitzero"`
 
@@ -6560,6 +6573,11 @@ type TeamPut struct {
 	//
 	// Examples: example-csirt
 	Handle string `json:"handle,omitempty,omitzero"`
+
+	// Holidays Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60
+	//
+	// Examples: ["2026-12-25","2027-01-01"]
+	Holidays []string `json:"holidays,omitempty,omitzero"`
 
 	// Host Host organisation
 	//

@@ -49,6 +49,8 @@ func csvTeamFields() []csvField {
 		{"address", "postal address|street address", false, func(c *csvTeam, x csvCell) { c.lines(x, &c.record.Profile.Address, 2000) }},
 		{"zone", "time zone|timezone|tz", false, func(c *csvTeam, x csvCell) { one(c, x, &c.record.Profile.Zone, directory.ParseZone) }},
 		{"hours", "operating hours|business hours|office hours|opening hours|service hours", false, (*csvTeam).hours},
+		{"holidays", "holiday|closed|closed days|days off", false,
+			func(c *csvTeam, x csvCell) { many(c, x, &c.record.Profile.Holidays, parseTextDate) }},
 		{"languages", "language|lang|working languages", false,
 			func(c *csvTeam, x csvCell) { many(c, x, &c.record.Profile.Languages, directory.ParseLanguage) }},
 		{"website", "web site|web|www|url|homepage|home page|site", false, func(c *csvTeam, x csvCell) { one(c, x, &c.record.Profile.Website, directory.ParseURL) }},

@@ -64,6 +64,7 @@ func csvTeamColumns() []csvColumn {
 		text("address", func(t team) string { return t.Address }),
 		text("zone", func(t team) string { return string(t.Zone) }),
 		text("hours", func(t team) string { return t.Hours.String() }),
+		text("holidays", func(t team) string { return strings.Join(textsTo(t.Holidays), "; ") }),
 		text("languages", func(t team) string { return strings.Join(textsTo(t.Languages), "; ") }),
 		text("website", func(t team) string { return t.Website }),
 		text("established", func(t team) string { return string(t.Established) }),

@@ -38,6 +38,7 @@ type Profile struct {
 	Address      string        `json:"address,omitzero" maxLength:"2000" doc:"Postal address with line breaks (RFC 2350 2.2)" example:"Example CSIRT\nExample Street 1\n1010 Vienna\nAustria"`
 	Zone         string        `json:"zone,omitzero" maxLength:"64" doc:"IANA time zone (RFC 2350 2.3)" example:"Europe/Vienna"`
 	Hours        string        `json:"hours,omitzero" maxLength:"500" doc:"Weekly hours in the team's zone, or 24x7" example:"Mon-Fri 08:00-17:00"`
+	Holidays     []string      `json:"holidays,omitzero" doc:"Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60" example:"[\"2026-12-25\",\"2027-01-01\"]"`
 	Languages    []string      `json:"languages,omitzero" doc:"BCP 47 tags in order of preference" example:"[\"de-AT\",\"en\"]"`
 	Website      string        `json:"website,omitzero" format:"uri" maxLength:"2048" doc:"http or https URL" example:"https://csirt.example.org/"`
 	Established  string        `json:"established,omitzero" format:"date" doc:"When the team was founded" example:"2008-09-08"`

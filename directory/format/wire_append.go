@@ -59,6 +59,7 @@ func (b *writer) facts(p *directory.Profile) {
 	if !p.Hours.IsZero() {
 		b.text("hours", p.Hours.String())
 	}
+	texts(b, "holidays", p.Holidays)
 	texts(b, "languages", p.Languages)
 	b.text("website", p.Website)
 	b.text("established", string(p.Established))

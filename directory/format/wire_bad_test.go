@@ -121,6 +121,7 @@ func TestBadRecords(t *testing.T) {
 		{"hours in prose", `{"hours":"8 a.m. to 5 p.m."}`, "hours.syntax@/hours"},
 		{"a language that is none", `{"languages":["klingonese!"]}`, "language.unknown@/languages/0"},
 		{"a date that does not exist", `{"established":"2025-02-30"}`, "date.syntax@/established"},
+		{"a holiday that does not exist", `{"holidays":["2026-12-25","2026-02-30"]}`, "date.syntax@/holidays/1"},
 		{"a date in words", `{"established":"September 8, 2008"}`, "date.syntax@/established"},
 		{"a date before there were teams", `{"established":"1831-08-26"}`, "date.range@/established"},
 		{"a website that is no URL", `{"website":"csirt.example.org"}`, "url.syntax@/website"},

@@ -35,6 +35,7 @@ func (p *parser) profile(at string, w Profile) directory.Profile {
 		Address:     w.Address,
 		Zone:        optional(p, at+"/zone", w.Zone, directory.ParseZone),
 		Hours:       optional(p, at+"/hours", w.Hours, directory.ParseHours),
+		Holidays:    parseList(p, at+"/holidays", w.Holidays, directory.ParseDate),
 		Languages:   parseList(p, at+"/languages", w.Languages, directory.ParseLanguage),
 		Website:     optional(p, at+"/website", w.Website, directory.ParseURL),
 		Established: optional(p, at+"/established", w.Established, directory.ParseDate),

@@ -72,7 +72,7 @@ func fullProfile(t testing.TB) directory.Profile {
 			Former: []string{"EX-CERT"}, Other: []string{}},
 		Kinds: []string{"csirt", "nren"}, Status: "active", Host: "Example & Sons <Ltd>", Country: "AT",
 		Address: "Example CSIRT\nExample Street 1\n1010 Vienna\nAustria", Zone: "Europe/Vienna", Hours: hours,
-		Languages: []directory.Language{"de-AT", "en"}, Website: "https://csirt.example.org/", Established: "2008-09-08",
+		Holidays: []directory.Date{"2026-12-25"}, Languages: []directory.Language{"de-AT", "en"}, Website: "https://csirt.example.org/", Established: "2008-09-08",
 		Constituency: directory.Constituency{
 			Types:   []directory.ConstituencyType{{Type: "research-education", Scope: "both"}, {Type: "isp"}},
 			Sectors: []string{"research"}, Countries: []directory.Country{"AT", "XK"}, Text: "Everybody at example.org",

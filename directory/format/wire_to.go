@@ -12,7 +12,7 @@ import (
 func ProfileTo(p directory.Profile) Profile {
 	w := Profile{
 		Kinds: p.Kinds, Status: p.Status, Host: p.Host, Country: string(p.Country), Address: p.Address,
-		Zone: string(p.Zone), Hours: p.Hours.String(), Languages: textsTo(p.Languages), Website: p.Website,
+		Zone: string(p.Zone), Hours: p.Hours.String(), Holidays: textsTo(p.Holidays), Languages: textsTo(p.Languages), Website: p.Website,
 		Established: string(p.Established), Services: p.Services,
 		Resources: each(p.Resources, resourceTo), Contacts: each(p.Contacts, contactTo), Keys: each(p.Keys, keyTo),
 		Prose: each(p.Prose, sectionTo), Memberships: each(p.Memberships, membershipTo),

@@ -4940,6 +4940,14 @@ export interface components {
              */
             handle: string;
             /**
+             * @description Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60
+             * @example [
+             *       "2026-12-25",
+             *       "2027-01-01"
+             *     ]
+             */
+            holidays?: string[];
+            /**
              * @description Host organisation
              * @example Example University
              */
@@ -6301,6 +6309,14 @@ export interface components {
              */
             handle: string;
             /**
+             * @description Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60
+             * @example [
+             *       "2026-12-25",
+             *       "2027-01-01"
+             *     ]
+             */
+            holidays?: string[];
+            /**
              * @description Host organisation
              * @example Example University
              */
@@ -6443,6 +6459,8 @@ export interface components {
             established?: string | null;
             /** @description Another unique short name */
             handle?: string | null;
+            /** @description Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60 */
+            holidays?: string[] | null;
             /** @description Host organisation */
             host?: string | null;
             /** @description Weekly hours in the team's zone, or 24x7 */
@@ -6503,6 +6521,14 @@ export interface components {
              * @example example-csirt
              */
             handle?: string;
+            /**
+             * @description Days, in the team's zone, on which nobody is at their desk: nothing is asked then. At most 60
+             * @example [
+             *       "2026-12-25",
+             *       "2027-01-01"
+             *     ]
+             */
+            holidays?: string[];
             /**
              * @description Host organisation
              * @example Example University
@@ -10936,8 +10962,8 @@ export interface operations {
                      */
                     "application/stix+json": unknown;
                     /**
-                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,checks,withheld
-                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",,
+                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,holidays,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,checks,withheld
+                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",,
                      */
                     "text/csv": string;
                     /**
@@ -19359,8 +19385,8 @@ export interface operations {
                      */
                     "application/stix+json": unknown;
                     /**
-                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,checks,withheld
-                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",,
+                     * @example handle,names.short,names.full,names.former,names.other,uuid,kinds,status,host,country,address,zone,hours,holidays,languages,website,established,services,memberships,constituency.text,constituency.types,constituency.sectors,constituency.countries,resources.prefix,resources.asn,resources.domain,keys.fingerprint,as_of,contacts.email,contacts.email.abuse,contacts.email.vulnerability,contacts.email.emergency,contacts.email.representative,contacts.phone,contacts.phone.abuse,contacts.phone.vulnerability,contacts.phone.emergency,contacts.phone.representative,contacts.url,contacts.url.abuse,contacts.url.vulnerability,contacts.url.emergency,contacts.url.representative,contacts.chat,contacts.chat.abuse,contacts.chat.vulnerability,contacts.chat.emergency,contacts.chat.representative,contacts.fax,evidence,checks,withheld
+                     *     example-csirt,EXAMPLE-CSIRT,Example Computer Security Incident Response Team,,,5694da62-6314-4565-9c4d-1298538826be,csirt,,Example University,AT,,Europe/Vienna,,,,,,,,,,,,192.0.2.0/24,,example.org,,,csirt@example.org,csirt@example.org,,,,,,,,,,,,,,,,,,,,"csirt@example.org: unverified, level 0 listed (import)",,
                      */
                     "text/csv": string;
                     /**

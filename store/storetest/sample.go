@@ -60,7 +60,7 @@ func fullProfile() directory.Profile {
 	return directory.Profile{
 		Names: directory.Names{Short: "EX-CERT", Full: "Example CERT «Österreich»", Former: []string{"Old"}, Other: []string{"例え"}},
 		Kinds: []directory.Word{"csirt", "national"}, Status: "forming", Host: "Example Org", Country: "AT",
-		Address: "Street 1\n1010 Wien", Zone: "Europe/Vienna", Hours: directory.Hours{Always: true}, Languages: []directory.Language{"de", "en"},
+		Address: "Street 1\n1010 Wien", Zone: "Europe/Vienna", Hours: directory.Hours{Always: true}, Holidays: []directory.Date{"2026-12-24", "2026-12-25"}, Languages: []directory.Language{"de", "en"},
 		Website: "https://example.org/", Established: date,
 		Constituency: directory.Constituency{Types: []directory.ConstituencyType{{Type: "government", Scope: "both"}},
 			Sectors: []directory.Word{"energy"}, Countries: []directory.Country{"AT"}, Text: "Everybody"},

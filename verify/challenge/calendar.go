@@ -24,11 +24,14 @@ func (c Calendar) Equal(o Calendar) bool {
 }
 
 // CalendarOf returns the calendar of one contact of a team: its own hours, else
-// the team's.
+// the team's; and the holidays given with those that the team declares.
 func CalendarOf(t *directory.Team, c *directory.Contact, holidays []directory.Date) Calendar {
 	hours := c.Hours
 	if hours.IsZero() {
 		hours = t.Hours
+	}
+	if len(t.Holidays) > 0 {
+		holidays = slices.Concat(holidays, t.Holidays)
 	}
 	return Calendar{Zone: t.Zone, Hours: hours, Country: t.Country, Holidays: holidays}
 }

@@ -515,6 +515,7 @@ func (d *Desk) fire(tx Tx, id ID) (bool, error) {
 	}
 	if kind == EventDue {
 		c = d.rekey(c, now)
+		c.Calendar = d.calendar(&c, policy)
 	}
 	moved := d.moved
 	if kind == EventSettled {
@@ -535,6 +536,16 @@ func (d *Desk) fire(tx Tx, id ID) (bool, error) {
 	}
 	_, err = d.step(tx, c, Event{ID: string(kind) + "@" + at.Format(time.RFC3339Nano), Kind: kind, At: now})
 	return true, err
+}
+
+// calendar is that of a question, with the holidays that are declared by now. Time that runs already goes on by
+// the holidays that were declared when it began.
+func (d *Desk) calendar(c *Challenge, policy Policy) Calendar {
+	calendar := c.Calendar
+	if team, contact, err := d.find(c.Team, c.Contact); err == nil {
+		calendar.Holidays = CalendarOf(team, contact, policy.Holidays).Holidays
+	}
+	return calendar
 }
 
 // sends reports whether a timer leads to a mail.
@@ -595,7 +606,7 @@ func (d *Desk) may(tx Tx, c *Challenge, kind EventKind, policy Policy, now time.
 	if !c.Kind.ByMail() { // the caps are those of mails
 		history.Address, history.Domain, history.Overall = nil, nil, nil
 	}
-	p := May(Request{Calendar: c.Calendar, Kind: c.Kind, New: kind == EventDue}, history, policy, now)
+	p := May(Request{Calendar: d.calendar(c, policy), Kind: c.Kind, New: kind == EventDue}, history, policy, now)
 	switch {
 	case p.OK:
 		return time.Time{}, nil

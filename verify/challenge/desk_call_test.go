@@ -127,3 +127,30 @@ func TestConfirmUnreachable(t *testing.T) {
 		}
 	})
 }
+
+// TestHolidaysOfTeam: a team declares days on which it is not asked, also after the question was planned; nor is it
+// reminded on one.
+func TestHolidaysOfTeam(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		at := func(days int) directory.Date { return directory.Date(deskDay.AddDate(0, 0, days).Format("2006-01-02")) }
+		c := must[challenge.Challenge](t)(o.Ask(context.Background(), challenge.Ask{Team: o.team.ID, Contact: o.team.Contacts[0].ID, Kind: challenge.KindCode}))
+		o.edit(func(p *directory.Profile) { p.Holidays = []directory.Date{at(0), at(1)} })
+		o.run()
+		if c = o.see(c.ID); c.State != challenge.StateScheduled || len(o.box) != 0 {
+			t.Fatalf("on the holiday: %s, %d mails", c.State, len(o.box))
+		}
+		o.days(2)
+		if c = o.see(c.ID); len(o.box) != 1 || string(at(2)) != c.Sent.Format("2006-01-02") {
+			t.Fatalf("after the holidays: %s, sent %v, %d mails", c.State, c.Sent, len(o.box))
+		}
+		o.edit(func(p *directory.Profile) { p.Holidays = []directory.Date{at(3), at(4)} })
+		o.days(2)
+		if len(o.box) != 1 {
+			t.Errorf("reminded on a holiday: %d mails", len(o.box))
+		}
+		o.days(4)
+		if len(o.box) < 2 {
+			t.Errorf("%d mails after it, want a reminder", len(o.box))
+		}
+	})
+}

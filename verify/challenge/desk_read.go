@@ -3,7 +3,6 @@ package challenge
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 

@@ -128,7 +128,7 @@ func (s *Server) registerCampaigns() {
 	register(s, spec{id: "get-campaign", method: http.MethodGet, path: one, tag: tag, access: token,
 		summary: "Show a campaign and how far it has come", more: "For operators, and for secretariats of their forum.", errors: []int{notFound}, answer: exampleCampaign()}, s.getCampaign)
 	register(s, spec{id: "move-campaign", method: http.MethodPost, path: one + "/move", tag: tag, access: token,
-		summary: "Start, halt, resume or abort a campaign", more: "Nothing goes out while it stands still. For operators, and for secretariats of their forum.", errors: []int{notFound, conflict}, body: CampaignMove{Move: "start"}, answer: exampleCampaign()}, s.moveCampaign)
+		summary: "Start, halt, resume or abort a campaign", more: "Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.", errors: []int{notFound, conflict}, body: CampaignMove{Move: "start"}, answer: exampleCampaign()}, s.moveCampaign)
 	s.registerReport(spec{id: "get-campaign-report", method: http.MethodGet, path: one + "/report", tag: tag, access: token,
 		summary: "Show what a campaign came to",
 		more: "How many answered, how they were proven, and how quickly, by forum, sector and country; who has not answered counts as still waiting. Groups of fewer than five teams have no figures. " +

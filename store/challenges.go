@@ -27,7 +27,8 @@ const (
 	challengeLog  = `SELECT n, at, event, effects FROM challenge_log WHERE challenge = $1 ORDER BY n`
 	caseList      = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
 		WHERE (k.closed = 0) = ($1 = 0) AND (k.opened, k.challenge, k.kind) > ($2, $3, $4) ORDER BY k.opened, k.challenge, k.kind LIMIT $5`
-	outgoing = `SELECT c.doc, CASE WHEN o.attempt = $1 AND o.due_at <> 0 THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM check_pause WHERE check_name IN ('', $2))
+	outgoing = `SELECT c.doc, CASE WHEN o.attempt = $1 AND o.due_at <> 0 THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM check_pause WHERE check_name IN ('', $2)),
+		(SELECT COUNT(*) FROM campaign k WHERE k.id = c.campaign AND k.state IN ('halted', 'aborted'))
 		FROM outbox o JOIN challenge c ON c.id = o.challenge WHERE o.key = $3`
 	nextMail = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
 	// Who claims moves due_at to the end of the lease; attempt is the fence.
@@ -110,12 +111,20 @@ func (db *DB) ListChallenges(ctx context.Context, f challenge.ListFilter) (list 
 		args = append(args, micros(f.Before), string(f.BeforeID))
 		where = append(where, fmt.Sprintf("(created < $%[1]d OR created = $%[1]d AND id > $%[2]d AND $%[2]d <> '')", len(args)-1, len(args)))
 	}
+	order := "created DESC, id"
+	if f.Oldest {
+		order = "created, id"
+	}
+	if f.Oldest && !f.After.IsZero() {
+		args = append(args, micros(f.After), string(f.AfterID))
+		where = append(where, fmt.Sprintf("(created, id) > ($%d, $%d)", len(args)-1, len(args)))
+	}
 	query := "SELECT doc FROM challenge"
 	if len(where) > 0 {
 		query += " WHERE " + strings.Join(where, " AND ")
 	}
 	args = append(args, max(1, f.Limit))
-	query += fmt.Sprintf(" ORDER BY created DESC, id LIMIT $%d", len(args))
+	query += fmt.Sprintf(" ORDER BY %s LIMIT $%d", order, len(args))
 	err = db.glance(ctx, op, func(v *view) error {
 		list, err = collect(v, scanChallenge, query, args...)
 		return db.fail(op, "", err)
@@ -211,11 +220,11 @@ func (db *DB) Outgoing(ctx context.Context, m challenge.OutMail) (out challenge.
 	err = db.glance(ctx, op, func(v *view) error {
 		list, err := collect(v, func(rows *sql.Rows) (o challenge.Outgoing, err error) {
 			var doc []byte
-			var mine, pauses int
-			if err = rows.Scan(&doc, &mine, &pauses); err == nil {
+			var mine, pauses, halts int
+			if err = rows.Scan(&doc, &mine, &pauses, &halts); err == nil {
 				err = json.Unmarshal(doc, &o.Question)
 			}
-			o.Mine, o.Stopped = mine == 1, pauses > 0
+			o.Mine, o.Stopped, o.Halted = mine == 1, pauses > 0, halts > 0
 			return o, err
 		}, outgoing, m.Attempt, directory.PauseOfChallenges, m.Key)
 		switch {

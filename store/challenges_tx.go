@@ -260,7 +260,7 @@ func (t *tx) Sent(c *challenge.Challenge, caps challenge.Caps, now time.Time) (h
 	var last, open, out int64
 	var state challenge.CampaignState
 	err = t.tx.QueryRowContext(t.ctx, standing, challenge.StepFirst, string(c.Contact), address, string(challenge.FlagOptOut), string(c.Campaign), string(c.ID)).Scan(&last, &open, &out, &state)
-	h.Last, h.Open, h.OptedOut, h.Paused = timeOf(last), open > 0, out > 0, state == challenge.CampaignHalted
+	h.Last, h.Open, h.OptedOut, h.Paused = timeOf(last), open > 0, out > 0, state == challenge.CampaignHalted || state == challenge.CampaignAborted
 	if err != nil || c.Kind != challenge.KindPhone {
 		return h, t.db.fail(op, string(c.Contact), err)
 	}

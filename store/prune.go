@@ -12,10 +12,11 @@ const (
 	// pruneRows is how much goes in one transaction, so that others need not wait.
 	pruneRows = 500
 
-	pruneRaw = `DELETE FROM check_raw WHERE hash IN (SELECT r.hash FROM check_raw r WHERE r.at < $1
+	oldRaw = ` FROM check_raw r WHERE r.at < $1
 		AND NOT EXISTS (SELECT 1 FROM verification v WHERE v.raw = r.hash) AND NOT EXISTS (SELECT 1 FROM verification v WHERE v.held_raw = r.hash)
 		AND NOT EXISTS (SELECT 1 FROM evidence e WHERE e.raw_hash = r.hash)
-		AND NOT EXISTS (SELECT 1 FROM domain_control c WHERE c.raw_hash = r.hash) LIMIT $2)`
+		AND NOT EXISTS (SELECT 1 FROM domain_control c WHERE c.raw_hash = r.hash)`
+	pruneRaw       = `DELETE FROM check_raw WHERE hash IN (SELECT r.hash` + oldRaw + ` LIMIT %d)`
 	pruneMinutes   = `DELETE FROM check_minute WHERE minute < $1`
 	pruneGoneDue   = `DELETE FROM check_due WHERE team_id IN (SELECT id FROM team WHERE gone = 1)`
 	pruneGoneFound = `DELETE FROM verification WHERE team_id IN (SELECT id FROM team WHERE gone = 1)`
@@ -28,7 +29,7 @@ const (
 func (db *DB) Prune(ctx context.Context, r verify.Retention) (more bool, err error) {
 	const op = "prune checks"
 	err = db.beside(ctx, op, func(t *tx) error {
-		n, err := t.affect(pruneRaw, micros(r.Raw), pruneRows)
+		n, err := t.affect(fmt.Sprintf(pruneRaw, pruneRows), micros(r.Raw))
 		more = n == pruneRows
 		if err != nil || more {
 			return db.fail(op, "", err)

@@ -8165,7 +8165,7 @@ type ClientInterface interface {
 
 	// MoveCampaignWithBody Start, halt, resume or abort a campaign
 	//
-	// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+	// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -8174,7 +8174,7 @@ type ClientInterface interface {
 
 	// MoveCampaign Start, halt, resume or abort a campaign
 	//
-	// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+	// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -9779,7 +9779,7 @@ func (c *Client) GetCampaign(ctx context.Context, id string, reqEditors ...Reque
 
 // MoveCampaignWithBody Start, halt, resume or abort a campaign
 //
-// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 //
 // Takes any type of body and a specified content type.
 //
@@ -9798,7 +9798,7 @@ func (c *Client) MoveCampaignWithBody(ctx context.Context, id string, contentTyp
 
 // MoveCampaign Start, halt, resume or abort a campaign
 //
-// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -20185,7 +20185,7 @@ type ClientWithResponsesInterface interface {
 
 	// MoveCampaignWithBodyWithResponse Start, halt, resume or abort a campaign
 	//
-	// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+	// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -20194,7 +20194,7 @@ type ClientWithResponsesInterface interface {
 
 	// MoveCampaignWithResponse Start, halt, resume or abort a campaign
 	//
-	// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+	// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -31489,7 +31489,7 @@ func (c *ClientWithResponses) GetCampaignWithResponse(ctx context.Context, id st
 
 // MoveCampaignWithBodyWithResponse Start, halt, resume or abort a campaign
 //
-// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -31504,7 +31504,7 @@ func (c *ClientWithResponses) MoveCampaignWithBodyWithResponse(ctx context.Conte
 
 // MoveCampaignWithResponse Start, halt, resume or abort a campaign
 //
-// Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+// Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

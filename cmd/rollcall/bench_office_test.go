@@ -104,22 +104,8 @@ type replies struct {
 func newReplies(b *testing.B, e storetest.Engine) *replies {
 	b.Helper()
 	r := &replies{b: b, f: newOfficeFaults(b, e, 0)}
-	var err error
-	if r.key, err = openpgp.NewEntity("Team", "", "csirt@team0.example", &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA, Time: func() time.Time { return time.Now().Add(-time.Hour) }}); err != nil {
-		b.Fatal(err)
-	}
-	var public bytes.Buffer
-	w, err := armor.Encode(&public, openpgp.PublicKeyType, nil)
-	if err == nil {
-		err = r.key.Serialize(w)
-	}
-	if err != nil || w.Close() != nil {
-		b.Fatal(err)
-	}
-	key, _, err := directory.ParseKey(public.Bytes())
-	if err != nil {
-		b.Fatal(err)
-	}
+	var key directory.Key
+	r.key, key = teamKey(b)
 	r.f.teams(b.N, directory.TeamKey{Key: key})
 	r.send()
 	return r
@@ -181,28 +167,51 @@ func (r *replies) answers(signed bool) []mail.Envelope {
 		head := fmt.Sprintf("From: <%s>\r\nTo: <%s>\r\nSubject: Re: your mail\r\nMessage-ID: <%d@%s>\r\nMIME-Version: 1.0\r\n", from, to.Address, i, from)
 		text := "Auto-Submitted: auto-replied\r\nContent-Type: text/plain\r\n\r\nWe are away.\r\n"
 		if signed {
-			text = r.signed(m.Raw)
+			text = signedAnswer(r.b, r.key, time.Now(), m.Raw)
 		}
 		out[i] = mail.Envelope{From: from, To: []string{to.Address}, Raw: []byte(head + text), At: time.Now()}
 	}
 	return out
 }
 
-// signed is an answer with the word of a mail in it (RFC 3156 section 5).
-func (r *replies) signed(raw []byte) string {
-	r.b.Helper()
+// teamKey makes a key of a team, and what the directory has of it.
+func teamKey(t testing.TB) (*openpgp.Entity, directory.Key) {
+	t.Helper()
+	entity, err := openpgp.NewEntity("Team", "", "csirt@team0.example", &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA, Time: func() time.Time { return time.Now().Add(-time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var public bytes.Buffer
+	w, err := armor.Encode(&public, openpgp.PublicKeyType, nil)
+	if err == nil {
+		err = entity.Serialize(w)
+	}
+	if err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	key, _, err := directory.ParseKey(public.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entity, key
+}
+
+// signedAnswer is an answer with the word of a mail in it, signed at a time (RFC 3156 section 5).
+func signedAnswer(t testing.TB, key *openpgp.Entity, at time.Time, raw []byte) string {
+	t.Helper()
 	word := mailedWord.FindSubmatch(raw)
 	if word == nil {
-		r.b.Fatalf("no word in\n%s", raw)
+		t.Errorf("no word in\n%s", raw)
+		return ""
 	}
 	payload := "Content-Type: text/plain; charset=utf-8\r\n\r\nYes: " + string(word[1]) + "\r\n"
 	var sig bytes.Buffer
 	w, err := armor.Encode(&sig, openpgp.SignatureType, nil)
 	if err == nil {
-		err = openpgp.DetachSign(w, []*openpgp.Entity{r.key}, strings.NewReader(payload), nil)
+		err = openpgp.DetachSign(w, []*openpgp.Entity{key}, strings.NewReader(payload), &packet.Config{Time: func() time.Time { return at }})
 	}
 	if err != nil || w.Close() != nil {
-		r.b.Fatal(err)
+		t.Errorf("signing: %v", err)
 	}
 	return "Content-Type: multipart/signed; micalg=pgp-sha256; protocol=\"application/pgp-signature\"; boundary=s\r\n\r\n--s\r\n" + payload +
 		"\r\n--s\r\nContent-Type: application/pgp-signature\r\n\r\n" + strings.ReplaceAll(sig.String(), "\n", "\r\n") + "\r\n--s--\r\n"

@@ -24,8 +24,8 @@ asked within one announced window. It speaks to the database: the questions go o
 from whatever "rollcall serve --challenge on" is running on it.
 
 It needs mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the configuration), the folder
-that "rollcall mail init" makes; start and rehearse need all that sending needs,
-as "rollcall mail selftest" does.`,
+that "rollcall mail init" makes; start, resume and rehearse need all that sending
+needs, as "rollcall mail selftest" does.`,
 		Example: `  rollcall campaign plan --db teams.db --mail-dir mail --from 2026-12-01 --to 2026-12-12 --forum tf-csirt "Winter 2026"
   rollcall campaign rehearse --config rollcall.toml --dir mails 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
   rollcall campaign start --config rollcall.toml 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55
@@ -35,7 +35,7 @@ as "rollcall mail selftest" does.`,
 	cmd.AddCommand(campaignListCommand(w), campaignPlanCommand(w), campaignShowCommand(w), campaignRehearseCommand(w), campaignReportCommand(w),
 		campaignMoveCommand(w, challenge.MoveStart, "Start a campaign", "Start makes the questions of a planned campaign, once the self-test of our own mails\nhas passed."),
 		campaignMoveCommand(w, challenge.MoveHalt, "Let a campaign stand still", "Halt has nothing more of a campaign sent; answers still count."),
-		campaignMoveCommand(w, challenge.MoveResume, "Let a campaign go on", "Resume lets a campaign go on. Everything has that much more time."),
+		campaignMoveCommand(w, challenge.MoveResume, "Let a campaign go on", "Resume lets a campaign go on, once the self-test of our own mails has passed.\nEverything has that much more time."),
 		campaignMoveCommand(w, challenge.MoveAbort, "End a campaign for good", "Abort ends a campaign: its open questions are closed, and count for nothing."))
 	return cmd
 }
@@ -246,6 +246,7 @@ func (c *call) printProgress(one *challenge.Campaign, p *challenge.Progress) err
 }
 
 func campaignMoveCommand(w world, move challenge.Move, short, long string) *cobra.Command {
+	tested := move == challenge.MoveStart || move == challenge.MoveResume
 	cmd := &cobra.Command{
 		Use: string(move) + " CAMPAIGN", Short: short, Long: long,
 		Example: "  rollcall campaign " + string(move) + " --db teams.db --mail-dir mail 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55",
@@ -258,14 +259,14 @@ func campaignMoveCommand(w world, move challenge.Move, short, long string) *cobr
 				_, err = fmt.Fprintf(c.stdout, "%s: %s\n", one.Name, one.State)
 				return err
 			}
-			if move == challenge.MoveStart {
+			if tested {
 				return c.withOffice(func(o *office) error { return steer(o.Desk) })
 			}
 			return c.withDesk(steer)
 		}),
 	}
-	if move == challenge.MoveStart {
-		cmd.Example = "  rollcall campaign start --config rollcall.toml 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55"
+	if tested {
+		cmd.Example = "  rollcall campaign " + string(move) + " --config rollcall.toml 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55"
 		keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_plain", "mail_relay_from", "mail_templates", "verify_resolvers")...)
 		return cmd
 	}

@@ -38,7 +38,7 @@ func challengeCommand(w world) *cobra.Command {
 		challengeJudgeCommand(w, "approve", "Approve a call that another operator logged", "Approve has the call that was logged for a question count as its answer. Whoever\ncalled can't approve it.", true),
 		challengeJudgeCommand(w, "reject", "Reject a call that another operator logged", "Reject has the call that was logged for a question count for nothing.", false),
 		challengeCasesCommand(w), challengeCloseCommand(w), challengeResultCommand(w),
-		challengeFiguresCommand(w), challengeTimesCommand(w), challengeConsentCommand(w),
+		challengeFiguresCommand(w), challengeTimesCommand(w), challengeConsentCommand(w), challengePruneCommand(w),
 		challengeSwitchCommand(w, "off", "Stop all questions: the kill switch", "Off has nothing more sent to anybody by any server on the database, not even what\nwaits in the outbox, until \"rollcall challenge on\". Answers still count.", true),
 		challengeSwitchCommand(w, "on", "Let questions go out again", "On lifts the kill switch of \"rollcall challenge off\".", false))
 	return cmd

@@ -24,6 +24,7 @@ type challengeConfig struct {
 	Operator string        // who asks, as readers know it
 	Policies string        // file of policies and rules
 	Keep     time.Duration // for which events are kept
+	History  time.Duration // for which what happened to a question is kept after its end; 0: for ever
 	Plan     int           // contacts asked an hour because they are due; 0: none by itself
 	Notices  bool          // teams are told what needs attention
 
@@ -61,6 +62,7 @@ func challengeKeys() []key {
 		{name: "challenge_policies", arg: "FILE", usage: "JSON FILE with policies, with rules for whom they hold, and with secretariats; without one, everybody is asked half-yearly", set: text(func(c *config) *string { return &c.Challenge.Policies })},
 		{name: "challenge_plan", preset: "0", arg: "N", usage: "N contacts an hour that are asked because they are due; 0: only who is ordered or in a campaign", set: number(func(c *config) *int { return &c.Challenge.Plan })},
 		{name: "challenge_keep", preset: "90d", arg: "TIME", usage: "TIME for which events of questions, and what became of their webhooks, are kept", set: span(time.Hour, func(c *config) *time.Duration { return &c.Challenge.Keep })},
+		{name: "challenge_history", preset: "730d", arg: "TIME", usage: "TIME for which the log and the links of a question are kept after its end, 180d or more, or forever; what it came to is always kept", set: (*config).setHistory},
 		{name: "challenge_notices", preset: "off", arg: "SWITCH", usage: "whether teams get a mail, once a week at most, about what needs attention: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Challenge.Notices })},
 		{name: "mail_dir", arg: "FOLDER", usage: "FOLDER with the keys of the mail identity, made by rollcall mail init", set: text(func(c *config) *string { return &c.Challenge.Dir })},
 		{name: "mail_address", arg: "ADDRESS", usage: "ADDRESS that mails come from", set: (*config).setMailAddress},
@@ -116,6 +118,22 @@ func (c *config) setChallenge(s string) error {
 		return nil
 	}
 	return bad(s, "not a switch", "on, off or pages")
+}
+
+// leastHistory is as long as bounces of an earlier question count.
+const leastHistory = 180 * 24 * time.Hour
+
+func (c *config) setHistory(s string) error {
+	if s == "forever" || s == "0" {
+		c.Challenge.History = 0
+		return nil
+	}
+	d, err := parseSpan(s)
+	if err != nil || d < leastHistory {
+		return bad(s, "not a time of 180 days or more", "such as 730d, or forever")
+	}
+	c.Challenge.History = d
+	return nil
 }
 
 func (c *config) setPages(s string) error {

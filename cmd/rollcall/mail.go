@@ -189,7 +189,7 @@ func (c *call) mailSelftest(asJSON bool) error {
 		return err
 	}
 	if bad := report.Err(); bad != nil {
-		return errors.New("the self-test failed: no campaign begins before that is mended")
+		return errors.New("the self-test failed: no campaign begins or goes on before that is mended")
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type officeFigures struct {
 
 	tried, timers    prometheus.Counter
 	mails, replies   *prometheus.CounterVec
-	posts            *prometheus.CounterVec
+	posts, forgotten *prometheus.CounterVec
 	notices          prometheus.Counter
 	open, due, cases *prometheus.Desc
 	waiting          *prometheus.Desc
@@ -43,6 +43,8 @@ func newOfficeFigures(s challenge.Store, aside *asideFolder) *officeFigures {
 			Help: "Mails that this process took in, by what they were taken for; aside is what belongs to no question."}, []string{"event"}),
 		posts: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_posts_total",
 			Help: "Notices and questions that this process posted to endpoints, by outcome: delivered, status is another answer, failed is none, ours is trouble here."}, []string{"outcome"}),
+		forgotten: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rollcall_challenge_forgotten_total",
+			Help: "What this process removed because it was old enough: questions is those whose history went, lines, links, mails and tellings are of them, then notices and marks, and raw is mails that came in."}, []string{"of"}),
 		waiting: desc("posts_waiting", "Notices and questions that are to be posted to endpoints."),
 		open:    desc("open", "Questions that wait for something."),
 		due:     desc("mails_waiting", "Mails that are to be handed to the relay."),
@@ -61,6 +63,10 @@ func (f *officeFigures) said(o mail.Outcome) { f.mails.WithLabelValues(string(o)
 
 func (f *officeFigures) posted(outcome string) { f.posts.WithLabelValues(outcome).Inc() }
 
+func (f *officeFigures) forgot(gone *challenge.Forgotten) {
+	gone.Each(func(of string, n int) { f.forgotten.WithLabelValues(of).Add(float64(n)) })
+}
+
 func (f *officeFigures) taken(got *challenge.Received) {
 	f.replies.WithLabelValues(cmp.Or(string(got.Event), "aside")).Inc()
 }
@@ -73,6 +79,7 @@ func (f *officeFigures) Describe(to chan<- *prometheus.Desc) {
 	f.notices.Describe(to)
 	f.replies.Describe(to)
 	f.posts.Describe(to)
+	f.forgotten.Describe(to)
 	for _, d := range []*prometheus.Desc{f.open, f.due, f.cases, f.waiting, f.kept, f.dropped} {
 		to <- d
 	}
@@ -86,6 +93,7 @@ func (f *officeFigures) Collect(to chan<- prometheus.Metric) {
 	f.notices.Collect(to)
 	f.replies.Collect(to)
 	f.posts.Collect(to)
+	f.forgotten.Collect(to)
 	bytes, dropped := f.aside.figures()
 	to <- prometheus.MustNewConstMetric(f.kept, prometheus.GaugeValue, float64(bytes))
 	to <- prometheus.MustNewConstMetric(f.dropped, prometheus.CounterValue, float64(dropped))

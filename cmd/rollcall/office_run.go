@@ -46,6 +46,8 @@ type officeRun struct {
 	*office
 	courier *challenge.Courier // nil: nothing is posted from here
 	keep    time.Duration      // events of questions
+	history time.Duration      // logs and links of questions that are over; 0: for ever
+	raw     time.Duration      // mails that came in and prove nothing
 	log     *slog.Logger
 	aloof   bool // it takes orders and answers on pages, and leaves the rest to others
 	plan    int  // contacts an hour that are asked because they are due
@@ -65,7 +67,7 @@ type door struct {
 // newOfficeRun takes the addresses at which mail comes in, unless it is aloof.
 func (c *call) newOfficeRun(o *office, s challenge.Store, aloof bool) (*officeRun, error) {
 	m := &c.cfg.Challenge
-	r := &officeRun{office: o, keep: m.Keep, log: c.log, aloof: aloof, plan: m.Plan, maildir: m.Maildir, notices: m.Notices, largest: m.MaxSize, tally: newOfficeFigures(s, o.aside)}
+	r := &officeRun{office: o, keep: m.Keep, history: m.History, raw: c.cfg.Verify.KeepRaw, log: c.log, aloof: aloof, plan: m.Plan, maildir: m.Maildir, notices: m.Notices, largest: m.MaxSize, tally: newOfficeFigures(s, o.aside)}
 	o.said = r.tally.said
 	if aloof {
 		return r, nil
@@ -151,7 +153,7 @@ func (r *officeRun) run(ctx context.Context) {
 			parts.Go(func() { r.every(ctx, lookEvery, "webhooks", r.deliver) })
 		}
 	}
-	parts.Go(func() { r.every(ctx, pruneEvery, "events", r.prune) })
+	parts.Go(func() { r.every(ctx, pruneEvery, "pruning", r.prune) })
 	if r.plan > 0 {
 		parts.Go(func() { r.every(ctx, planEvery, "planning", r.ask) })
 	}
@@ -207,7 +209,19 @@ func (r *officeRun) deliver(ctx context.Context) (bool, error) {
 	return n > 0, err // what was delivered may have let the next one go
 }
 
-func (r *officeRun) prune(ctx context.Context) (bool, error) { return r.Prune(ctx, r.keep) }
+// prune forgets what has served its purpose: events, and what questions leave behind.
+func (r *officeRun) prune(ctx context.Context) (bool, error) {
+	events, err := r.Prune(ctx, r.keep)
+	if err != nil {
+		return false, err
+	}
+	gone, more, err := r.Forget(ctx, r.history, r.raw)
+	r.tally.forgot(&gone)
+	if gone.Questions > 0 {
+		r.log.Info("the history of old questions is forgotten", "questions", gone.Questions)
+	}
+	return events || more, err
+}
 
 func (r *officeRun) tick(ctx context.Context) (bool, error) {
 	n, err := r.Tick(ctx, ticksAtOnce)

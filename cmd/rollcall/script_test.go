@@ -25,8 +25,8 @@ import (
 	"github.com/rollcall-csirt/rollcall/store/storetest"
 )
 
-// TestMain lets this binary be rollcall itself, a small HTTP client for the
-// scripts, and a worker whose checks only note that they ran.
+// TestMain lets this binary be rollcall itself, rollcall by a clock that tests move, a
+// small HTTP client for the scripts, and a worker whose checks only note that they ran.
 func TestMain(m *testing.M) {
 	// No test looks at the domains of the directories that it serves. And the race detector lets
 	// every command of a script sleep for a second before it ends, if nobody tells it.
@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	testscript.Main(m, map[string]func(){"rollcall": main, "http": httpMain, "hostile": hostileMain, "noting-worker": notingWorkerMain})
+	testscript.Main(m, map[string]func(){"rollcall": main, "later-rollcall": laterMain, "http": httpMain, "hostile": hostileMain, "noting-worker": notingWorkerMain})
 }
 
 // TestScripts runs every script of testdata/script on both engines; $DB names

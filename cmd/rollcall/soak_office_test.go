@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -26,6 +27,7 @@ type sink struct {
 	mu   sync.Mutex
 	mail map[string]map[string]int
 	all  atomic.Int64
+	hear func(mail.Envelope) // each mail, after it was counted; nil: nobody does
 }
 
 func (s *sink) take(_ context.Context, env mail.Envelope) error {
@@ -40,6 +42,9 @@ func (s *sink) take(_ context.Context, env mail.Envelope) error {
 	}
 	s.mail[env.To[0]][string(id[1])]++
 	s.all.Add(1)
+	if s.hear != nil {
+		s.hear(env)
+	}
 	return nil
 }
 
@@ -154,7 +159,11 @@ func (f *officeFaults) campaign(window time.Duration) challenge.Campaign {
 
 func (f *officeFaults) start() *exec.Cmd {
 	f.t.Helper()
-	cmd := exec.Command("rollcall", f.args...)
+	return f.launch(exec.Command("rollcall", f.args...))
+}
+
+func (f *officeFaults) launch(cmd *exec.Cmd) *exec.Cmd {
+	f.t.Helper()
 	cmd.Stderr = &f.log
 	if err := cmd.Start(); err != nil {
 		f.t.Fatal(err)
@@ -175,7 +184,8 @@ func (f *officeFaults) wait(what string, done func() bool) {
 	defer tick.Stop()
 	for begun := time.Now(); !done(); <-tick.C {
 		if time.Since(begun) > time.Minute {
-			f.t.Fatalf("not so after a minute: %s\n%s", what, &f.log)
+			log := f.log.String()
+			f.t.Fatalf("not so after a minute: %s; the log ends with\n%s", what, log[max(0, len(log)-5000):])
 		}
 	}
 }
@@ -227,5 +237,25 @@ func (f *officeFaults) adds(id challenge.CampaignID, n, inHand int) {
 	f.t.Logf("%d contacts, %d mails given again after kills", n, again)
 	if err := f.db.Check(context.Background()); err != nil {
 		f.t.Error(err)
+	}
+}
+
+// TestCampaignResumeTested: the command resumes a campaign only once the self-test passes, as it starts one.
+func TestCampaignResumeTested(t *testing.T) {
+	for _, e := range storetest.Engines(t) {
+		t.Run(e.Name, func(t *testing.T) {
+			f := newOfficeFaults(t, e, 1)
+			c := f.campaign(time.Hour)
+			if _, err := f.desk.Steer(t.Context(), directory.Principal{Name: "op", Role: directory.Operator}, c.ID, challenge.MoveHalt); err != nil {
+				t.Fatal(err)
+			}
+			m := &f.call.cfg.Challenge
+			cmd := exec.Command("rollcall", "campaign", "resume", "--db", f.dsn, "--mail-dir", m.Dir, "--mail-address", m.Address, "--mail-contact", m.Contact,
+				"--mail-relay", mailServer(t, anybody, f.sink.take), "--mail-relay-tls", "none", "--challenge-pages", "https://rollcall.example/", "--verify-resolvers", newZone(t).address, string(c.ID))
+			text, err := cmd.CombinedOutput()
+			if now, failed := f.db.Campaign(t.Context(), c.ID); err == nil || !strings.Contains(string(text), "our own mails would not be believed") || failed != nil || now.State != challenge.CampaignHalted {
+				t.Errorf("%v: %s; the campaign is %s, %v", err, text, now.State, failed)
+			}
+		})
 	}
 }

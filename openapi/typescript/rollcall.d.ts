@@ -159,7 +159,7 @@ export interface paths {
         put?: never;
         /**
          * Start, halt, resume or abort a campaign
-         * @description Nothing goes out while it stands still. For operators, and for secretariats of their forum.
+         * @description Nothing goes out while it stands still. It starts, and goes on, once the self-test of our own mails passes. For operators, and for secretariats of their forum.
          */
         post: operations["move-campaign"];
         delete?: never;

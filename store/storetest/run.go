@@ -64,6 +64,10 @@ func Run(t *testing.T, e Engine) {
 		{"deliveries are leased in order", testDeliveries},
 		{"events are numbered and pruned", testNotices},
 		{"who is to be told is told once", testTellings},
+		{"questions are listed in parts", testListParts},
+		{"the history of old questions is forgotten", testForget},
+		{"marks of teams that are gone are forgotten", testForgetGone},
+		{"history is forgotten in parts", testForgetParts},
 
 		{"numbers taken and not used do not commit", testUnusedNumbers},
 		{"a failed write can't be committed around", testSwallowedError},

@@ -59,7 +59,7 @@ func Codes() []directory.CodeInfo {
 		{Code: CodeOver, Title: "A question that is over changes no more", Advice: "Ask anew."},
 		{Code: CodeResult, Title: "What another registrar found has its name, a level from 1 to 4 and a date that has passed", Advice: "Name the registrar as people know it."},
 		{Code: CodeSecondOperator, Title: "Another operator than the one who called approves a call", Advice: "Ask a colleague."},
-		{Code: CodeSelftest, Title: "The self-test of our own mails passes before a campaign begins", Advice: "Run rollcall mail selftest, and mend what it names."},
+		{Code: CodeSelftest, Title: "The self-test of our own mails passes before a campaign begins or goes on", Advice: "Run rollcall mail selftest, and mend what it names."},
 		{Code: CodeUnvouched, Title: "Mails go to an address that an operator, a secretariat or a source stands for", Advice: "Prove control of its domain, or have an operator record as evidence how the team was asked."},
 		{Code: CodePolicyMissing, Title: "A policy says what it must", Advice: "Name the field."},
 		{Code: CodePolicyOrder, Title: "The times of a policy follow each other", Advice: "Reminders come within the window, the ladder after it, the close last, and the next question after that."},

@@ -27,7 +27,7 @@ type DeskConfig struct {
 	Notices  bool // a [Notifier] works on the store: it lists whom [Policy.Digests] says, who then are not asked by themselves
 	// Secretariats are who is told of members that do not answer; where a forum has none, an operator is.
 	Secretariats []Secretariat
-	// Ready says before a campaign is started whether our mails will be believed
+	// Ready says before a campaign is started or resumed whether our mails will be believed
 	// ([mail.Selftest]); nil: nobody looks.
 	Ready  func(context.Context) error
 	Random io.Reader        // required
@@ -308,12 +308,13 @@ func (d *Desk) step(tx Tx, c Challenge, e Event) (Challenge, error) {
 // heldBack is when mails of a paused question are due: not before it is resumed.
 var heldBack = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// hold keeps the mails of a question back while it is paused.
+// hold keeps the mails of a question back while it is paused. At its end they are let go, and
+// whoever takes one up sees that it is not wanted any more.
 func (d *Desk) hold(tx Tx, was, is *Challenge, now time.Time) error {
 	switch {
 	case was.Paused.IsZero() && !is.Paused.IsZero():
 		return tx.HoldMails(is.ID, heldBack)
-	case !was.Paused.IsZero() && is.Paused.IsZero():
+	case !was.Paused.IsZero() && is.Paused.IsZero(), was.Open() && !is.Open():
 		return tx.HoldMails(is.ID, now)
 	}
 	return nil

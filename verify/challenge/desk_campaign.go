@@ -15,9 +15,8 @@ import (
 // batchOfQuestions is how many questions of a campaign are written in one transaction.
 const batchOfQuestions = 200
 
-// mostOfCampaign bounds how many questions of one campaign are read at once: more than
-// there are teams in the world, and some of their contacts.
-const mostOfCampaign = 1_000_000
+// mostCampaigns bounds how many campaigns are read at once: more than anybody runs.
+const mostCampaigns = 1_000_000
 
 // campaignSpace is the name space of the ids of campaigns' questions.
 var campaignSpace = uuid.MustParse("8d0b1f4e-6b34-4d4b-a36c-7c1b0a4f5f10")
@@ -99,20 +98,28 @@ func (d *Desk) putCampaign(tx Tx, actor, action string, c *Campaign) error {
 
 // Campaign returns one with its questions counted.
 func (d *Desk) Campaign(ctx context.Context, p directory.Principal, id CampaignID) (Campaign, Progress, error) {
-	c, list, err := d.campaign(ctx, p, id)
-	return c, Count(list), err
+	progress := Count(nil)
+	c, err := d.campaign(ctx, p, id)
+	if err != nil {
+		return c, progress, err
+	}
+	return c, progress, d.each(ctx, ListFilter{Campaign: id}, func(part []Challenge) error {
+		for i := range part {
+			progress.add(&part[i])
+		}
+		return nil
+	})
 }
 
-func (d *Desk) campaign(ctx context.Context, p directory.Principal, id CampaignID) (Campaign, []Challenge, error) {
+func (d *Desk) campaign(ctx context.Context, p directory.Principal, id CampaignID) (Campaign, error) {
 	c, err := d.cfg.Store.Campaign(ctx, id)
 	if err != nil {
-		return c, nil, err
+		return c, err
 	}
 	if err := directory.MayReadCampaign(p, c.forumOf()); err != nil {
-		return Campaign{}, nil, err
+		return Campaign{}, err
 	}
-	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Campaign: id, Limit: mostOfCampaign})
-	return c, list, err
+	return c, nil
 }
 
 // Campaigns returns those that pass and that p may see, newest first.
@@ -143,11 +150,21 @@ func (d *Desk) Campaigns(ctx context.Context, p directory.Principal, f CampaignF
 
 // Report returns what a campaign came to so far.
 func (d *Desk) Report(ctx context.Context, p directory.Principal, id CampaignID) (Report, error) {
-	c, list, err := d.campaign(ctx, p, id)
+	c, err := d.campaign(ctx, p, id)
 	if err != nil {
 		return Report{}, err
 	}
-	return NewReport(c, list, d.cfg.Index().Team, d.now()), nil
+	made := newReporter(c, d.cfg.Index().Team, d.now())
+	err = d.each(ctx, ListFilter{Campaign: id}, func(part []Challenge) error {
+		for i := range part {
+			made.add(&part[i])
+		}
+		return nil
+	})
+	if err != nil {
+		return Report{}, err
+	}
+	return made.report(), nil
 }
 
 // Move is what is done with a campaign.
@@ -165,7 +182,8 @@ const (
 func Moves() []Move { return []Move{MoveStart, MoveHalt, MoveResume, MoveAbort} }
 
 // Steer moves a campaign on, and carries out what that means for its questions.
-// Where that is cut short, [Desk.Steward] goes on with it.
+// Where that is cut short, [Desk.Steward] goes on with it. What has mails go out, start
+// and resume, waits for a self-test that passes ([CodeSelftest]).
 func (d *Desk) Steer(ctx context.Context, p directory.Principal, id CampaignID, move Move) (Campaign, error) {
 	c, err := d.cfg.Store.Campaign(ctx, id)
 	if err != nil {
@@ -174,11 +192,11 @@ func (d *Desk) Steer(ctx context.Context, p directory.Principal, id CampaignID, 
 	if err := directory.MayRunCampaign(p, c.forumOf()); err != nil {
 		return Campaign{}, err
 	}
-	if move == MoveStart && d.cfg.Ready != nil {
-		if err := d.cfg.Ready(ctx); err != nil {
-			return c, &directory.Error{Kind: directory.Conflict, Op: "start campaign", Subject: string(id), Err: err, Problems: []directory.Problem{{
-				Code: CodeSelftest, Reason: "our own mails would not be believed: " + err.Error(), Want: "a self-test that passes: rollcall mail selftest"}}}
-		}
+	if _, err := c.move(move, d.now()); err != nil {
+		return c, stateError(move, &c, err)
+	}
+	if err := d.believed(ctx, move, id); err != nil {
+		return c, err
 	}
 	if err := d.tellAll(ctx, id); err != nil {
 		return c, err
@@ -196,6 +214,18 @@ func (d *Desk) Steer(ctx context.Context, p directory.Principal, id CampaignID, 
 		return c, err
 	}
 	return c, d.carryOn(ctx, id)
+}
+
+// believed refuses a move that has mails go out which others would not believe.
+func (d *Desk) believed(ctx context.Context, move Move, id CampaignID) error {
+	if move != MoveStart && move != MoveResume || d.cfg.Ready == nil {
+		return nil
+	}
+	if err := d.cfg.Ready(ctx); err != nil {
+		return &directory.Error{Kind: directory.Conflict, Op: string(move) + " campaign", Subject: string(id), Err: err, Problems: []directory.Problem{{
+			Code: CodeSelftest, Reason: "our own mails would not be believed: " + err.Error(), Want: "a self-test that passes: rollcall mail selftest"}}}
+	}
+	return nil
 }
 
 // move returns c after a move, with what its questions are to be told.
@@ -231,7 +261,7 @@ func stateError(m Move, c *Campaign, err error) error {
 // started, tells them of a halt, and notes when all came to their end. It
 // returns how many campaigns are not over.
 func (d *Desk) Steward(ctx context.Context) (open int, err error) {
-	list, err := d.cfg.Store.Campaigns(ctx, CampaignFilter{Limit: mostOfCampaign})
+	list, err := d.cfg.Store.Campaigns(ctx, CampaignFilter{Limit: mostCampaigns})
 	if err != nil {
 		return 0, err
 	}
@@ -282,32 +312,6 @@ func (d *Desk) alter(ctx context.Context, id CampaignID, fn func(Tx, *Campaign) 
 			return err
 		}
 		return fn(tx, &c)
-	})
-}
-
-// tellAll tells the open questions of a campaign what was decided about it. Each
-// takes it once, however often this is cut short and begun again.
-func (d *Desk) tellAll(ctx context.Context, id CampaignID) error {
-	c, err := d.cfg.Store.Campaign(ctx, id)
-	if err != nil || c.Pending == "" {
-		return err
-	}
-	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Campaign: id, Open: true, Limit: mostOfCampaign})
-	if err != nil {
-		return err
-	}
-	e := Event{ID: fmt.Sprintf("campaign/%s/%d", c.Pending, c.Since.UnixMicro()), Kind: c.Pending}
-	for i := range list {
-		if _, err := d.Apply(ctx, list[i].ID, e); err != nil {
-			return err
-		}
-	}
-	return d.alter(ctx, id, func(tx Tx, now *Campaign) error {
-		if now.Pending != c.Pending || !now.Since.Equal(c.Since) {
-			return nil // somebody decided otherwise meanwhile
-		}
-		now.Pending = ""
-		return tx.PutCampaign(*now)
 	})
 }
 

@@ -1,7 +1,9 @@
 package challenge_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"regexp"
@@ -248,6 +250,159 @@ func TestCampaignHalted(t *testing.T) {
 		o.steer(c.ID, challenge.MoveAbort)
 		if _, p := o.progress(c.ID); p.Outcomes[challenge.OutcomeStopped] != 21 || p.States[challenge.StateAnswered] != 1 || p.Over != 22 {
 			t.Errorf("aborted: %+v", p)
+		}
+	})
+}
+
+// TestCampaignHaltedUntold: what waits in the outbox does not leave either while the questions of a campaign
+// that was halted, or aborted, have not been told of it yet; once they are, it goes on or is not wanted any more.
+func TestCampaignHaltedUntold(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(20)
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		c = o.steer(c.ID, challenge.MoveStart)
+		waits := func() int { return must[challenge.DeskFigures](t)(o.db.DeskFigures(ctx)).Mails }
+		queued := func() int { // into the outbox, and not handed over
+			t.Helper()
+			for range 6 * 24 {
+				o.pass(time.Hour)
+				must[int](t)(o.Tick(ctx, 100))
+				if n := waits(); n > 0 {
+					return n
+				}
+			}
+			t.Fatal("nobody is asked any more")
+			return 0
+		}
+		sent := queued()
+		o.run()
+		decide := func(state challenge.CampaignState, tell challenge.EventKind) {
+			t.Helper()
+			err := o.db.Challenges(ctx, func(tx challenge.Tx) (err error) { // as a process leaves it that ends between the two
+				if c, err = tx.Campaign(c.ID); err != nil {
+					return err
+				}
+				c.State, c.Pending, c.Since, c.Halted = state, tell, o.clock(), o.clock()
+				return tx.PutCampaign(c)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				o.pass(2 * time.Minute)
+				o.run()
+			}
+			if n := len(o.boxed()); n != sent {
+				t.Errorf("%s: %d mails before, %d after it", state, sent, n)
+			}
+		}
+		waiting := queued()
+		decide(challenge.CampaignHalted, challenge.EventPaused)
+		if n := waits(); n != waiting {
+			t.Errorf("%d mails wait, want %d", n, waiting)
+		}
+		must[int](t)(o.Steward(ctx))
+		o.steer(c.ID, challenge.MoveResume)
+		must[int](t)(o.sender.Send(ctx, 100))
+		if n := len(o.boxed()); n != sent+waiting {
+			t.Errorf("%d mails after it was resumed, want %d", n, sent+waiting)
+		}
+		sent += waiting
+		queued()
+		decide(challenge.CampaignAborted, challenge.EventStopped)
+		must[int](t)(o.Steward(ctx))
+		o.run()
+		if n := must[challenge.DeskFigures](t)(o.db.DeskFigures(ctx)); n.Mails != 0 || n.Open != 0 || len(o.boxed()) != sent {
+			t.Errorf("after the abort %d mails wait, of %d questions, and %d are out; want none, none and %d", n.Mails, n.Open, len(o.boxed()), sent)
+		}
+	})
+}
+
+// TestDeskStoppedPaused: the mail of a question that is stopped while it is paused does not wait for ever.
+func TestDeskStoppedPaused(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		id := o.waiting(1)[0]
+		must[challenge.Challenge](t)(o.Pause(ctx, deskOperator, id, ""))
+		must[challenge.Challenge](t)(o.Stop(ctx, deskOperator, id, ""))
+		o.run()
+		if n := must[challenge.DeskFigures](t)(o.db.DeskFigures(ctx)).Mails; n != 0 || len(o.box) != 0 {
+			t.Errorf("%d mails wait, and %d are out; want none", n, len(o.box))
+		}
+	})
+}
+
+// TestCampaignInParts: a campaign of more questions than are read at once is counted, told and reported whole.
+func TestCampaignInParts(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		const n = 1203
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		err := o.db.Challenges(ctx, func(tx challenge.Tx) error {
+			c.State, c.Filled = challenge.CampaignRunning, true
+			for i := range n {
+				q := challenge.Challenge{ID: challenge.ID(fmt.Sprintf("%04d", i*7919%n)), Team: o.team.ID, Contact: directory.ContactID(fmt.Sprint("contact ", i)), Channel: "email", Kind: challenge.KindCode,
+					Policy: challenge.PresetHalfYearly, Campaign: c.ID, State: challenge.StateSent, Created: o.clock().Add(time.Duration(i/700) * time.Second), Sent: o.clock(), Accepted: o.clock()}
+				if err := tx.PutChallenge(q, time.Time{}); err != nil {
+					return err
+				}
+			}
+			return tx.PutCampaign(c)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.pass(time.Hour)
+		o.steer(c.ID, challenge.MoveHalt)
+		if _, p := o.progress(c.ID); p.Total != n || p.Paused != n {
+			t.Errorf("%d questions, %d of them paused; want %d", p.Total, p.Paused, n)
+		}
+		r := must[challenge.Report](t)(o.Report(ctx, deskOperator, c.ID))
+		f := must[challenge.Report](t)(o.Figures(ctx, deskOperator, "", deskDay.AddDate(0, 0, -1), o.clock().Add(time.Hour)))
+		if r.Progress.Total != n || f.Progress.Total != n {
+			t.Errorf("the report is of %d questions, the figures are of %d; want %d", r.Progress.Total, f.Progress.Total, n)
+		}
+		o.steer(c.ID, challenge.MoveAbort)
+		if _, p := o.progress(c.ID); p.Over != n {
+			t.Errorf("%d questions were stopped, want %d", p.Over, n)
+		}
+	})
+}
+
+// TestCampaignTested: a campaign neither starts nor goes on while our own mails would not be believed; it can be
+// halted and ended all the same, and a move that can't be needs no test.
+func TestCampaignTested(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		var wrong error
+		tests := 0
+		key := must[challenge.Key](t)(challenge.NewKey(bytes.Repeat([]byte{7}, 32)))
+		o.Desk = must[*challenge.Desk](t)(challenge.NewDesk(challenge.DeskConfig{Store: o.db, Index: o.follower.Index, Key: key, Random: rand.Reader, Now: o.clock,
+			Ready: func(context.Context) error { tests++; return wrong }}))
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		for _, m := range []challenge.Move{challenge.MoveStart, challenge.MoveHalt, challenge.MoveResume, challenge.MoveHalt, challenge.MoveAbort} {
+			wrong = errors.New("spf: there is no record")
+			before := must[challenge.Campaign](t)(o.db.Campaign(ctx, c.ID))
+			_, err := o.Steer(ctx, deskOperator, c.ID, m)
+			wants := m == challenge.MoveStart || m == challenge.MoveResume
+			if !wants && err == nil {
+				continue
+			}
+			var refused *directory.Error
+			if !wants || !errors.As(err, &refused) || refused.Kind != directory.Conflict || refused.Op != string(m)+" campaign" || len(refused.Problems) != 1 ||
+				refused.Problems[0].Code != challenge.CodeSelftest || !strings.Contains(refused.Problems[0].Reason, "spf: there is no record") {
+				t.Errorf("%s while our mails would not be believed: %v", m, err)
+			}
+			if now := must[challenge.Campaign](t)(o.db.Campaign(ctx, c.ID)); now.State != before.State {
+				t.Errorf("%s was refused, and the campaign is %s", m, now.State)
+			}
+			wrong = nil
+			o.steer(c.ID, m)
+		}
+		was := tests
+		if _, err := o.Steer(ctx, deskOperator, c.ID, challenge.MoveResume); directory.KindOf(err) != directory.Conflict || tests != was || tests != 4 {
+			t.Errorf("resuming what is over: %v, after %d tests", err, tests-was)
 		}
 	})
 }

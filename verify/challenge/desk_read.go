@@ -3,7 +3,6 @@ package challenge
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +16,25 @@ func (d *Desk) List(ctx context.Context, p directory.Principal, f ListFilter) ([
 		return nil, err
 	}
 	return d.cfg.Store.ListChallenges(ctx, f)
+}
+
+// questionsAtOnce is how many questions are read at once where all are looked through.
+const questionsAtOnce = 500
+
+// each calls fn with the questions that pass, the oldest first, a part at a time: a campaign may
+// have more than fit into memory. Each is there once, as it is when its part is read.
+func (d *Desk) each(ctx context.Context, f ListFilter, fn func(part []Challenge) error) error {
+	f.Oldest, f.Limit = true, questionsAtOnce
+	for {
+		part, err := d.cfg.Store.ListChallenges(ctx, f)
+		if err != nil {
+			return err
+		}
+		if err := fn(part); err != nil || len(part) < f.Limit {
+			return err
+		}
+		f.After, f.AfterID = part[len(part)-1].Created, part[len(part)-1].ID
+	}
 }
 
 func (d *Desk) mayRead(ctx context.Context, p directory.Principal, team directory.TeamID, in CampaignID) error {
@@ -65,21 +83,25 @@ func (d *Desk) Figures(ctx context.Context, p directory.Principal, forum string,
 	if err := directory.MayReadCampaign(p, forum); err != nil {
 		return Report{}, err
 	}
-	list, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Since: since, Before: until, Limit: mostOfCampaign})
-	if err != nil {
-		return Report{}, err
-	}
-	scope := Scope{Forum: forum}
-	x := d.cfg.Index()
-	list = slices.DeleteFunc(list, func(c Challenge) bool {
-		team, ok := x.Team(c.Team)
-		return !ok || !scope.includes(team)
-	})
 	title := "Answers of all contacts"
 	if forum != "" {
 		title = "Answers of the members of " + strings.ToUpper(forum)
 	}
-	r := NewReport(Campaign{Name: title, From: since, To: until}, list, x.Team, d.now())
+	scope := Scope{Forum: forum}
+	x := d.cfg.Index()
+	made := newReporter(Campaign{Name: title, From: since, To: until}, x.Team, d.now())
+	err := d.each(ctx, ListFilter{Since: since, Before: until}, func(part []Challenge) error {
+		for i := range part {
+			if team, ok := x.Team(part[i].Team); ok && scope.includes(team) {
+				made.add(&part[i])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Report{}, err
+	}
+	r := made.report()
 	return r, d.nameCampaigns(ctx, r.Groups)
 }
 
@@ -116,10 +138,10 @@ func (d *Desk) TeamFigures(ctx context.Context, p directory.Principal, team *dir
 	if err != nil {
 		return g, consent, err
 	}
-	var samples []Sample
+	var samples []*Sample
 	for i := range list {
 		if s, ok := SampleOf(&list[i], team, d.now()); ok {
-			samples = append(samples, s)
+			samples = append(samples, &s)
 		}
 	}
 	return figures(ByAll, string(team.Handle), samples), consent, nil

@@ -28,21 +28,65 @@ type Report struct {
 // lookup knows; or, where the campaign has no id, of a stretch of time, by
 // campaign as well. It is pure but for lookup.
 func NewReport(c Campaign, challenges []Challenge, lookup func(directory.TeamID) (*directory.Team, bool), now time.Time) Report {
-	var samples []Sample
+	r := newReporter(c, lookup, now)
 	for i := range challenges {
-		team, ok := lookup(challenges[i].Team)
-		if !ok {
-			continue
-		}
-		if s, ok := SampleOf(&challenges[i], team, now); ok {
-			samples = append(samples, s)
-		}
+		r.add(&challenges[i])
 	}
+	return r.report()
+}
+
+// reporter makes a report of questions that come one after the other. It keeps of each
+// what the figures need, and shares what many have in common.
+type reporter struct {
+	campaign Campaign
+	lookup   func(directory.TeamID) (*directory.Team, bool)
+	now      time.Time
+	progress Progress
+	samples  []Sample
+	words    map[string]string
+	forums   map[directory.TeamID][]string
+}
+
+func newReporter(c Campaign, lookup func(directory.TeamID) (*directory.Team, bool), now time.Time) *reporter {
+	return &reporter{campaign: c, lookup: lookup, now: now, progress: Count(nil), words: map[string]string{}, forums: map[directory.TeamID][]string{}}
+}
+
+// word is a text that equals another one, in its place.
+func (r *reporter) word(s string) string {
+	known, ok := r.words[s]
+	if !ok {
+		known = strings.Clone(s)
+		r.words[known] = known
+	}
+	return known
+}
+
+func (r *reporter) add(c *Challenge) {
+	r.progress.add(c)
+	team, ok := r.lookup(c.Team)
+	if !ok {
+		return
+	}
+	s, ok := SampleOf(c, team, r.now)
+	if !ok {
+		return
+	}
+	s.Team, s.Campaign = directory.TeamID(r.word(string(s.Team))), r.word(s.Campaign)
+	s.State, s.Outcome = State(r.word(string(s.State))), Outcome(r.word(string(s.Outcome)))
+	if forums, ok := r.forums[s.Team]; ok {
+		s.Forums = forums
+	}
+	r.forums[s.Team] = s.Forums
+	r.samples = append(r.samples, s)
+}
+
+func (r *reporter) report() Report {
 	by := Dimensions()
-	if c.ID != "" { // one campaign is all that there is
+	if r.campaign.ID != "" { // one campaign is all that there is
 		by = slices.DeleteFunc(by, func(d Dimension) bool { return d == ByCampaign })
 	}
-	return Report{Title: c.Name, Policy: c.Policy, From: c.From, To: c.To, Made: now, Progress: Count(challenges), Groups: Summarise(samples, by...)}
+	c := &r.campaign
+	return Report{Title: c.Name, Policy: c.Policy, From: c.From, To: c.To, Made: r.now, Progress: r.progress, Groups: Summarise(r.samples, by...)}
 }
 
 // csvHeader are the columns of [Report.WriteCSV]. They are added to, never renamed.

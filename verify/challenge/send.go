@@ -52,6 +52,10 @@ var (
 // sender is to end: what it took must not go out again.
 const noteTime = 10 * time.Second
 
+// untold is when to look again at a mail whose campaign stands still, or is over, and whose question was not
+// told of that yet.
+const untold = time.Minute
+
 // Limits of how often a relay is tried.
 const (
 	mostTries    = 20
@@ -158,6 +162,9 @@ func (s *Sender) one(ctx context.Context, m *OutMail) error {
 	}
 	if !c.Paused.IsZero() { // since this mail was claimed, or while it was tried
 		return d.settle(ctx, m, Event{}, heldBack)
+	}
+	if now.Halted {
+		return d.settle(ctx, m, Event{}, d.now().Add(untold))
 	}
 	if moved, gone := d.moved(&c); gone {
 		return d.settle(ctx, m, Event{Kind: moved}, time.Time{})

@@ -84,9 +84,15 @@ type Sample struct {
 }
 
 // SampleOf returns what c, of team t, gives to the figures as they stand at now.
-// False means nothing: its clock never began, or it did not ask people.
+// False means nothing: its clock never began, or it did not ask people. A mail that was
+// answered before its sender could write down that the relay had it, and died, was asked
+// when it was written: that is the longer wait.
 func SampleOf(c *Challenge, t *directory.Team, now time.Time) (Sample, bool) {
-	if c.Accepted.IsZero() || c.Kind == KindWebhook || c.Kind == KindImported {
+	began := c.Accepted
+	if began.IsZero() && (!c.reached().IsZero() || !c.Disputed.IsZero()) {
+		began = c.Sent
+	}
+	if began.IsZero() || c.Kind == KindWebhook || c.Kind == KindImported {
 		return Sample{}, false
 	}
 	s := Sample{Team: c.Team, Campaign: string(c.Campaign), Sectors: t.Constituency.Sectors, Country: t.Country,
@@ -104,7 +110,7 @@ func SampleOf(c *Challenge, t *directory.Team, now time.Time) (Sample, bool) {
 	if c.Outcome == OutcomeWrongAddress {
 		human = time.Time{} // somebody answered, and it was not the team
 	}
-	s.Human, s.Proof = wait(c.Accepted, human, end), wait(c.Accepted, c.Proof, end)
+	s.Human, s.Proof = wait(began, human, end), wait(began, c.Proof, end)
 	return s, true
 }
 
@@ -204,10 +210,10 @@ type Group struct {
 func Summarise(samples []Sample, by ...Dimension) []Group {
 	var groups []Group
 	for _, d := range by {
-		members := map[string][]Sample{}
+		members := map[string][]*Sample{}
 		for i := range samples {
 			for _, name := range slices.Compact(slices.Sorted(slices.Values(samples[i].groups(d)))) {
-				members[name] = append(members[name], samples[i])
+				members[name] = append(members[name], &samples[i])
 			}
 		}
 		hidden := withheld(members)
@@ -223,12 +229,12 @@ func Summarise(samples []Sample, by ...Dimension) []Group {
 }
 
 // withheld decides which groups of one dimension have no figures.
-func withheld(members map[string][]Sample) map[string]bool {
+func withheld(members map[string][]*Sample) map[string]bool {
 	names := slices.SortedFunc(maps.Keys(members), func(a, b string) int {
 		return cmp.Or(cmp.Compare(teams(members[a]), teams(members[b])), cmp.Compare(a, b))
 	})
 	hidden := map[string]bool{}
-	var together []Sample
+	var together []*Sample
 	for _, name := range names {
 		few := len(together) > 0 && teams(together) < LeastTeams
 		if teams(members[name]) < LeastTeams || few {
@@ -239,7 +245,7 @@ func withheld(members map[string][]Sample) map[string]bool {
 	return hidden
 }
 
-func teams(samples []Sample) int {
+func teams(samples []*Sample) int {
 	seen := map[directory.TeamID]bool{}
 	for i := range samples {
 		seen[samples[i].Team] = true
@@ -247,11 +253,10 @@ func teams(samples []Sample) int {
 	return len(seen)
 }
 
-func figures(d Dimension, name string, samples []Sample) Group {
+func figures(d Dimension, name string, samples []*Sample) Group {
 	g := Group{By: d, Name: name, Teams: teams(samples), Asked: len(samples), Outcomes: map[Outcome]int{}}
 	var human, proof []Observation
-	for i := range samples {
-		s := &samples[i]
+	for _, s := range samples {
 		human, proof = append(human, s.Human), append(proof, s.Proof)
 		g.Answered += count(s.State == StateAnswered)
 		g.Quick += count(s.Quick)

@@ -106,6 +106,8 @@ func TestSampleOf(t *testing.T) {
 		{"stopped", challenge.KindCode, []challenge.Event{at(challenge.EventAccepted, 1), at(challenge.EventStopped, 11)}, true, challenge.Observation{After: 10 * time.Hour}, challenge.Observation{After: 10 * time.Hour}},
 		{"somebody else's mailbox", challenge.KindCode, []challenge.Event{at(challenge.EventAccepted, 1), at(challenge.EventWrongAddress, 11)}, true, challenge.Observation{After: 10 * time.Hour}, challenge.Observation{After: 10 * time.Hour}},
 		{"never taken by the relay", challenge.KindCode, nil, false, challenge.Observation{}, challenge.Observation{}},
+		{"answered before anybody could note that the relay had it", challenge.KindCode, []challenge.Event{at(challenge.EventCodeRight, 3)}, true,
+			challenge.Observation{After: 3 * time.Hour, Event: true}, challenge.Observation{After: 100 * time.Hour}},
 		{"a machine", challenge.KindWebhook, []challenge.Event{at(challenge.EventAccepted, 1), at(challenge.EventWebhook, 2)}, false, challenge.Observation{}, challenge.Observation{}},
 	}
 	for _, tt := range tests {

@@ -24,7 +24,7 @@ type Store interface {
 	ChallengeByToken(context.Context, Digest) (Challenge, error)
 	// ChallengeBySubject returns the one with a subject token.
 	ChallengeBySubject(ctx context.Context, subject string) (Challenge, error)
-	// ListChallenges returns those that pass, newest first.
+	// ListChallenges returns those that pass, newest first unless the filter says otherwise.
 	ListChallenges(context.Context, ListFilter) ([]Challenge, error)
 	// LastAsked returns how it stands with the contacts of a team that were ever asked; ""
 	// is of all teams.
@@ -57,6 +57,7 @@ type Store interface {
 	NextMail(context.Context) (time.Time, error)
 	HookStore
 	NoticeStore
+	HistoryStore
 	TellingStore
 }
 
@@ -120,6 +121,9 @@ type ListFilter struct {
 	Since    time.Time           // created at or after; zero is all
 	Before   time.Time           // created before; zero is all
 	BeforeID ID                  // with Before: of those created at that moment, the ones after this id
+	Oldest   bool                // the oldest first, in place of the newest
+	After    time.Time           // with Oldest: those that follow the one created at After with the id AfterID
+	AfterID  ID                  //
 	Limit    int
 }
 
@@ -208,6 +212,7 @@ type Outgoing struct {
 	Question Challenge
 	Mine     bool // the lease is still the claimant's
 	Stopped  bool // the kill switch is on
+	Halted   bool // its campaign is, or was aborted: the question may not have been told yet
 }
 
 // ClaimMails asks for mails.

@@ -45,7 +45,7 @@ func TestMaildir(t *testing.T) {
 	dir := maildir(t, map[string]string{
 		"1.a":     "Return-Path: <csirt@team.example>\nDelivered-To: " + id.Reply(token) + "\nTo: x@example.net\nSubject: 1\n\nhello\n",
 		"2.b":     "Return-Path: <>\nX-Original-To: " + id.Return(letter) + "\nSubject: 2\n\nhello\n",
-		"3.c:2,F": "To: \"Rollcall\" <rollcall@example.org>, y@example.net\nSubject: 3\n\nhello\n",
+		"3.c:2,F": "From: Team <csirt@team.example>\nTo: \"Rollcall\" <rollcall@example.org>, y@example.net\nSubject: 3\n\nhello\n",
 		"4.large": "Subject: 4\n\n" + strings.Repeat("x", 8192),
 		".hidden": "Subject: 5\n\n",
 	})
@@ -69,7 +69,7 @@ func TestMaildir(t *testing.T) {
 	}
 	got := b.all()
 	if len(got) != 3 || got[0].From != "csirt@team.example" || got[0].To[0] != id.Reply(token) || len(got[0].To) != 1 ||
-		got[1].From != "" || got[1].To[0] != id.Return(letter) || got[2].To[0] != "rollcall@example.org" || got[0].At != now {
+		got[1].From != "" || got[1].To[0] != id.Return(letter) || got[2].From != "csirt@team.example" || got[2].To[0] != "rollcall@example.org" || got[0].At != now {
 		t.Errorf("%+v", got)
 	}
 	if n, err := d.Scan(t.Context()); n != 0 || err != nil {

@@ -133,6 +133,8 @@ func readLimited(r io.Reader, most int64) ([]byte, error) {
 
 // envelopeOf finds the envelope in what an MTA wrote on delivery: Return-Path (RFC 5321 section 4.4),
 // and the recipient in one of three fields. Only recipients that are ours count; without one, To is looked at.
+// Where nobody wrote down the sender, as on a pipe without that flag, it is who the mail is from: a null sender, by
+// which programs are known, is one that is there and empty.
 func envelopeOf(raw []byte, accepts func(string) bool) Envelope {
 	env := Envelope{Raw: raw}
 	r := reader{limits: Limits{}.orDefault()}
@@ -141,6 +143,9 @@ func envelopeOf(raw []byte, accepts func(string) bool) Envelope {
 		return env // Read will say why
 	}
 	env.From = strings.Trim(h.Get("Return-Path"), "<> ")
+	if from := addresses(h.Get("From")); len(h.All("Return-Path")) == 0 && len(from) == 1 {
+		env.From = from[0]
+	}
 	for _, name := range []string{"Delivered-To", "X-Original-To", "Envelope-To", "To", "Cc"} {
 		for _, v := range h.All(name) {
 			for _, a := range append(addresses(v), strings.TrimSpace(v)) {

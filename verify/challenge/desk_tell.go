@@ -1,0 +1,61 @@
+package challenge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// toldTogether is how many questions are told of a decision in one transaction.
+const toldTogether = 50
+
+// tellAll tells the open questions of a campaign what was decided about it. Each
+// takes it once, however often this is cut short and begun again. Nothing of a campaign
+// that is halted or aborted leaves before they know: senders look at the campaign too.
+func (d *Desk) tellAll(ctx context.Context, id CampaignID) error {
+	c, err := d.cfg.Store.Campaign(ctx, id)
+	if err != nil || c.Pending == "" {
+		return err
+	}
+	e := Event{ID: fmt.Sprintf("campaign/%s/%d", c.Pending, c.Since.UnixMicro()), Kind: c.Pending}
+	err = d.each(ctx, ListFilter{Campaign: id, Open: true}, func(part []Challenge) error {
+		for some := range slices.Chunk(part, toldTogether) {
+			if err := d.tellSome(ctx, some, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if c.Pending == EventStopped { // one may have come about while the others were told
+		left, err := d.cfg.Store.ListChallenges(ctx, ListFilter{Campaign: id, Open: true, Limit: 1})
+		if err != nil || len(left) > 0 {
+			return err
+		}
+	}
+	return d.alter(ctx, id, func(tx Tx, now *Campaign) error {
+		if now.Pending != c.Pending || !now.Since.Equal(c.Since) {
+			return nil // somebody decided otherwise meanwhile
+		}
+		now.Pending = ""
+		return tx.PutCampaign(*now)
+	})
+}
+
+// tellSome has questions take an event, together.
+func (d *Desk) tellSome(ctx context.Context, list []Challenge, e Event) error {
+	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
+		for i := range list {
+			c, err := tx.Challenge(list[i].ID)
+			if err != nil {
+				return err
+			}
+			if _, err := d.step(tx, c, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

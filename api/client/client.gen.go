@@ -499,6 +499,13 @@ const (
 	DaneInsecure                        FindingCode = "dane.insecure"
 	DaneNoneUsable                      FindingCode = "dane.none-usable"
 	DaneUnusable                        FindingCode = "dane.unusable"
+	DkimKeyInvalid                      FindingCode = "dkim.key-invalid"
+	DkimKeyMissing                      FindingCode = "dkim.key-missing"
+	DkimKeyRevoked                      FindingCode = "dkim.key-revoked"
+	DkimKeyTooShort                     FindingCode = "dkim.key-too-short"
+	DkimKeyWeak                         FindingCode = "dkim.key-weak"
+	DkimSeveral                         FindingCode = "dkim.several"
+	DkimTesting                         FindingCode = "dkim.testing"
 	DmarcInvalid                        FindingCode = "dmarc.invalid"
 	DmarcMissing                        FindingCode = "dmarc.missing"
 	DmarcNoPolicy                       FindingCode = "dmarc.no-policy"
@@ -4402,6 +4409,11 @@ type MailSignature struct {
 	//
 	// Examples: pass
 	Result MailSignatureResult `json:"result"`
+
+	// Selector By which key, where it passed: its name at _domainkey of that domain
+	//
+	// Examples: s1
+	Selector string `json:"selector,omitempty,omitzero"`
 }
 
 // MailSignatureResult What became of it

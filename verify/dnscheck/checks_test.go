@@ -37,13 +37,14 @@ type a struct {
 	worst       verify.Severity // of the findings; "": any
 	claims      verify.Claims
 	control     *verify.Control
+	selectors   []verify.Selector
 }
 
 func plain(z *dnssectest.Zone) { z.Plain = true }
 
 // cases are the rows of the table of checks, each good, bad and out of reach.
 func cases(t *testing.T) []a {
-	list := [][]a{domainCases(), mxCases(), spfCases(), dmarcCases(), stsCases(), tlsrptCases(), daneCases(), keyCases(t), caaCases(), dnssecCases(), nsCases(), expiryCases(), otherCases(), controlCases()}
+	list := [][]a{domainCases(), mxCases(), spfCases(), dkimCases(t), dmarcCases(), stsCases(), tlsrptCases(), daneCases(), keyCases(t), caaCases(), dnssecCases(), nsCases(), expiryCases(), otherCases(), controlCases()}
 	return slices.Concat(list...)
 }
 
@@ -59,7 +60,7 @@ func TestChecks(t *testing.T) {
 			if c.set != nil {
 				c.set(n)
 			}
-			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control})
+			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control, Selectors: c.selectors})
 			var trouble *verify.Trouble
 			if c.trouble != "" {
 				if !errors.As(err, &trouble) || trouble.Code != c.trouble || trouble.Ours != c.ours {

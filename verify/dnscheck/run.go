@@ -74,7 +74,7 @@ func public(a netip.Addr) bool {
 func Checks(cfg Config) []verify.Check {
 	cfg = cfg.complete()
 	return []verify.Check{
-		domainCheck(cfg), mxCheck(cfg), spfCheck(cfg), dmarcCheck(cfg), mtaSTSCheck(cfg), tlsRPTCheck(cfg), daneCheck(cfg),
+		domainCheck(cfg), mxCheck(cfg), spfCheck(cfg), dkimCheck(cfg), dmarcCheck(cfg), mtaSTSCheck(cfg), tlsRPTCheck(cfg), daneCheck(cfg),
 		openPGPKeyCheck(cfg), smimeaCheck(cfg), certCheck(cfg), caaCheck(cfg), dnssecCheck(cfg), nameserverCheck(cfg),
 		expiryCheck(cfg), securityRecordCheck(cfg), wildcardCheck(cfg), controlCheck(cfg),
 	}

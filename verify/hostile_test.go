@@ -209,8 +209,16 @@ func TestDenyWins(t *testing.T) {
 	n := newNet(t)
 	s := n.listen("a.example", nil, raw(okText))
 	l := n.live(func(c *verify.LiveConfig) { c.Deny = []netip.Prefix{netip.PrefixFrom(s.addr.Addr(), 32)} })
-	if x := n.fetch(l, verify.Request{URL: "https://a.example/"}); failureOf(x.Failure) != verify.FetchAddress || s.conns.Load() != 0 {
-		t.Errorf("Fetch = %+v, %d connections", x.Failure, s.conns.Load())
+	if x := n.fetch(l, verify.Request{URL: "https://a.example/"}); failureOf(x.Failure) != verify.FetchDenied || !x.Failure.Temporary || s.conns.Load() != 0 {
+		t.Errorf("Fetch = %+v, %d connections; want %s, which says nothing of the host", x.Failure, s.conns.Load(), verify.FetchDenied)
+	}
+	n.listen("b.example", nil, redirect("https://a.example/"))
+	if x := n.fetch(l, verify.Request{URL: "https://b.example/"}); failureOf(x.Failure) != verify.FetchDenied || s.conns.Load() != 0 {
+		t.Errorf("Fetch of what redirects there = %+v, %d connections", x.Failure, s.conns.Load())
+	}
+	n.record("a.example.", "A 10.0.0.1")
+	if x := n.fetch(l, verify.Request{URL: "https://a.example/"}); failureOf(x.Failure) != verify.FetchAddress {
+		t.Errorf("Fetch of a host that has a private address as well = %+v, want %s", x.Failure, verify.FetchAddress)
 	}
 }
 

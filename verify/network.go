@@ -15,6 +15,7 @@ import (
 type Network interface {
 	Fetch(context.Context, Request) (*Exchange, error)
 	Query(context.Context, Question) (*Answer, error)
+	Greet(context.Context, Greeting) (*Visit, error)
 }
 
 // Request is one thing to fetch over HTTPS.

@@ -17,6 +17,7 @@ type Recorder struct {
 	size      int // of what is kept, about as it will be encoded
 	exchanges []Exchange
 	answers   []Answer
+	visits    []Visit
 }
 
 // Record returns a recorder in front of n.
@@ -50,6 +51,21 @@ func (r *Recorder) Query(ctx context.Context, q Question) (*Answer, error) {
 	}
 	r.answers = append(r.answers, *a)
 	return a, nil
+}
+
+// Greet hands the visit on and keeps what became of it.
+func (r *Recorder) Greet(ctx context.Context, q Greeting) (*Visit, error) {
+	v, err := r.net.Greet(ctx, q)
+	if err != nil {
+		return v, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.grow(len(keyOf(v)), q.Host); err != nil {
+		return nil, err
+	}
+	r.visits = append(r.visits, *v)
+	return v, nil
 }
 
 // grow makes room for n octets more. Once there is none, there is none for anything:
@@ -93,7 +109,7 @@ func (x *Exchange) size() int {
 func (r *Recorder) Transcript(check string, t Target) Transcript {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Transcript{Version: 1, Check: check, Target: t, Exchanges: append([]Exchange(nil), r.exchanges...), Answers: append([]Answer(nil), r.answers...)}
+	return Transcript{Version: 1, Check: check, Target: t, Exchanges: append([]Exchange(nil), r.exchanges...), Answers: append([]Answer(nil), r.answers...), Visits: append([]Visit(nil), r.visits...)}
 }
 
 // CodeNotRecorded is trouble of a replay: the check asks what it did not ask
@@ -105,12 +121,13 @@ type replay struct {
 	mu        sync.Mutex
 	exchanges map[string][]Exchange
 	answers   map[string][]Answer
+	visits    map[string][]Visit
 }
 
 // Replay returns a Network that answers from t. Who asks the same thing twice
 // gets the answers in the order in which they came.
 func Replay(t Transcript) Network {
-	r := &replay{exchanges: map[string][]Exchange{}, answers: map[string][]Answer{}}
+	r := &replay{exchanges: map[string][]Exchange{}, answers: map[string][]Answer{}, visits: map[string][]Visit{}}
 	for _, x := range t.Exchanges {
 		k := keyOf(x.Request)
 		r.exchanges[k] = append(r.exchanges[k], x)
@@ -118,6 +135,10 @@ func Replay(t Transcript) Network {
 	for _, a := range t.Answers {
 		k := keyOf(a.Question)
 		r.answers[k] = append(r.answers[k], a)
+	}
+	for _, v := range t.Visits {
+		k := keyOf(v.Greeting)
+		r.visits[k] = append(r.visits[k], v)
 	}
 	return r
 }
@@ -147,6 +168,17 @@ func (r *replay) Query(_ context.Context, q Question) (*Answer, error) {
 		return nil, &Trouble{Code: CodeNotRecorded, Detail: q.Name + " " + q.Type, Ours: true}
 	}
 	return &a, nil
+}
+
+// Greet answers from the transcript.
+func (r *replay) Greet(_ context.Context, q Greeting) (*Visit, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v, ok := next(r.visits, keyOf(q))
+	if !ok {
+		return nil, &Trouble{Code: CodeNotRecorded, Detail: q.Host + " " + q.Addr.String(), Ours: true}
+	}
+	return &v, nil
 }
 
 func next[T any](m map[string][]T, key string) (first T, ok bool) {

@@ -66,6 +66,10 @@ func (nowhere) Query(context.Context, verify.Question) (*verify.Answer, error) {
 	return nil, &verify.Trouble{Code: "dns.unreachable", Ours: true}
 }
 
+func (nowhere) Greet(context.Context, verify.Greeting) (*verify.Visit, error) {
+	return nil, &verify.Trouble{Code: "fetch.unreachable", Ours: true}
+}
+
 // scene is a directory on a database with what follows it.
 type scene struct {
 	*directory.Directory

@@ -165,7 +165,7 @@ func (c *call) checks() []verify.Check { return c.catalogConfig().Checks() }
 func (c *call) catalogConfig() catalog.Config {
 	v := &c.cfg.Verify
 	return catalog.Config{
-		DNS:  dnscheck.Config{Open: v.Allow, Label: c.cfg.ControlLabel, Anchors: v.Anchors, RDAP: v.RDAP},
+		DNS:  dnscheck.Config{Open: v.Allow, Closed: v.Deny, Label: c.cfg.ControlLabel, Anchors: v.Anchors, RDAP: v.RDAP, SMTP: v.SMTP},
 		Keys: pgpkey.Config{VKS: v.VKS, HKP: v.HKP, Anchors: v.Anchors},
 	}
 }
@@ -179,6 +179,24 @@ func (c *call) liveConfig() verify.LiveConfig {
 		agent += " (+" + v.Contact + ")"
 	}
 	return verify.LiveConfig{
-		UserAgent: agent, Resolvers: v.Resolvers, Allow: v.Allow, Deny: v.Deny, NAT64: v.NAT64, Proxy: v.Proxy, Now: c.now,
+		UserAgent: agent, Resolvers: v.Resolvers, Allow: v.Allow, Deny: v.Deny, NAT64: v.NAT64, Proxy: v.Proxy, Now: c.now, Helo: c.helo(),
 	}
+}
+
+// helo is the name that is told to mail servers that are visited: the one that is told to
+// the relay, else this machine's if it is a whole one; "" for none.
+func (c *call) helo() string {
+	if c.cfg.Challenge.Host != "" {
+		return c.cfg.Challenge.Host
+	}
+	if d, err := directory.ParseDomain(host()); err == nil && d.Parent() != "" {
+		return string(d)
+	}
+	return ""
+}
+
+// host is this machine's name, "" where it has none.
+func host() string {
+	name, _ := os.Hostname()
+	return name
 }

@@ -38,13 +38,14 @@ type a struct {
 	claims      verify.Claims
 	control     *verify.Control
 	selectors   []verify.Selector
+	previous    []verify.Fact
 }
 
 func plain(z *dnssectest.Zone) { z.Plain = true }
 
 // cases are the rows of the table of checks, each good, bad and out of reach.
 func cases(t *testing.T) []a {
-	list := [][]a{domainCases(), mxCases(), spfCases(), dkimCases(t), dmarcCases(), stsCases(), tlsrptCases(), daneCases(), keyCases(t), caaCases(), dnssecCases(), nsCases(), expiryCases(), otherCases(), controlCases()}
+	list := [][]a{domainCases(), mxCases(), spfCases(), dkimCases(t), dmarcCases(), stsCases(), tlsrptCases(), daneCases(), smtpCases(t), keyCases(t), caaCases(), dnssecCases(), nsCases(), expiryCases(), otherCases(), controlCases()}
 	return slices.Concat(list...)
 }
 
@@ -60,7 +61,7 @@ func TestChecks(t *testing.T) {
 			if c.set != nil {
 				c.set(n)
 			}
-			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control, Selectors: c.selectors})
+			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control, Selectors: c.selectors, Previous: c.previous})
 			var trouble *verify.Trouble
 			if c.trouble != "" {
 				if !errors.As(err, &trouble) || trouble.Code != c.trouble || trouble.Ours != c.ours {

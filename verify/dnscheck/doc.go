@@ -8,6 +8,7 @@
 // (MTA-STS), 8460 (TLS-RPT), 7672 (DANE), 7929 and 8162 (keys in the DNS), 8659
 // and 9495 (CAA), 4033 to 4035 (DNSSEC), 9082, 9083 and 9224 (RDAP).
 //
-// It never connects to a mail server and never asks one about an address: that
-// looks like harvesting, and a challenge proves more.
+// It connects to mail servers only where that is wanted ([Config.SMTP]), and
+// never asks one about an address: that looks like harvesting, and a challenge
+// proves more.
 package dnscheck

@@ -302,6 +302,10 @@ func (n pageNetwork) Query(context.Context, verify.Question) (*verify.Answer, er
 	return nil, errors.New("no DNS here")
 }
 
+func (n pageNetwork) Greet(context.Context, verify.Greeting) (*verify.Visit, error) {
+	return nil, errors.New("no mail here")
+}
+
 func TestJudge(t *testing.T) {
 	for _, tt := range keyCases(t) {
 		t.Run(fmt.Sprintf("%d/%s", tt.point, tt.name), func(t *testing.T) {

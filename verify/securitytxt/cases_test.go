@@ -116,6 +116,11 @@ func (n *tableNetwork) Query(_ context.Context, q verify.Question) (*verify.Answ
 	return nil, errors.New("no DNS here")
 }
 
+func (n *tableNetwork) Greet(_ context.Context, q verify.Greeting) (*verify.Visit, error) {
+	n.t.Errorf("the check visits the mail server %+v", q)
+	return nil, errors.New("no mail here")
+}
+
 func (a tableAnswer) exchange(q verify.Request, now time.Time) *verify.Exchange {
 	x := &verify.Exchange{Request: q, At: now}
 	for _, h := range a.Hops {

@@ -77,11 +77,16 @@ func (r *Recorder) grow(n int, what string) error {
 	return nil
 }
 
-// whole reports whether everything that was answered was kept.
-func (r *Recorder) whole() bool {
+// Whole is nil where everything that was answered was kept, and else trouble:
+// a check may have gone on without an answer, and what it says then rests on
+// what nobody has.
+func (r *Recorder) Whole() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.size <= MaxTranscript
+	if r.size > MaxTranscript {
+		return &Trouble{Code: CodeTooLarge, Detail: "the check went on without an answer"}
+	}
+	return nil
 }
 
 // perItem is about what an answer has in a transcript beside its octets.

@@ -107,8 +107,8 @@ func (r *Runner) run(t *task, check *Check, target Target) (Outcome, []byte) {
 		}
 		return o, nil
 	}
-	if !recorder.whole() {
-		return Outcome{Err: &Trouble{Code: CodeTooLarge, Detail: "the check went on without an answer"}}, nil
+	if err := recorder.Whole(); err != nil {
+		return Outcome{Err: err}, nil
 	}
 	data, hash, err := r.encode(recorder.Transcript(check.Name, target))
 	if err != nil { // a verdict without evidence is none

@@ -49,7 +49,7 @@ func verifyKeys() []key {
 		{name: "verify_proxy", arg: "URL", secret: true, usage: "URL of an HTTP proxy that checks fetch through", set: (*config).setVerifyProxy},
 		{name: "verify_vks", arg: "URLS", list: true, usage: "URLS of verifying key servers that are asked for teams' keys; none: no key server learns whom you care about", set: keyServers(func(c *config) *[]string { return &c.Verify.VKS })},
 		{name: "verify_hkp", arg: "URLS", list: true, usage: "URLS of other key servers, asked for revocations only, by fingerprint", set: keyServers(func(c *config) *[]string { return &c.Verify.HKP })},
-		{name: "verify_anchor", arg: "FILE", usage: "FILE with trust anchors for DNSSEC, DS or DNSKEY records a line each; none: the root's keys", set: (*config).setAnchors},
+		{name: "verify_anchor", arg: "FILE", usage: "FILE with trust anchors for DNSSEC, DS or DNSKEY records a line each, or XML as IANA's; none: the root's keys", set: (*config).setAnchors},
 		{name: "verify_rdap", arg: "URL", usage: "URL of the list of RDAP servers; none: IANA's", set: (*config).setRDAP},
 		{name: "control_label", preset: directory.ControlLabel, arg: "LABEL", usage: "LABEL below a domain at which teams publish proof that they control it", set: (*config).setControlLabel},
 		{name: "verify_keep", preset: "30d", arg: "TIME", usage: "TIME for which transcripts of checks are kept that nothing refers to any more", set: span(time.Hour, func(c *config) *time.Duration { return &c.Verify.KeepRaw })},

@@ -18,6 +18,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/catalog"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
@@ -140,6 +141,9 @@ func (c *call) newRunner(cfg verify.RunnerConfig) (*verify.Runner, error) {
 		host = "unknown"
 	}
 	v := &c.cfg.Verify
+	if err := dnssec.InForce(v.Anchors, c.now()); err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("verify_anchor: %w", err)}
+	}
 	cfg.Name, cfg.Concurrency, cfg.Grace, cfg.KeepRaw = host+"/"+strconv.Itoa(os.Getpid()), v.Concurrency, c.cfg.ShutdownTimeout, v.KeepRaw
 	cfg.Guard = verify.Guard{Share: v.Guard, Least: v.GuardLeast, Window: time.Hour}
 	cfg.Policy, cfg.Now, cfg.Log = c.cfg.Policy, c.now, c.log

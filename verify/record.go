@@ -3,7 +3,10 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"sync"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // Recorder is a [Network] that keeps what was asked and answered, as much as a
@@ -18,6 +21,7 @@ type Recorder struct {
 	exchanges []Exchange
 	answers   []Answer
 	visits    []Visit
+	origins   []Origin
 }
 
 // Record returns a recorder in front of n.
@@ -114,7 +118,7 @@ func (x *Exchange) size() int {
 func (r *Recorder) Transcript(check string, t Target) Transcript {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Transcript{Version: 1, Check: check, Target: t, Exchanges: append([]Exchange(nil), r.exchanges...), Answers: append([]Answer(nil), r.answers...), Visits: append([]Visit(nil), r.visits...)}
+	return Transcript{Version: 1, Check: check, Target: t, Exchanges: append([]Exchange(nil), r.exchanges...), Answers: append([]Answer(nil), r.answers...), Visits: append([]Visit(nil), r.visits...), Origins: append([]Origin(nil), r.origins...)}
 }
 
 // CodeNotRecorded is trouble of a replay: the check asks what it did not ask
@@ -127,12 +131,13 @@ type replay struct {
 	exchanges map[string][]Exchange
 	answers   map[string][]Answer
 	visits    map[string][]Visit
+	origins   map[netip.Addr][]directory.ASN
 }
 
 // Replay returns a Network that answers from t. Who asks the same thing twice
 // gets the answers in the order in which they came.
 func Replay(t Transcript) Network {
-	r := &replay{exchanges: map[string][]Exchange{}, answers: map[string][]Answer{}, visits: map[string][]Visit{}}
+	r := &replay{exchanges: map[string][]Exchange{}, answers: map[string][]Answer{}, visits: map[string][]Visit{}, origins: map[netip.Addr][]directory.ASN{}}
 	for _, x := range t.Exchanges {
 		k := keyOf(x.Request)
 		r.exchanges[k] = append(r.exchanges[k], x)
@@ -144,6 +149,9 @@ func Replay(t Transcript) Network {
 	for _, v := range t.Visits {
 		k := keyOf(v.Greeting)
 		r.visits[k] = append(r.visits[k], v)
+	}
+	for _, o := range t.Origins {
+		r.origins[o.Addr] = o.ASNs
 	}
 	return r
 }

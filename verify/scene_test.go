@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -69,6 +70,8 @@ func (nowhere) Query(context.Context, verify.Question) (*verify.Answer, error) {
 func (nowhere) Greet(context.Context, verify.Greeting) (*verify.Visit, error) {
 	return nil, &verify.Trouble{Code: "fetch.unreachable", Ours: true}
 }
+
+func (nowhere) Origins(netip.Addr) []directory.ASN { return nil }
 
 // scene is a directory on a database with what follows it.
 type scene struct {

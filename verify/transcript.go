@@ -20,6 +20,7 @@ type Transcript struct {
 	Exchanges []Exchange `json:"exchanges,omitempty"`
 	Answers   []Answer   `json:"answers,omitempty"`
 	Visits    []Visit    `json:"visits,omitempty"`
+	Origins   []Origin   `json:"origins,omitempty"`
 }
 
 // MaxTranscript is the most octets that a transcript has before compression.

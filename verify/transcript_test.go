@@ -5,10 +5,12 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"net/netip"
 	"runtime/metrics"
 	"strings"
 	"testing"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 )
 
@@ -83,6 +85,8 @@ func (torrent) Query(_ context.Context, q verify.Question) (*verify.Answer, erro
 func (torrent) Greet(_ context.Context, q verify.Greeting) (*verify.Visit, error) {
 	return &verify.Visit{Greeting: q, Chain: [][]byte{make([]byte, 1<<20)}}, nil
 }
+
+func (torrent) Origins(netip.Addr) []directory.ASN { return nil }
 
 // TestRecorderIsBounded: what can't be kept is trouble, which is not ours: nothing is
 // concluded from it, and what was kept before can be encoded.

@@ -78,6 +78,8 @@ func (n noNetwork) Greet(context.Context, verify.Greeting) (*verify.Visit, error
 	return nil, n.trouble()
 }
 
+func (noNetwork) Origins(netip.Addr) []directory.ASN { return nil }
+
 func (n noNetwork) trouble() error {
 	return &verify.Trouble{Code: verify.CodeInternal, Ours: true, Err: n.err}
 }

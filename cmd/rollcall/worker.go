@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -146,6 +147,7 @@ func (c *call) newRunner(cfg verify.RunnerConfig) (*verify.Runner, error) {
 	}
 	cfg.Name, cfg.Concurrency, cfg.Grace, cfg.KeepRaw = host+"/"+strconv.Itoa(os.Getpid()), v.Concurrency, c.cfg.ShutdownTimeout, v.KeepRaw
 	cfg.Guard = verify.Guard{Share: v.Guard, Least: v.GuardLeast, Window: time.Hour}
+	cfg.Network = verify.WithOrigins(cfg.Network, func(a netip.Addr) []directory.ASN { return cfg.Follower.Index().Origins(a) })
 	cfg.Policy, cfg.Now, cfg.Log = c.cfg.Policy, c.now, c.log
 	return verify.NewRunner(cfg)
 }

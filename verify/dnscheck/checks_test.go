@@ -477,6 +477,12 @@ func nsCases() []a {
 			n.servers[netip.MustParseAddr("192.0.2.53")], n.servers[netip.MustParseAddr("198.51.100.53")] = first, second
 		}
 	}
+	from := func(first, second []directory.ASN) func(*network) {
+		return func(n *network) {
+			set(authority(soa), authority(soa))(n)
+			n.origins = map[string][]directory.ASN{"192.0.2.53": first, "198.51.100.53": second}
+		}
+	}
 	parent := func(listed ...string) func(*network) {
 		return func(n *network) {
 			set(authority(soa), authority(soa))(n)
@@ -511,6 +517,11 @@ func nsCases() []a {
 			set(authority(soa), nil)(n)
 			n.servers[netip.MustParseAddr("192.0.2.54")] = authority(soa)
 		}, want: []string{"nameserver.one-network"}},
+		{check: "nameserver", name: "one autonomous system", zone: two, set: from([]directory.ASN{64496}, []directory.ASN{64496}), want: []string{"nameserver.one-as"}, worst: verify.Info},
+		{check: "nameserver", name: "two autonomous systems", zone: two, set: from([]directory.ASN{64496}, []directory.ASN{64497})},
+		{check: "nameserver", name: "one of two at one of them", zone: two, set: from([]directory.ASN{64496}, []directory.ASN{64496, 64497})},
+		{check: "nameserver", name: "the reference data does not know one", zone: two, set: from([]directory.ASN{64496}, nil)},
+		{check: "nameserver", name: "one server with two addresses of one autonomous system", zone: strings.Replace(two, "@ 300 NS ns2\n", "ns1 300 A 198.51.100.53\n", 1), set: from([]directory.ASN{64496}, []directory.ASN{64496}), want: []string{"nameserver.single"}},
 		{check: "nameserver", name: "two versions", zone: two, set: set(authority(soa), authority(strings.Replace(soa, " 1 1 1 1 1", " 2 1 1 1 1", 1))), want: []string{"nameserver.serials-differ"}},
 		{check: "nameserver", name: "one has an address of a kind to which there is no way from here", zone: two, set: set(authority(soa), unreached)},
 		{check: "nameserver", name: "one may not be asked", zone: two, set: set(authority(soa), forbidden)},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
 	"github.com/rollcall-csirt/rollcall/verify/dnssec"
@@ -24,6 +25,7 @@ type network struct {
 	servers map[netip.Addr]func(q verify.Question) *verify.Answer // name servers that are asked themselves
 	broken  map[string]verify.Code                                // "name TYPE", "name" or URL -> failure, temporary
 	pages   map[string]verify.Exchange
+	origins map[string][]directory.ASN      // by address
 	mail    map[string]func() *verify.Visit // "host address"; a server that is not there refuses
 	strict  bool                            // the resolver validates, and gives SERVFAIL for what is forged
 }
@@ -96,6 +98,9 @@ func (n *network) Greet(_ context.Context, q verify.Greeting) (*verify.Visit, er
 	v.Greeting, v.At = q, now
 	return v, nil
 }
+
+// Origins is what the reference data says.
+func (n *network) Origins(a netip.Addr) []directory.ASN { return n.origins[a.String()] }
 
 func page(status int, media, body string) verify.Exchange {
 	return verify.Exchange{Hops: []verify.Hop{{Status: status, Header: map[string][]string{"Content-Type": {media}}}}, Body: []byte(body)}

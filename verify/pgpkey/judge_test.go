@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
@@ -305,6 +307,8 @@ func (n pageNetwork) Query(context.Context, verify.Question) (*verify.Answer, er
 func (n pageNetwork) Greet(context.Context, verify.Greeting) (*verify.Visit, error) {
 	return nil, errors.New("no mail here")
 }
+
+func (n pageNetwork) Origins(netip.Addr) []directory.ASN { return nil }
 
 func TestJudge(t *testing.T) {
 	for _, tt := range keyCases(t) {

@@ -99,7 +99,14 @@ func (r *run) visits(hosts []string) ([]*verify.Visit, error) {
 	out, errs := make([]*verify.Visit, len(list)), make([]error, len(list))
 	var all sync.WaitGroup
 	for i, q := range list {
-		all.Go(func() { out[i], errs[i] = r.net.Greet(r.ctx, q) })
+		all.Go(func() {
+			defer func() { // a panic here would end the process, not the run
+				if p := recover(); p != nil {
+					errs[i] = &verify.Trouble{Code: verify.CodePanic, Detail: fmt.Sprint(p), Ours: true}
+				}
+			}()
+			out[i], errs[i] = r.net.Greet(r.ctx, q)
+		})
 	}
 	all.Wait()
 	for _, err := range errs {

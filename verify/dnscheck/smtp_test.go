@@ -183,6 +183,7 @@ func smtpCases(t *testing.T) []a {
 		{check: "smtp", name: "later, after EHLO", zone: good, set: at(visit(says(1, 451, "Busy"))), trouble: verify.FetchThrottled},
 		{check: "smtp", name: "TLS not now", zone: good, set: at(visit(says(2, 454, "Not now"))), trouble: verify.FetchThrottled},
 		{check: "smtp", name: "junk for TLS", zone: good, set: at(visit(fails(verify.FetchNoSMTP, 3))), trouble: verify.FetchNoSMTP},
+		{check: "smtp", name: "the network breaks", zone: good, set: func(n *network) { n.mail["mail.team.test 192.0.2.1"] = func() *verify.Visit { panic("broken") } }, trouble: verify.CodePanic, ours: true},
 		{check: "smtp", name: "servers fail", zone: good, set: broken("team.test. MX"), trouble: verify.DNSServFail},
 		{check: "smtp", name: "TLSA records can't be had", zone: good, set: func(n *network) { at(fine)(n); n.broken["_25._tcp.mail.team.test. TLSA"] = verify.DNSServFail }, trouble: verify.DNSServFail},
 	}

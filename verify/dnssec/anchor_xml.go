@@ -33,7 +33,7 @@ func anchorXML(text string) (list []Anchor, err error) {
 	}
 	zone := strings.TrimSpace(file.Zone)
 	if _, ok := dns.IsDomainName(zone); !ok || zone == "" {
-		return nil, fmt.Errorf("%w: Zone is %q; want a name such as .", ErrAnchor, zone)
+		return nil, fmt.Errorf("%w: the element Zone has %q; want the name of a zone", ErrAnchor, zone)
 	}
 	for _, k := range file.Digests {
 		a, err := k.anchor(zone)
@@ -49,7 +49,7 @@ func (k keyDigest) anchor(zone string) (a Anchor, err error) {
 	a.DS = &dns.DS{Hdr: dns.RR_Header{Name: dns.CanonicalName(zone), Rrtype: dns.TypeDS, Class: dns.ClassINET},
 		KeyTag: k.KeyTag, Algorithm: k.Algorithm, DigestType: k.DigestType, Digest: strings.ToLower(strings.Join(strings.Fields(k.Digest), ""))}
 	if a.DS.Digest == "" || strings.Trim(a.DS.Digest, "0123456789abcdef") != "" {
-		return a, fmt.Errorf("Digest is %q; want hex digits", k.Digest)
+		return a, fmt.Errorf("the digest %q is no hex digits", k.Digest)
 	}
 	if err := checkDigest(a.DS); err != nil {
 		return a, err

@@ -134,6 +134,15 @@ func TestHTTP2Frames(t *testing.T) {
 			_, _ = io.ReadFull(s, make([]byte, len(http2.ClientPreface)))
 			f := http2.NewFramer(s, s)
 			_ = f.WriteSettings()
+			for { // until it was asked
+				frame, err := f.ReadFrame()
+				if err != nil {
+					return
+				}
+				if _, asked := frame.(*http2.HeadersFrame); asked {
+					break
+				}
+			}
 			says(f)
 			_, _ = io.Copy(io.Discard, s)
 		})

@@ -594,6 +594,11 @@ func TestNewLive(t *testing.T) {
 			t.Errorf("NewLive with user agent %q: no error", bad)
 		}
 	}
+	for _, bad := range []string{"mx example", "mx.example\r\nMAIL FROM:<>", "mx\u00e9.example"} {
+		if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{"192.0.2.1"}, Helo: bad}); err == nil {
+			t.Errorf("NewLive takes the name %q", bad)
+		}
+	}
 	if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{"192.0.2.1", "[2001:db8::53]:53", "2001:db8::53"}, Proxy: mustURL("https://u:p@proxy.example:3128/"), UserAgent: "Rollcall/1 (+https://rollcall.example.org)"}); err != nil {
 		t.Errorf("NewLive = %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -120,6 +121,9 @@ func NewLive(cfg LiveConfig) (*Live, error) {
 func (c LiveConfig) check() error {
 	if !httpguts.ValidHeaderFieldValue(c.UserAgent) {
 		return fmt.Errorf("verify: user agent %q can't stand in a header", c.UserAgent)
+	}
+	if strings.ContainsFunc(c.Helo, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("verify: %q is no name that can be told to mail servers", c.Helo)
 	}
 	return checkProxy(c.Proxy)
 }

@@ -192,17 +192,11 @@ func (c *call) liveConfig() verify.LiveConfig {
 // helo is the name that is told to mail servers that are visited: the one that is told to
 // the relay, else this machine's if it is a whole one; "" for none.
 func (c *call) helo() string {
-	if c.cfg.Challenge.Host != "" {
-		return c.cfg.Challenge.Host
-	}
-	if d, err := directory.ParseDomain(host()); err == nil && d.Parent() != "" {
-		return string(d)
+	machine, _ := os.Hostname() // "" where it has none
+	for _, name := range []string{c.cfg.Challenge.Host, machine} {
+		if d, err := directory.ParseDomain(name); err == nil && d.Parent() != "" {
+			return string(d)
+		}
 	}
 	return ""
-}
-
-// host is this machine's name, "" where it has none.
-func host() string {
-	name, _ := os.Hostname()
-	return name
 }

@@ -432,6 +432,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/desk/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the contacts of all teams that are asked, or are not, for one reason
+         * @description Such as those that nobody but their team's editors stands for (unvouched). For operators.
+         */
+        get: operations["desk-contacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/desk/results": {
         parameters: {
             query?: never;
@@ -2197,7 +2217,7 @@ export interface components {
              */
             confirm: boolean;
             /**
-             * @description Questions wait for a weekly digest
+             * @description Where notices to teams are on, those ask for the one click: a contact that is due is listed there, and not asked by a mail of its own
              * @example false
              */
             digest: boolean;
@@ -3262,7 +3282,7 @@ export interface components {
             contact: string;
             /**
              * Format: date-time
-             * @description When it is to be asked next; may have passed; absent is never
+             * @description When it is to be asked next; may have passed; absent where nothing comes by itself, for the reason in why
              */
             due?: string;
             /**
@@ -3296,11 +3316,11 @@ export interface components {
              */
             rule?: string;
             /**
-             * @description Why then
+             * @description Why then; or, without due, why not: disputed and opted-out until an operator decided, no-policy (no rule holds for it), no-way (nothing that its policy asks for fits it), unvouched (nobody but the team's editors stands for the address), stopped (the kill switch). By digest it is asked in a notice to its team
              * @example interval
              * @enum {string}
              */
-            why?: "never-proven" | "interval" | "runs-out" | "failed" | "below-level" | "disputed" | "asked" | "opted-out";
+            why?: "never-proven" | "interval" | "runs-out" | "failed" | "below-level" | "disputed" | "asked" | "opted-out" | "no-policy" | "no-way" | "unvouched" | "stopped" | "digest";
         };
         ContactPatch: {
             /** @description How the contact is reached */
@@ -3807,7 +3827,7 @@ export interface components {
          * @description A code of the table of findings, see /v1/problems. Codes are never renamed, only retired; new versions add some.
          * @enum {string}
          */
-        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "check.too-large" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "control.bogus" | "control.expired" | "control.expires-soon" | "control.inconsistent" | "control.lost" | "control.malformed" | "control.missing" | "control.not-begun" | "control.not-published" | "control.too-many-aliases" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dkim.key-invalid" | "dkim.key-missing" | "dkim.key-revoked" | "dkim.key-too-short" | "dkim.key-weak" | "dkim.several" | "dkim.testing" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.denied" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-smtp" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.glue-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-as" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-not-found" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.successor-refused" | "pgpkey.successor-unproven" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-key-unproven" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "smimea.wildcard" | "smtp.certificate" | "smtp.dane-mismatch" | "smtp.no-starttls" | "smtp.refused" | "smtp.silent" | "smtp.tls-version" | "sources.contacts-differ" | "sources.keys-differ" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
+        FindingCode: "caa.iodef-differs" | "caa.iodef-invalid" | "caa.missing" | "caa.unknown-critical" | "cert.legacy" | "check.busy" | "check.cancelled" | "check.crash" | "check.inconclusive" | "check.internal" | "check.no-vantage" | "check.not-recorded" | "check.panic" | "check.paused" | "check.timeout" | "check.too-large" | "contact.confirm" | "contact.disputed" | "contact.due" | "contact.ends-soon" | "contact.failed" | "contact.one-channel" | "contact.overdue" | "contact.unproven" | "control.bogus" | "control.expired" | "control.expires-soon" | "control.inconsistent" | "control.lost" | "control.malformed" | "control.missing" | "control.not-begun" | "control.not-published" | "control.too-many-aliases" | "dane.bogus" | "dane.full-match" | "dane.insecure" | "dane.none-usable" | "dane.unusable" | "dkim.key-invalid" | "dkim.key-missing" | "dkim.key-revoked" | "dkim.key-too-short" | "dkim.key-weak" | "dkim.several" | "dkim.testing" | "dmarc.invalid" | "dmarc.missing" | "dmarc.no-policy" | "dmarc.no-reports" | "dmarc.none" | "dmarc.removed-tag" | "dmarc.report-address" | "dmarc.several" | "dmarc.testing" | "dns.address-refused" | "dns.bogus" | "dns.filtered" | "dns.garbled" | "dns.inconsistent" | "dns.no-route" | "dns.question" | "dns.rcode" | "dns.refused" | "dns.servfail" | "dns.timeout" | "dns.too-large" | "dns.too-many-aliases" | "dns.too-much-work" | "dns.unreachable" | "dnssec.bogus" | "dnssec.expires-soon" | "dnssec.indeterminate" | "dnssec.unsigned" | "dnssecuritytxt.differs" | "dnssecuritytxt.invalid" | "domain.expired" | "domain.expires-soon" | "domain.missing" | "domain.no-records" | "domain.on-hold" | "fetch.address-refused" | "fetch.certificate" | "fetch.denied" | "fetch.encoding" | "fetch.format" | "fetch.header-too-large" | "fetch.no-address" | "fetch.no-route" | "fetch.no-smtp" | "fetch.no-such-host" | "fetch.protocol" | "fetch.redirect-loop" | "fetch.redirect-to-http" | "fetch.refused" | "fetch.reset" | "fetch.server-error" | "fetch.status" | "fetch.throttled" | "fetch.timeout" | "fetch.tls" | "fetch.tls-version" | "fetch.too-large" | "fetch.too-many-redirects" | "fetch.truncated" | "fetch.unreachable" | "fetch.url-refused" | "mtasts.invalid" | "mtasts.media-type" | "mtasts.mx-not-listed" | "mtasts.not-enforced" | "mtasts.policy-invalid" | "mtasts.policy-unreachable" | "mtasts.several" | "mtasts.short-age" | "mx.address-literal" | "mx.alias" | "mx.dead" | "mx.implicit" | "mx.no-domain" | "mx.none" | "mx.null" | "mx.null-mixed" | "mx.special-address" | "mx.unresolvable" | "nameserver.all-lame" | "nameserver.delegation-differs" | "nameserver.glue-differs" | "nameserver.lame" | "nameserver.no-address" | "nameserver.one-as" | "nameserver.one-network" | "nameserver.serials-differ" | "nameserver.silent" | "nameserver.single" | "nameserver.special-address" | "openpgpkey.bogus" | "openpgpkey.garbled" | "openpgpkey.insecure" | "openpgpkey.wildcard" | "pgpkey.address-case" | "pgpkey.algorithm-unknown" | "pgpkey.armor-broken" | "pgpkey.armor-checksum" | "pgpkey.armor-repaired" | "pgpkey.attributes-dropped" | "pgpkey.back-signature-missing" | "pgpkey.channel-mismatch" | "pgpkey.channel-stale" | "pgpkey.channels-disagree" | "pgpkey.curve-refused" | "pgpkey.designated-revocation" | "pgpkey.empty" | "pgpkey.encryption-expired" | "pgpkey.encryption-not-found" | "pgpkey.encryption-refused" | "pgpkey.encryption-unreachable" | "pgpkey.expired" | "pgpkey.expires-30" | "pgpkey.expires-7" | "pgpkey.expires-90" | "pgpkey.features-missing" | "pgpkey.fingerprint-is-key-id" | "pgpkey.fingerprint-malformed" | "pgpkey.fingerprint-mismatch" | "pgpkey.flags-missing" | "pgpkey.html-page" | "pgpkey.keyserver-wrong-key" | "pgpkey.malformed" | "pgpkey.message-only" | "pgpkey.never-expires" | "pgpkey.no-address" | "pgpkey.no-contact-address" | "pgpkey.no-encryption" | "pgpkey.no-key" | "pgpkey.no-self-signature" | "pgpkey.no-signing" | "pgpkey.no-user-id" | "pgpkey.not-in-profile" | "pgpkey.not-in-wkd" | "pgpkey.not-openpgp" | "pgpkey.not-yet-valid" | "pgpkey.nul-bytes" | "pgpkey.obsolete-algorithm" | "pgpkey.packets-dropped" | "pgpkey.post-quantum" | "pgpkey.preferences-weak" | "pgpkey.private" | "pgpkey.profile-stale" | "pgpkey.replacement" | "pgpkey.retired" | "pgpkey.revoked" | "pgpkey.revoked-elsewhere" | "pgpkey.rsa-below-3072" | "pgpkey.self-signature-bad" | "pgpkey.several-blocks" | "pgpkey.several-certificates" | "pgpkey.signature-only" | "pgpkey.signatures-stripped" | "pgpkey.signed-in-future" | "pgpkey.size-refused" | "pgpkey.subkey-dropped" | "pgpkey.successor-refused" | "pgpkey.successor-unproven" | "pgpkey.surrounding-text" | "pgpkey.too-large" | "pgpkey.too-many-signatures" | "pgpkey.too-many-subkeys" | "pgpkey.too-many-user-ids" | "pgpkey.truncated" | "pgpkey.user-id-dropped" | "pgpkey.user-ids-revoked" | "pgpkey.version-3" | "pgpkey.version-5" | "pgpkey.version-6" | "pgpkey.version-unknown" | "pgpkey.weak-hash" | "pgpkey.weak-hash-subkey" | "pgpkey.weak-hash-user-id" | "pgpkey.weak-rsa" | "pgpkey.wkd-armored" | "pgpkey.wkd-policy-missing" | "pgpkey.wkd-unreachable" | "pgpkey.wrong-user-id" | "securitytxt.address-refused" | "securitytxt.bare-cr" | "securitytxt.blank-lines-at-end" | "securitytxt.bom" | "securitytxt.bug-bounty-repeated" | "securitytxt.bug-bounty-value" | "securitytxt.canonical-mismatch" | "securitytxt.canonical-missing" | "securitytxt.certificate" | "securitytxt.changed" | "securitytxt.charset-missing" | "securitytxt.charset-wrong" | "securitytxt.comment-after-value" | "securitytxt.contact-bare" | "securitytxt.contact-confusable" | "securitytxt.contact-missing" | "securitytxt.contact-not-in-directory" | "securitytxt.content-type-missing" | "securitytxt.content-type-wrong" | "securitytxt.control-character" | "securitytxt.csaf-file" | "securitytxt.csaf-several" | "securitytxt.data-after-signature" | "securitytxt.encryption-dns" | "securitytxt.encryption-dns-owner" | "securitytxt.encryption-fingerprint" | "securitytxt.encryption-key-inline" | "securitytxt.encryption-missing" | "securitytxt.encryption-not-in-directory" | "securitytxt.expired" | "securitytxt.expires-far" | "securitytxt.expires-invalid" | "securitytxt.expires-missing" | "securitytxt.expires-old-format" | "securitytxt.expires-repeated" | "securitytxt.expires-soon" | "securitytxt.extension-empty" | "securitytxt.families-differ" | "securitytxt.family-unreachable" | "securitytxt.fetch-failed" | "securitytxt.field-draft" | "securitytxt.field-typo" | "securitytxt.field-unknown" | "securitytxt.http-only" | "securitytxt.http-uri" | "securitytxt.language-invalid" | "securitytxt.language-mistake" | "securitytxt.language-unknown" | "securitytxt.languages-empty" | "securitytxt.languages-repeated" | "securitytxt.languages-separator" | "securitytxt.legacy-location" | "securitytxt.line-folded" | "securitytxt.line-invalid" | "securitytxt.line-too-long" | "securitytxt.line-unterminated" | "securitytxt.link-broken" | "securitytxt.link-unreachable" | "securitytxt.links-unchecked" | "securitytxt.locations-differ" | "securitytxt.mailto-invalid" | "securitytxt.name-empty" | "securitytxt.name-invalid" | "securitytxt.no-host" | "securitytxt.not-a-uri" | "securitytxt.not-found" | "securitytxt.not-utf8" | "securitytxt.redirect-cross-domain" | "securitytxt.redirect-path" | "securitytxt.redirect-refused" | "securitytxt.redirect-to-http" | "securitytxt.redirects-too-many" | "securitytxt.scheme-unusual" | "securitytxt.signature-expired" | "securitytxt.signature-future" | "securitytxt.signature-header" | "securitytxt.signature-invalid" | "securitytxt.signature-key-expired" | "securitytxt.signature-key-revoked" | "securitytxt.signature-key-unfit" | "securitytxt.signature-key-unproven" | "securitytxt.signature-line-endings" | "securitytxt.signature-malformed" | "securitytxt.signature-several" | "securitytxt.signature-unverifiable" | "securitytxt.signature-weak" | "securitytxt.space-before-colon" | "securitytxt.space-missing" | "securitytxt.status" | "securitytxt.tel-invalid" | "securitytxt.text-before-signature" | "securitytxt.tls" | "securitytxt.too-large" | "securitytxt.too-many-findings" | "securitytxt.too-many-lines" | "securitytxt.unsigned" | "securitytxt.uri-invalid" | "securitytxt.value-empty" | "securitytxt.values-chained" | "securitytxt.well-known-unregistered" | "smimea.bogus" | "smimea.insecure" | "smimea.unusable" | "smimea.wildcard" | "smtp.certificate" | "smtp.dane-mismatch" | "smtp.no-starttls" | "smtp.refused" | "smtp.silent" | "smtp.tls-version" | "sources.contacts-differ" | "sources.keys-differ" | "spf.invalid" | "spf.missing" | "spf.neutral-all" | "spf.pass-all" | "spf.ptr" | "spf.several" | "spf.too-many-lookups" | "spf.too-many-names" | "spf.too-many-void-lookups" | "tlsrpt.invalid" | "tlsrpt.missing" | "tlsrpt.several" | "wildcard.address" | "wildcard.txt";
         ForeignResult: {
             /**
              * Format: date-time
@@ -5080,6 +5100,15 @@ export interface components {
              */
             source: string;
         };
+        OutlookPage: {
+            /**
+             * @description What to send as after for the next page; absent on the last
+             * @example MTc2NzIyNTYwMDAwMDAwMA
+             */
+            next?: string;
+            /** @description In the order of their ids, with the contacts that stand so; what these are and were asked is left out */
+            teams: components["schemas"]["TeamOutlook"][];
+        };
         PauseRequest: {
             /**
              * @description Only this check; absent is all
@@ -5330,6 +5359,12 @@ export interface components {
              */
             paused: number;
             /**
+             * Format: int64
+             * @description Contacts of which something came within 120 seconds of its mail that looks like the act of a person: it counts, and may be a program's
+             * @example 2
+             */
+            quick: number;
+            /**
              * @description Questions by state
              * @example {
              *       "answered": 115,
@@ -5495,6 +5530,11 @@ export interface components {
             /** @description What was proven, each method once */
             proofs?: components["schemas"]["Proven"][];
             /**
+             * Format: date-time
+             * @description The first act of a person, by its looks, that came within 120 seconds of its mail: it counts, and may be a program's
+             */
+            quick?: string;
+            /**
              * Format: int64
              * @description The highest level that was proven
              * @example 2
@@ -5551,6 +5591,11 @@ export interface components {
             n: number;
             /** @description Of a mail that came in: what speaks for where it came from. It proves nothing and decides nothing */
             origin?: components["schemas"]["MailOrigin"];
+            /**
+             * @description It came within 120 seconds of its mail: a plain reply is suspected of being automatic, and a code, a click or a signature counts, and may be a program's
+             * @example true
+             */
+            quick?: boolean;
             /**
              * @description The enhanced status code (RFC 3463) of a refusal or bounce
              * @example 5.1.1
@@ -7777,6 +7822,7 @@ export interface operations {
                      *         "accepted": 1,
                      *         "bounced": 0,
                      *         "automatic": 0,
+                     *         "quick": 0,
                      *         "paused": 0,
                      *         "states": {
                      *           "answered": 1
@@ -7924,6 +7970,7 @@ export interface operations {
                      *         "accepted": 1,
                      *         "bounced": 0,
                      *         "automatic": 0,
+                     *         "quick": 0,
                      *         "paused": 0,
                      *         "states": {
                      *           "answered": 1
@@ -10269,6 +10316,129 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "desk-contacts": {
+        parameters: {
+            query: {
+                /** @description Why a contact is asked, or is not */
+                why: "never-proven" | "interval" | "runs-out" | "failed" | "below-level" | "disputed" | "asked" | "opted-out" | "no-policy" | "no-way" | "unvouched" | "stopped" | "digest";
+                /** @description The next of the page before */
+                after?: string;
+                /** @description Contacts after which no further team is begun */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The id of the request, as in the server's log */
+                    "X-Request-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "teams": [
+                     *         {
+                     *           "team": {
+                     *             "id": "5694da62-6314-4565-9c4d-1298538826be",
+                     *             "handle": "example-csirt",
+                     *             "name": "EXAMPLE-CSIRT"
+                     *           },
+                     *           "contacts": [
+                     *             {
+                     *               "contact": "0b2f3a5e-8a0e-5c39-9d43-b4fcb1fd0c8d",
+                     *               "address": "csirt@example.org",
+                     *               "policy": "half-yearly",
+                     *               "rule": "everybody",
+                     *               "kind": "code",
+                     *               "why": "unvouched"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OutlookPage"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15414,7 +15584,10 @@ export interface operations {
     };
     "team-challenges": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only contacts that stand so */
+                why?: "never-proven" | "interval" | "runs-out" | "failed" | "below-level" | "disputed" | "asked" | "opted-out" | "no-policy" | "no-way" | "unvouched" | "stopped" | "digest";
+            };
             header?: never;
             path: {
                 /** @description Handle or id of the team */

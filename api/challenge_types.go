@@ -90,9 +90,10 @@ type MailOrigin struct {
 
 // MailSignature is a DKIM signature of a mail that came in.
 type MailSignature struct {
-	Domain string `json:"domain" doc:"Who signed, in lower case" example:"example.org"`
-	Result string `json:"result" enum:"pass,fail,temperror" doc:"What became of it" example:"pass"`
-	Reason string `json:"reason,omitzero" doc:"Why it did not pass" example:"dkim: body hash did not verify"`
+	Domain   string `json:"domain" doc:"Who signed, in lower case" example:"example.org"`
+	Selector string `json:"selector,omitzero" doc:"By which key, where it passed: its name at _domainkey of that domain" example:"s1"`
+	Result   string `json:"result" enum:"pass,fail,temperror" doc:"What became of it" example:"pass"`
+	Reason   string `json:"reason,omitzero" doc:"Why it did not pass" example:"dkim: body hash did not verify"`
 }
 
 // NewQuestion is the body of a request that has a contact asked.

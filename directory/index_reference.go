@@ -203,6 +203,24 @@ func (t *ReferenceTable) prefix(p netip.Prefix) (rangeHit, netip.Prefix, bool) {
 // number returns the entry that covers an AS number.
 func (t *ReferenceTable) number(n ASN) (rangeHit, bool) { return t.asn.lookup(uint64(n)<<32, 0, 32) }
 
+// Origins returns the networks that originate the address space of an address, by the
+// reference data of the kind [PrefixASN]; nil where there is none, or it does not say.
+func (x *Index) Origins(a netip.Addr) []ASN {
+	t := x.origin
+	if !t.loaded() || !a.IsValid() || a.Zone() != "" {
+		return nil
+	}
+	a = a.Unmap()
+	h, _, ok := t.prefix(netip.PrefixFrom(a, a.BitLen()))
+	switch {
+	case !ok:
+		return nil
+	case h.list:
+		return slices.Clone(t.lists[h.value])
+	}
+	return []ASN{ASN(h.value)}
+}
+
 // size returns the number of entries in memory.
 func (t *ReferenceTable) size() int {
 	if t == nil {

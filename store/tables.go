@@ -46,6 +46,7 @@ var (
 	eventTable    = table{"check_event", "n", cols("#n", "#at", "team_id", "check_name", "kind", "subject", "was", "verdict", "doc")}
 	rawTable      = table{"check_raw", "hash", cols("hash", "#at", "=data")}
 	controlTable  = table{"domain_control", "team_id, domain", cols("team_id", "domain", "token", "digest", "expiry", "#started", "state", "#since", "#seen", "#until", "#missing", "dnssec", "raw_hash")}
+	selectorTable = table{"dkim_selector", "domain, selector", cols("domain", "selector", "#seen")}
 	pauseTable    = table{"check_pause", "check_name, guard", cols("check_name", "#guard", "#at_once", "paused_by", "why", "#at")}
 
 	campaignTable       = table{"campaign", "id", cols("id", "state", "#created", "doc")}
@@ -79,7 +80,7 @@ const rowKey = "team_id, check_name, kind, subject"
 
 func tables() []table {
 	return []table{metaTable, counterTable, teamTable, layerTable, historyTable, changeTable, auditTable, evidenceTable, decisionTable, tokenTable, setTable, blockTable, jobTable,
-		foundTable, eventTable, rawTable, pauseTable, controlTable,
+		foundTable, eventTable, rawTable, pauseTable, controlTable, selectorTable,
 		campaignTable, challengeTable, challengeTokenTable, challengeLogTable, challengeCaseTable, challengeFlagTable, consentTable, outboxTable,
 		noticeStateTable, noticeTable, tellingTable, askEventTable, hookTable, deliveryTable, endpointTable}
 }

@@ -174,8 +174,11 @@ func TestNAT64(t *testing.T) {
 		})
 		for _, host := range []string{"public", "inside", "loop", "denied", "cloud", "local"} {
 			want := verify.FetchAddress
-			if on && host == "public" {
+			switch {
+			case on && host == "public":
 				want = verify.FetchCertificate // it was reached, and has the certificate of another
+			case on && host == "denied":
+				want = verify.FetchDenied
 			}
 			if x := n.fetch(l, verify.Request{URL: "https://" + host + ".example/"}); failureOf(x.Failure) != want {
 				t.Errorf("NAT64 %v: Fetch(%s) = %+v, want %s", on, host, x.Failure, want)

@@ -62,6 +62,8 @@ type Target struct {
 	Claims   Claims    `json:"claims,omitzero"`    // what the team says of itself; zero in a check by hand
 	Previous []Fact    `json:"previous,omitempty"` // facts of the last conclusion
 	Control  *Control  `json:"control,omitempty"`  // the proof of control of the subject, where one was begun
+	// Selectors are the DKIM keys that replies have shown, of a [SelectorCheck]; the latest first.
+	Selectors []Selector `json:"selectors,omitempty"`
 }
 
 // Claims are the parts of a team's profile that checks compare with the world.

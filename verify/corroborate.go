@@ -124,6 +124,17 @@ func (s *secondLook) Fetch(ctx context.Context, q Request) (*Exchange, error) {
 	return s.first.Fetch(ctx, q)
 }
 
+// Greet returns the visit of the first run.
+func (s *secondLook) Greet(ctx context.Context, q Greeting) (*Visit, error) {
+	s.first.mu.Lock()
+	list := s.first.visits[keyOf(q)]
+	s.first.mu.Unlock()
+	if len(list) > 0 {
+		return list[0], nil
+	}
+	return s.first.Greet(ctx, q)
+}
+
 // differs tells the first question to which the answers differ.
 func (s *secondLook) differs(answers []*Answer, r, again *Result) string {
 	for _, a := range answers {

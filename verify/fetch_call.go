@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 )
 
 // maxPacking is what gzip may add to a body that it can't make smaller.
@@ -110,15 +111,43 @@ func (c *call) exchange(ctx context.Context) (*Failure, error) {
 	return c.read(resp), nil
 }
 
+// errAgain is a second try of the library's, over a connection that is over.
+var errAgain = errors.New("verify: the connection was used")
+
+// brokenTwo reports whether HTTP/2 ended in a way that may be another in an hour
+// (RFC 9113 sections 6.8 and 7).
+func brokenTwo(err error) bool {
+	if errors.Is(err, errAgain) {
+		return true
+	}
+	for _, word := range []string{"GOAWAY", "REFUSED_STREAM", "INTERNAL_ERROR", "CANCEL", "ENHANCE_YOUR_CALM", "client connection lost", "client connection force closed"} {
+		if strings.Contains(err.Error(), word) {
+			return true
+		}
+	}
+	return false
+}
+
 // send asks over the connection, which is used once.
 func (c *call) send(ctx context.Context) (*http.Response, error) {
+	var used atomic.Bool
+	once := func(context.Context, string, string) (net.Conn, error) {
+		if used.Swap(true) {
+			return nil, errAgain
+		}
+		return c.conn, nil
+	}
 	transport := &http.Transport{
-		DialContext:            func(context.Context, string, string) (net.Conn, error) { return c.conn, nil },
-		DialTLSContext:         func(context.Context, string, string) (net.Conn, error) { return c.conn, nil },
+		DialContext:            once,
+		DialTLSContext:         once,
 		DisableKeepAlives:      true,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
 		ResponseHeaderTimeout:  c.l.cfg.Header,
+	}
+	if c.overTwo() { // the windows are small, so that nobody fills our memory ahead of the limits
+		transport.ForceAttemptHTTP2 = true
+		transport.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerConnection: 64 << 10, MaxReceiveBufferPerStream: 64 << 10, MaxReadFrameSize: 16 << 10, MaxDecoderHeaderTableSize: 4 << 10}
 	}
 	r, err := c.request(ctx)
 	if err != nil {
@@ -270,8 +299,12 @@ func (c *call) failure(err error) (*Failure, error) {
 	case errors.As(err, &alert), errors.As(err, &record), strings.HasPrefix(err.Error(), "tls: "), strings.HasPrefix(err.Error(), "remote error: tls: "),
 		strings.HasPrefix(err.Error(), "local error: tls: "):
 		return &Failure{Code: FetchTLS, Detail: Quote(cutText(err.Error(), 200))}, nil
-	case strings.Contains(err.Error(), "server response headers exceeded"):
+	case c.overTwo() && brokenTwo(err):
+		return &Failure{Code: FetchReset, Detail: c.url.Hostname(), Temporary: true}, nil
+	case strings.Contains(err.Error(), "server response headers exceeded"), strings.Contains(err.Error(), "response header list larger than"):
 		return &Failure{Code: FetchHeaderLarge, Detail: "more than 32 KiB"}, nil
+	case c.overTwo() && strings.Contains(err.Error(), "COMPRESSION_ERROR"): // what the library makes of one field that is too large
+		return &Failure{Code: FetchHeaderLarge, Detail: "a field of more than 32 KiB, or one that can't be unpacked"}, nil
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
 		return &Failure{Code: FetchTruncated, Detail: "before the end of the header", Temporary: true}, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -67,10 +68,14 @@ func (l *Live) lookup(ctx context.Context, host, family string, before map[strin
 		}
 	}
 	for _, a := range h.addrs {
-		if !l.allowed(a) {
+		if !l.public(a) {
 			h.addrs, h.failure = nil, &Failure{Code: FetchAddress}
 			return h, nil
 		}
+	}
+	if slices.ContainsFunc(h.addrs, l.forbids) {
+		h.addrs, h.failure = nil, forbidden(host)
+		return h, nil
 	}
 	if h.addrs = h.addrs[:min(len(h.addrs), maxAddresses)]; len(h.addrs) == 0 {
 		h.failure = cmp.Or(trouble, missing, &Failure{Code: FetchNoAddress, Detail: host})

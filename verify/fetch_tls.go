@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -27,8 +28,19 @@ func (e *certError) Unwrap() error { return e.err }
 // second connection looks at the certificate once more, to describe it; nothing
 // is asked over that one.
 func (c *call) handshake(ctx context.Context, at netip.AddrPort) error {
+	prove := func(protocol string) (tls.ConnectionState, error) {
+		return c.shake(ctx, &tls.Config{RootCAs: c.l.cfg.Roots, MinVersion: tls.VersionTLS12, Time: c.l.cfg.Now, NextProtos: []string{protocol}})
+	}
 	raw := c.conn
-	state, err := c.shake(ctx, &tls.Config{RootCAs: c.l.cfg.Roots, MinVersion: tls.VersionTLS12, Time: c.l.cfg.Now})
+	state, err := prove("http/1.1")
+	if noProtocol(err) { // then the host may speak HTTP/2 alone: it is asked once more, by that
+		_ = raw.Close()
+		if raw, err = c.dial(ctx, at); err != nil {
+			return err
+		}
+		c.conn = raw
+		state, err = prove("h2")
+	}
 	if err == nil {
 		c.hop.TLS = describe(state, true, "")
 		return nil
@@ -45,11 +57,24 @@ func (c *call) handshake(ctx context.Context, at netip.AddrPort) error {
 		return bad
 	}
 	//nolint:gosec // to describe the certificate that was refused; nothing is sent
-	if state, err = c.shake(ctx, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, Time: c.l.cfg.Now}); err == nil {
+	if state, err = c.shake(ctx, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, Time: c.l.cfg.Now, NextProtos: []string{"http/1.1", "h2"}}); err == nil {
 		c.hop.TLS = describe(state, false, selfSigned(state, problem))
 		bad.problem = c.hop.TLS.Problem
 	}
 	return bad
+}
+
+// noProtocol reports whether a host speaks none of the protocols that it was
+// offered (RFC 7301 section 3.2).
+func noProtocol(err error) bool {
+	var alert tls.AlertError
+	return errors.As(err, &alert) && alert == 120 || err != nil && strings.HasSuffix(err.Error(), "tls: no application protocol")
+}
+
+// overTwo reports whether HTTP/2 was agreed on (RFC 9113 section 3.2).
+func (c *call) overTwo() bool {
+	t, ok := c.conn.(*tls.Conn)
+	return ok && t.ConnectionState().NegotiatedProtocol == "h2"
 }
 
 // refusedChain is the chain of a handshake that failed for its sake.
@@ -63,7 +88,7 @@ func refusedChain(err error) []*x509.Certificate {
 
 // shake makes one handshake over the connection and puts TLS in its place.
 func (c *call) shake(ctx context.Context, cfg *tls.Config) (tls.ConnectionState, error) {
-	cfg.ServerName, cfg.NextProtos = c.url.Hostname(), []string{"http/1.1"}
+	cfg.ServerName = c.url.Hostname()
 	ctx, cancel := context.WithTimeout(ctx, c.l.cfg.Connect)
 	defer cancel()
 	t := tls.Client(c.conn, cfg)

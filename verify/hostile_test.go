@@ -209,8 +209,16 @@ func TestDenyWins(t *testing.T) {
 	n := newNet(t)
 	s := n.listen("a.example", nil, raw(okText))
 	l := n.live(func(c *verify.LiveConfig) { c.Deny = []netip.Prefix{netip.PrefixFrom(s.addr.Addr(), 32)} })
-	if x := n.fetch(l, verify.Request{URL: "https://a.example/"}); failureOf(x.Failure) != verify.FetchAddress || s.conns.Load() != 0 {
-		t.Errorf("Fetch = %+v, %d connections", x.Failure, s.conns.Load())
+	if x := n.fetch(l, verify.Request{URL: "https://a.example/"}); failureOf(x.Failure) != verify.FetchDenied || !x.Failure.Temporary || s.conns.Load() != 0 {
+		t.Errorf("Fetch = %+v, %d connections; want %s, which says nothing of the host", x.Failure, s.conns.Load(), verify.FetchDenied)
+	}
+	n.listen("b.example", nil, redirect("https://a.example/"))
+	if x := n.fetch(l, verify.Request{URL: "https://b.example/"}); failureOf(x.Failure) != verify.FetchDenied || s.conns.Load() != 0 {
+		t.Errorf("Fetch of what redirects there = %+v, %d connections", x.Failure, s.conns.Load())
+	}
+	n.record("a.example.", "A 10.0.0.1")
+	if x := n.fetch(l, verify.Request{URL: "https://a.example/"}); failureOf(x.Failure) != verify.FetchAddress {
+		t.Errorf("Fetch of a host that has a private address as well = %+v, want %s", x.Failure, verify.FetchAddress)
 	}
 }
 
@@ -584,6 +592,11 @@ func TestNewLive(t *testing.T) {
 	for _, bad := range []string{"x\r\nCookie: a", "x\x00"} {
 		if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{"192.0.2.1"}, UserAgent: bad}); err == nil {
 			t.Errorf("NewLive with user agent %q: no error", bad)
+		}
+	}
+	for _, bad := range []string{"mx example", "mx.example\r\nMAIL FROM:<>", "mx\u00e9.example"} {
+		if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{"192.0.2.1"}, Helo: bad}); err == nil {
+			t.Errorf("NewLive takes the name %q", bad)
 		}
 	}
 	if _, err := verify.NewLive(verify.LiveConfig{Resolvers: []string{"192.0.2.1", "[2001:db8::53]:53", "2001:db8::53"}, Proxy: mustURL("https://u:p@proxy.example:3128/"), UserAgent: "Rollcall/1 (+https://rollcall.example.org)"}); err != nil {

@@ -28,10 +28,11 @@ type inquiry struct {
 	trees     map[string]int
 	questions int
 	exchanges map[string][]*Exchange
+	visits    map[string][]*Visit
 }
 
 func newInquiry(n Network) *inquiry {
-	return &inquiry{net: n, answers: map[string]*Answer{}, trees: map[string]int{}, exchanges: map[string][]*Exchange{}}
+	return &inquiry{net: n, answers: map[string]*Answer{}, trees: map[string]int{}, exchanges: map[string][]*Exchange{}, visits: map[string][]*Visit{}}
 }
 
 // Query puts a question that was not answered yet, within the limits. One that
@@ -89,6 +90,18 @@ func (i *inquiry) Fetch(ctx context.Context, q Request) (*Exchange, error) {
 		i.exchanges[key] = append(i.exchanges[key], x)
 	}
 	return x, err
+}
+
+// Greet hands the visit on, and remembers what became of it.
+func (i *inquiry) Greet(ctx context.Context, q Greeting) (*Visit, error) {
+	v, err := i.net.Greet(ctx, q)
+	if err == nil {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		key := keyOf(q)
+		i.visits[key] = append(i.visits[key], v)
+	}
+	return v, err
 }
 
 // resolved returns the answers that resolvers gave, in order.

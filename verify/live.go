@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -51,6 +52,9 @@ type LiveConfig struct {
 	// Cache is how many octets of bodies with an ETag are remembered, for their
 	// servers to say that nothing changed; 0: none, and nothing by [Request.Fresh].
 	Cache int64
+	// Helo is the name that is told to mail servers; "" is the address that the
+	// connection comes from.
+	Helo string
 	// Now is the clock for what is kept; nil: the system's.
 	Now func() time.Time
 	// Limits of time; zero fields have the defaults.
@@ -67,19 +71,18 @@ type Live struct {
 	cfg       LiveConfig
 	resolvers []server
 	guard     *ssrf.Guardian
-	denied    []netip.Prefix
-	own       net.Dialer // for the resolvers, which are the operator's choice
+	secrets   []netip.Addr // see deniedAlways
+	own       net.Dialer   // for the resolvers, which are the operator's choice
 	seen      *responses
 	recent    recent
 }
 
 // deniedAlways are where clouds tell a machine its secrets. The first is public
 // by its range; the others stay closed when Allow opens the range around them.
-func deniedAlways() []netip.Prefix {
-	var list []netip.Prefix
+func deniedAlways() []netip.Addr {
+	var list []netip.Addr
 	for _, s := range []string{"168.63.129.16", "169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"} {
-		a := netip.MustParseAddr(s)
-		list = append(list, netip.PrefixFrom(a, a.BitLen()))
+		list = append(list, netip.MustParseAddr(s))
 	}
 	return list
 }
@@ -89,7 +92,7 @@ func NewLive(cfg LiveConfig) (*Live, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	l := &Live{cfg: cfg.complete(), guard: ssrf.New(ssrf.WithAnyPort()), denied: append(deniedAlways(), cfg.Deny...), seen: newResponses(cfg.Cache)}
+	l := &Live{cfg: cfg.complete(), guard: ssrf.New(ssrf.WithAnyPort()), secrets: deniedAlways(), seen: newResponses(cfg.Cache)}
 	l.own = net.Dialer{Timeout: l.cfg.Connect, KeepAlive: -1}
 	list := cfg.Resolvers
 	if len(list) == 0 {
@@ -119,6 +122,9 @@ func (c LiveConfig) check() error {
 	if !httpguts.ValidHeaderFieldValue(c.UserAgent) {
 		return fmt.Errorf("verify: user agent %q can't stand in a header", c.UserAgent)
 	}
+	if strings.ContainsFunc(c.Helo, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("verify: %q is no name that can be told to mail servers", c.Helo)
+	}
 	return checkProxy(c.Proxy)
 }
 
@@ -143,25 +149,43 @@ func (c LiveConfig) complete() LiveConfig {
 
 // allowed reports whether questions may go to an address (RFC 6890 and the
 // operator's lists).
-func (l *Live) allowed(a netip.Addr) bool {
-	if !a.IsValid() || a.Zone() != "" || a.Is4In6() {
+func (l *Live) allowed(a netip.Addr) bool { return l.public(a) && !l.forbids(a) }
+
+// public is allowed without what the operator forbids.
+func (l *Live) public(a netip.Addr) bool {
+	if !a.IsValid() || a.Zone() != "" || a.Is4In6() || slices.Contains(l.secrets, a) {
 		return false
-	}
-	for _, p := range l.denied {
-		if p.Contains(a) {
-			return false
-		}
 	}
 	for _, p := range l.cfg.Allow {
 		if p.Contains(a) {
 			return true
 		}
 	}
-	if nat64 := netip.MustParsePrefix("64:ff9b::/96"); l.cfg.NAT64 && nat64.Contains(a) {
-		b := a.As16()
-		return l.allowed(netip.AddrFrom4([4]byte(b[12:])))
+	if b := l.inside(a); b != a {
+		return l.public(b)
 	}
 	return l.guard.SafeAddr(a) == nil
+}
+
+// forbids reports whether the operator keeps an address from being asked. That
+// says nothing of whoever has it.
+func (l *Live) forbids(a netip.Addr) bool {
+	return slices.ContainsFunc(l.cfg.Deny, func(p netip.Prefix) bool { return p.Contains(a) || p.Contains(l.inside(a)) })
+}
+
+// forbidden is the failure of that. It passes when the configuration does.
+func forbidden(host string) *Failure {
+	return &Failure{Code: FetchDenied, Detail: host + " has an address in verify_deny", Temporary: true}
+}
+
+// inside is the address that one of NAT64 stands for, where those are allowed;
+// others stand for themselves.
+func (l *Live) inside(a netip.Addr) netip.Addr {
+	if l.cfg.NAT64 && netip.MustParsePrefix("64:ff9b::/96").Contains(a) {
+		b := a.As16()
+		return netip.AddrFrom4([4]byte(b[12:]))
+	}
+	return a
 }
 
 // errRefused is why a dial did not happen. It says nothing of what lies there.

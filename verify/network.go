@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // Network is all that checks can ask of the world. The live one asks it under
@@ -15,6 +17,10 @@ import (
 type Network interface {
 	Fetch(context.Context, Request) (*Exchange, error)
 	Query(context.Context, Question) (*Answer, error)
+	Greet(context.Context, Greeting) (*Visit, error)
+	// Origins tells which networks announce an address, by reference data and
+	// without asking anybody; nil where that is not known.
+	Origins(netip.Addr) []directory.ASN
 }
 
 // Request is one thing to fetch over HTTPS.

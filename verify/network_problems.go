@@ -25,6 +25,8 @@ const (
 	FetchNoRoute     Code = "fetch.no-route"
 	FetchServerError Code = "fetch.server-error"
 	FetchThrottled   Code = "fetch.throttled"
+	FetchNoSMTP      Code = "fetch.no-smtp"
+	FetchDenied      Code = "fetch.denied"
 	DNSQuestion      Code = "dns.question"
 	DNSServFail      Code = "dns.servfail"
 	DNSBogus         Code = "dns.bogus"
@@ -82,6 +84,8 @@ func temporaryProblems() []Problem {
 		{FetchServerError, Info, "RFC 9110 section 15.6", "The server reported an error of its own", "See what the server logs.", ""},
 		{FetchStatus, Info, "RFC 9110 section 15", "A service that is asked about the team answered with another status than 200", "Nothing: it is asked again later.", ""},
 		{FetchFormat, Info, "", "A service that is asked about the team answered in a form that can't be read", "Nothing: it is asked again later.", ""},
+		{FetchNoSMTP, Info, "RFC 5321 section 4.2", "What answers at a mail server's address says nothing that a mail server says, or too much", "See what the server sends.", ""},
+		{FetchDenied, Info, "", "This installation is configured not to ask an address of the host", "Nothing for the team. The operator can ask from elsewhere, or take the network out of verify_deny.", ""},
 		{FetchThrottled, Info, "RFC 6585 section 4", "The server asked to be left alone for a while", "Nothing: it is asked again later.", ""},
 	}
 }

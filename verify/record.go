@@ -3,7 +3,10 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"net/netip"
 	"sync"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // Recorder is a [Network] that keeps what was asked and answered, as much as a
@@ -17,6 +20,8 @@ type Recorder struct {
 	size      int // of what is kept, about as it will be encoded
 	exchanges []Exchange
 	answers   []Answer
+	visits    []Visit
+	origins   []Origin
 }
 
 // Record returns a recorder in front of n.
@@ -52,6 +57,21 @@ func (r *Recorder) Query(ctx context.Context, q Question) (*Answer, error) {
 	return a, nil
 }
 
+// Greet hands the visit on and keeps what became of it.
+func (r *Recorder) Greet(ctx context.Context, q Greeting) (*Visit, error) {
+	v, err := r.net.Greet(ctx, q)
+	if err != nil {
+		return v, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.grow(len(keyOf(v)), q.Host); err != nil {
+		return nil, err
+	}
+	r.visits = append(r.visits, *v)
+	return v, nil
+}
+
 // grow makes room for n octets more. Once there is none, there is none for anything:
 // the rest would be a recording with a hole.
 func (r *Recorder) grow(n int, what string) error {
@@ -61,11 +81,16 @@ func (r *Recorder) grow(n int, what string) error {
 	return nil
 }
 
-// whole reports whether everything that was answered was kept.
-func (r *Recorder) whole() bool {
+// Whole is nil where everything that was answered was kept, and else trouble:
+// a check may have gone on without an answer, and what it says then rests on
+// what nobody has.
+func (r *Recorder) Whole() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.size <= MaxTranscript
+	if r.size > MaxTranscript {
+		return &Trouble{Code: CodeTooLarge, Detail: "the check went on without an answer"}
+	}
+	return nil
 }
 
 // perItem is about what an answer has in a transcript beside its octets.
@@ -93,7 +118,7 @@ func (x *Exchange) size() int {
 func (r *Recorder) Transcript(check string, t Target) Transcript {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Transcript{Version: 1, Check: check, Target: t, Exchanges: append([]Exchange(nil), r.exchanges...), Answers: append([]Answer(nil), r.answers...)}
+	return Transcript{Version: 1, Check: check, Target: t, Exchanges: append([]Exchange(nil), r.exchanges...), Answers: append([]Answer(nil), r.answers...), Visits: append([]Visit(nil), r.visits...), Origins: append([]Origin(nil), r.origins...)}
 }
 
 // CodeNotRecorded is trouble of a replay: the check asks what it did not ask
@@ -105,12 +130,14 @@ type replay struct {
 	mu        sync.Mutex
 	exchanges map[string][]Exchange
 	answers   map[string][]Answer
+	visits    map[string][]Visit
+	origins   map[netip.Addr][]directory.ASN
 }
 
 // Replay returns a Network that answers from t. Who asks the same thing twice
 // gets the answers in the order in which they came.
 func Replay(t Transcript) Network {
-	r := &replay{exchanges: map[string][]Exchange{}, answers: map[string][]Answer{}}
+	r := &replay{exchanges: map[string][]Exchange{}, answers: map[string][]Answer{}, visits: map[string][]Visit{}, origins: map[netip.Addr][]directory.ASN{}}
 	for _, x := range t.Exchanges {
 		k := keyOf(x.Request)
 		r.exchanges[k] = append(r.exchanges[k], x)
@@ -118,6 +145,13 @@ func Replay(t Transcript) Network {
 	for _, a := range t.Answers {
 		k := keyOf(a.Question)
 		r.answers[k] = append(r.answers[k], a)
+	}
+	for _, v := range t.Visits {
+		k := keyOf(v.Greeting)
+		r.visits[k] = append(r.visits[k], v)
+	}
+	for _, o := range t.Origins {
+		r.origins[o.Addr] = o.ASNs
 	}
 	return r
 }
@@ -147,6 +181,17 @@ func (r *replay) Query(_ context.Context, q Question) (*Answer, error) {
 		return nil, &Trouble{Code: CodeNotRecorded, Detail: q.Name + " " + q.Type, Ours: true}
 	}
 	return &a, nil
+}
+
+// Greet answers from the transcript.
+func (r *replay) Greet(_ context.Context, q Greeting) (*Visit, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	v, ok := next(r.visits, keyOf(q))
+	if !ok {
+		return nil, &Trouble{Code: CodeNotRecorded, Detail: q.Host + " " + q.Addr.String(), Ours: true}
+	}
+	return &v, nil
 }
 
 func next[T any](m map[string][]T, key string) (first T, ok bool) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,12 @@ func (nowhere) Fetch(context.Context, verify.Request) (*verify.Exchange, error) 
 func (nowhere) Query(context.Context, verify.Question) (*verify.Answer, error) {
 	return nil, &verify.Trouble{Code: "dns.unreachable", Ours: true}
 }
+
+func (nowhere) Greet(context.Context, verify.Greeting) (*verify.Visit, error) {
+	return nil, &verify.Trouble{Code: "fetch.unreachable", Ours: true}
+}
+
+func (nowhere) Origins(netip.Addr) []directory.ASN { return nil }
 
 // scene is a directory on a database with what follows it.
 type scene struct {

@@ -44,6 +44,9 @@ type Queue interface {
 	Prune(context.Context, Retention) (more bool, err error)
 	// Pauses returns what is paused now.
 	Pauses(context.Context) ([]directory.Pause, error)
+	// Selectors returns what is known of domains, the latest of each first, at most
+	// [MaxSelectors] of each.
+	Selectors(ctx context.Context, domains []string) ([]Selector, error)
 }
 
 // Results is the part of a [Store] that tells what was found.

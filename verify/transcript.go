@@ -19,6 +19,8 @@ type Transcript struct {
 	Target    Target     `json:"target"`
 	Exchanges []Exchange `json:"exchanges,omitempty"`
 	Answers   []Answer   `json:"answers,omitempty"`
+	Visits    []Visit    `json:"visits,omitempty"`
+	Origins   []Origin   `json:"origins,omitempty"`
 }
 
 // MaxTranscript is the most octets that a transcript has before compression.

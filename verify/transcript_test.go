@@ -5,10 +5,12 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"net/netip"
 	"runtime/metrics"
 	"strings"
 	"testing"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 )
 
@@ -80,12 +82,22 @@ func (torrent) Query(_ context.Context, q verify.Question) (*verify.Answer, erro
 	return &verify.Answer{Question: q, Rcode: "NOERROR", Wire: make([]byte, 1<<20)}, nil
 }
 
+func (torrent) Greet(_ context.Context, q verify.Greeting) (*verify.Visit, error) {
+	return &verify.Visit{Greeting: q, Chain: [][]byte{make([]byte, 1<<20)}}, nil
+}
+
+func (torrent) Origins(netip.Addr) []directory.ASN { return nil }
+
 // TestRecorderIsBounded: what can't be kept is trouble, which is not ours: nothing is
 // concluded from it, and what was kept before can be encoded.
 func TestRecorderIsBounded(t *testing.T) {
 	for name, ask := range map[string]func(*verify.Recorder) error{
 		"pages": func(r *verify.Recorder) error {
 			_, err := r.Fetch(t.Context(), verify.Request{URL: "https://a.example/"})
+			return err
+		},
+		"visits": func(r *verify.Recorder) error {
+			_, err := r.Greet(t.Context(), verify.Greeting{Host: "mail.a.example"})
 			return err
 		},
 		"answers": func(r *verify.Recorder) error {

@@ -67,7 +67,16 @@ func (r *Runner) target(t *task) (Target, bool) {
 		r.release(t, r.now().Add(jitter(2*r.cfg.Poll)))
 		return Target{}, false
 	}
-	return Target{Subject: t.job.Subject, Now: r.now(), Claims: claims, Previous: t.job.Previous.Facts, Control: controlOf(team, t.job.Row)}, true
+	target := Target{Subject: t.job.Subject, Now: r.now(), Claims: claims, Previous: t.job.Previous.Facts, Control: controlOf(team, t.job.Row)}
+	if t.job.Check == SelectorCheck {
+		var err error
+		if target.Selectors, err = r.cfg.Store.Selectors(t.ctx, SigningDomains(t.job.Subject.ID)); err != nil {
+			r.cfg.Log.Warn("selectors can't be read", "team", t.job.Team, "err", err)
+			r.release(t, r.now().Add(jitter(5*time.Second)))
+			return Target{}, false
+		}
+	}
+	return target, true
 }
 
 // run runs a check under its limits. Whatever it does, there is an outcome.
@@ -98,8 +107,8 @@ func (r *Runner) run(t *task, check *Check, target Target) (Outcome, []byte) {
 		}
 		return o, nil
 	}
-	if !recorder.whole() {
-		return Outcome{Err: &Trouble{Code: CodeTooLarge, Detail: "the check went on without an answer"}}, nil
+	if err := recorder.Whole(); err != nil {
+		return Outcome{Err: err}, nil
 	}
 	data, hash, err := r.encode(recorder.Transcript(check.Name, target))
 	if err != nil { // a verdict without evidence is none

@@ -499,6 +499,13 @@ const (
 	DaneInsecure                        FindingCode = "dane.insecure"
 	DaneNoneUsable                      FindingCode = "dane.none-usable"
 	DaneUnusable                        FindingCode = "dane.unusable"
+	DkimKeyInvalid                      FindingCode = "dkim.key-invalid"
+	DkimKeyMissing                      FindingCode = "dkim.key-missing"
+	DkimKeyRevoked                      FindingCode = "dkim.key-revoked"
+	DkimKeyTooShort                     FindingCode = "dkim.key-too-short"
+	DkimKeyWeak                         FindingCode = "dkim.key-weak"
+	DkimSeveral                         FindingCode = "dkim.several"
+	DkimTesting                         FindingCode = "dkim.testing"
 	DmarcInvalid                        FindingCode = "dmarc.invalid"
 	DmarcMissing                        FindingCode = "dmarc.missing"
 	DmarcNoPolicy                       FindingCode = "dmarc.no-policy"
@@ -536,11 +543,13 @@ const (
 	DomainOnHold                        FindingCode = "domain.on-hold"
 	FetchAddressRefused                 FindingCode = "fetch.address-refused"
 	FetchCertificate                    FindingCode = "fetch.certificate"
+	FetchDenied                         FindingCode = "fetch.denied"
 	FetchEncoding                       FindingCode = "fetch.encoding"
 	FetchFormat                         FindingCode = "fetch.format"
 	FetchHeaderTooLarge                 FindingCode = "fetch.header-too-large"
 	FetchNoAddress                      FindingCode = "fetch.no-address"
 	FetchNoRoute                        FindingCode = "fetch.no-route"
+	FetchNoSmtp                         FindingCode = "fetch.no-smtp"
 	FetchNoSuchHost                     FindingCode = "fetch.no-such-host"
 	FetchProtocol                       FindingCode = "fetch.protocol"
 	FetchRedirectLoop                   FindingCode = "fetch.redirect-loop"
@@ -581,6 +590,7 @@ const (
 	NameserverGlueDiffers               FindingCode = "nameserver.glue-differs"
 	NameserverLame                      FindingCode = "nameserver.lame"
 	NameserverNoAddress                 FindingCode = "nameserver.no-address"
+	NameserverOneAs                     FindingCode = "nameserver.one-as"
 	NameserverOneNetwork                FindingCode = "nameserver.one-network"
 	NameserverSerialsDiffer             FindingCode = "nameserver.serials-differ"
 	NameserverSilent                    FindingCode = "nameserver.silent"
@@ -778,6 +788,12 @@ const (
 	SmimeaInsecure                      FindingCode = "smimea.insecure"
 	SmimeaUnusable                      FindingCode = "smimea.unusable"
 	SmimeaWildcard                      FindingCode = "smimea.wildcard"
+	SmtpCertificate                     FindingCode = "smtp.certificate"
+	SmtpDaneMismatch                    FindingCode = "smtp.dane-mismatch"
+	SmtpNoStarttls                      FindingCode = "smtp.no-starttls"
+	SmtpRefused                         FindingCode = "smtp.refused"
+	SmtpSilent                          FindingCode = "smtp.silent"
+	SmtpTlsVersion                      FindingCode = "smtp.tls-version"
 	SourcesContactsDiffer               FindingCode = "sources.contacts-differ"
 	SourcesKeysDiffer                   FindingCode = "sources.keys-differ"
 	SpfInvalid                          FindingCode = "spf.invalid"
@@ -4402,6 +4418,11 @@ type MailSignature struct {
 	//
 	// Examples: pass
 	Result MailSignatureResult `json:"result"`
+
+	// Selector By which key, where it passed: its name at _domainkey of that domain
+	//
+	// Examples: s1
+	Selector string `json:"selector,omitempty,omitzero"`
 }
 
 // MailSignatureResult What became of it

@@ -74,6 +74,12 @@ func (n noNetwork) Query(context.Context, verify.Question) (*verify.Answer, erro
 	return nil, n.trouble()
 }
 
+func (n noNetwork) Greet(context.Context, verify.Greeting) (*verify.Visit, error) {
+	return nil, n.trouble()
+}
+
+func (noNetwork) Origins(netip.Addr) []directory.ASN { return nil }
+
 func (n noNetwork) trouble() error {
 	return &verify.Trouble{Code: verify.CodeInternal, Ours: true, Err: n.err}
 }

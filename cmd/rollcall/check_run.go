@@ -13,6 +13,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/catalog"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 )
 
 // mostRuns is how many checks run at once: enough to be quick, few enough for
@@ -35,7 +36,7 @@ type checkRun struct {
 
 // subjects checks what the arguments name.
 func (p *checkPrinter) subjects(at time.Time) error {
-	checks, err := p.chosen()
+	checks, err := p.chosen(at)
 	if err != nil {
 		return err
 	}
@@ -64,11 +65,14 @@ func (p *checkPrinter) subjects(at time.Time) error {
 	return p.runAll(list, func(r *checkRun) { p.run(r, network, saver) })
 }
 
-// chosen returns the checks to run.
-func (p *checkPrinter) chosen() ([]verify.Check, error) {
+// chosen returns the checks to run as of a moment.
+func (p *checkPrinter) chosen(at time.Time) ([]verify.Check, error) {
 	cfg, err := p.catalog()
 	if err != nil {
 		return nil, err
+	}
+	if err := dnssec.InForce(cfg.DNS.Anchors, at); err != nil {
+		return nil, usage(p.cmd, "anchor: %v", err)
 	}
 	all := cfg.Checks()
 	if len(p.flags.checks) == 0 {
@@ -206,6 +210,9 @@ func (p *checkPrinter) inOrder(list []*checkSubject, progress *checkProgress) (e
 func (p *checkPrinter) run(r *checkRun, network verify.Network, save *transcriptSaver) {
 	recorder := verify.Record(network)
 	o := runCheck(p.ctx, p.flags.timeout, r.check, recorder, r.target)
+	if err := recorder.Whole(); o.Err == nil && err != nil {
+		o = verify.Outcome{Err: err}
+	}
 	r.outcome = outcomeOf(r.check.Name, r.target.Subject.ID, o)
 	if save == nil {
 		return

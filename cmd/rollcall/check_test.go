@@ -297,6 +297,31 @@ func TestCheckOwnRoot(t *testing.T) {
 	}
 }
 
+// TestAnchorsOver: trust anchors that do not hold are refused with their dates, by hand and by a worker,
+// and not taken for domains that are not signed.
+func TestAnchorsOver(t *testing.T) {
+	r := startLab(t)
+	at := slices.Index(r.args, "--anchor")
+	file := filepath.Join(t.TempDir(), "anchors")
+	line, _, _ := strings.Cut(r.lab.TrustAnchor(), "\n")
+	if err := os.WriteFile(file, []byte(line+" ; from 2020-01-01 until 2021-01-01\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "none is in force at "
+	r.args[at+1] = file
+	if out, errs, status := r.check(r.online("--check", "dnssec", "anchor.example")...); status != exitUsage || !strings.Contains(errs, "anchor: ") || !strings.Contains(errs, want) || out != "" {
+		t.Errorf("check: status %d, %q, %q; want %d and %q", status, out, errs, exitUsage, want)
+	}
+	list, err := anchorsIn(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &call{world: world{now: labTime}, cfg: &config{Verify: verifyConfig{Anchors: list}}}
+	if _, err := c.newRunner(verify.RunnerConfig{}); err == nil || !strings.Contains(err.Error(), "verify_anchor: ") || !strings.Contains(err.Error(), want) {
+		t.Errorf("a worker: %v; want %q", err, want)
+	}
+}
+
 // TestCheckReplayStored: what a server recorded is replayed by its hash, from
 // its database.
 func TestCheckReplayStored(t *testing.T) {
@@ -376,7 +401,7 @@ func TestNoNetwork(t *testing.T) {
 	network := noNetwork{errors.New("no resolvers")}
 	for _, c := range catalog.Checks() {
 		o := runCheck(t.Context(), time.Minute, c, network, verify.Target{Subject: verify.Subject{Kind: c.Kinds[0], ID: "csirt@example.org"}, Now: labTime(),
-			Control: &verify.Control{State: directory.ControlWaiting, Started: labTime()}})
+			Control: &verify.Control{State: directory.ControlWaiting, Started: labTime()}, Selectors: []verify.Selector{{Domain: "example.org", Name: "s1"}}})
 		if c.Kinds[0] == verify.SubjectKey {
 			continue // is judged by what is at hand
 		}

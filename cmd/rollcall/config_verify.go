@@ -24,6 +24,7 @@ type verifyConfig struct {
 	Resolvers   []string
 	Allow, Deny []netip.Prefix
 	NAT64       bool
+	SMTP        bool // mail servers are visited
 	Proxy       *url.URL
 	KeepRaw     time.Duration
 	Guard       float64 // 0: none
@@ -44,10 +45,11 @@ func verifyKeys() []key {
 		{name: "verify_allow", arg: "NETWORKS", list: true, usage: "NETWORKS that checks may reach although they are not public, such as a lab on 127.0.0.0/8", set: networks(func(c *config) *[]netip.Prefix { return &c.Verify.Allow })},
 		{name: "verify_deny", arg: "NETWORKS", list: true, usage: "NETWORKS that checks never reach, such as your own", set: networks(func(c *config) *[]netip.Prefix { return &c.Verify.Deny })},
 		{name: "verify_nat64", preset: "off", arg: "SWITCH", usage: "whether checks reach public IPv4 addresses through 64:ff9b::/96: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Verify.NAT64 })},
+		{name: "verify_smtp", preset: "off", arg: "SWITCH", usage: "whether checks visit the mail servers of teams' domains, without a mail: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Verify.SMTP })},
 		{name: "verify_proxy", arg: "URL", secret: true, usage: "URL of an HTTP proxy that checks fetch through", set: (*config).setVerifyProxy},
 		{name: "verify_vks", arg: "URLS", list: true, usage: "URLS of verifying key servers that are asked for teams' keys; none: no key server learns whom you care about", set: keyServers(func(c *config) *[]string { return &c.Verify.VKS })},
 		{name: "verify_hkp", arg: "URLS", list: true, usage: "URLS of other key servers, asked for revocations only, by fingerprint", set: keyServers(func(c *config) *[]string { return &c.Verify.HKP })},
-		{name: "verify_anchor", arg: "FILE", usage: "FILE with trust anchors for DNSSEC, DS or DNSKEY records a line each; none: the root's keys", set: (*config).setAnchors},
+		{name: "verify_anchor", arg: "FILE", usage: "FILE with trust anchors for DNSSEC, DS or DNSKEY records a line each, or XML as IANA's; none: the root's keys", set: (*config).setAnchors},
 		{name: "verify_rdap", arg: "URL", usage: "URL of the list of RDAP servers; none: IANA's", set: (*config).setRDAP},
 		{name: "control_label", preset: directory.ControlLabel, arg: "LABEL", usage: "LABEL below a domain at which teams publish proof that they control it", set: (*config).setControlLabel},
 		{name: "verify_keep", preset: "30d", arg: "TIME", usage: "TIME for which transcripts of checks are kept that nothing refers to any more", set: span(time.Hour, func(c *config) *time.Duration { return &c.Verify.KeepRaw })},

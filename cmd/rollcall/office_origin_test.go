@@ -114,6 +114,9 @@ func TestOfficeOrigin(t *testing.T) {
 	if want := none + "dkim=pass alpha.example; dmarc=pass reject|" + none + "dkim=temperror alpha.example; dmarc=temperror"; strings.Join(got, "|") != want {
 		t.Errorf("the log has %q, want %q", got, want)
 	}
+	if known, err := p.s.db.Selectors(t.Context(), []string{"alpha.example"}); err != nil || len(known) != 1 || known[0].Owner() != "k._domainkey.alpha.example." {
+		t.Errorf("the name of the key that was learnt: %+v, %v", known, err)
+	}
 	if c, err := p.s.db.Challenge(t.Context(), q.ID); err != nil || c.State.Final() || c.Reached > directory.Deliverable {
 		t.Errorf("after replies that prove nothing: %+v, %v", c, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/catalog"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
 
@@ -140,8 +142,12 @@ func (c *call) newRunner(cfg verify.RunnerConfig) (*verify.Runner, error) {
 		host = "unknown"
 	}
 	v := &c.cfg.Verify
+	if err := dnssec.InForce(v.Anchors, c.now()); err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("verify_anchor: %w", err)}
+	}
 	cfg.Name, cfg.Concurrency, cfg.Grace, cfg.KeepRaw = host+"/"+strconv.Itoa(os.Getpid()), v.Concurrency, c.cfg.ShutdownTimeout, v.KeepRaw
 	cfg.Guard = verify.Guard{Share: v.Guard, Least: v.GuardLeast, Window: time.Hour}
+	cfg.Network = verify.WithOrigins(cfg.Network, func(a netip.Addr) []directory.ASN { return cfg.Follower.Index().Origins(a) })
 	cfg.Policy, cfg.Now, cfg.Log = c.cfg.Policy, c.now, c.log
 	return verify.NewRunner(cfg)
 }
@@ -165,7 +171,7 @@ func (c *call) checks() []verify.Check { return c.catalogConfig().Checks() }
 func (c *call) catalogConfig() catalog.Config {
 	v := &c.cfg.Verify
 	return catalog.Config{
-		DNS:  dnscheck.Config{Open: v.Allow, Label: c.cfg.ControlLabel, Anchors: v.Anchors, RDAP: v.RDAP},
+		DNS:  dnscheck.Config{Open: v.Allow, Closed: v.Deny, Label: c.cfg.ControlLabel, Anchors: v.Anchors, RDAP: v.RDAP, SMTP: v.SMTP},
 		Keys: pgpkey.Config{VKS: v.VKS, HKP: v.HKP, Anchors: v.Anchors},
 	}
 }
@@ -179,6 +185,18 @@ func (c *call) liveConfig() verify.LiveConfig {
 		agent += " (+" + v.Contact + ")"
 	}
 	return verify.LiveConfig{
-		UserAgent: agent, Resolvers: v.Resolvers, Allow: v.Allow, Deny: v.Deny, NAT64: v.NAT64, Proxy: v.Proxy, Now: c.now,
+		UserAgent: agent, Resolvers: v.Resolvers, Allow: v.Allow, Deny: v.Deny, NAT64: v.NAT64, Proxy: v.Proxy, Now: c.now, Helo: c.helo(),
 	}
+}
+
+// helo is the name that is told to mail servers that are visited: the one that is told to
+// the relay, else this machine's if it is a whole one; "" for none.
+func (c *call) helo() string {
+	machine, _ := os.Hostname() // "" where it has none
+	for _, name := range []string{c.cfg.Challenge.Host, machine} {
+		if d, err := directory.ParseDomain(name); err == nil && d.Parent() != "" {
+			return string(d)
+		}
+	}
+	return ""
 }

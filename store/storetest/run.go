@@ -49,6 +49,7 @@ func Run(t *testing.T, e Engine) {
 		{"trouble is counted and is no event", testFinishTrouble},
 		{"verdicts are read as they were announced", testVerdicts},
 		{"proofs of control are read with their teams", testControls},
+		{"the latest selectors of a domain are kept", testSelectors},
 		{"one row is run when somebody asks", testRunCheck},
 		{"several claimants run each row once", testClaimOnce},
 		{"pauses hold for everybody", testPauses},

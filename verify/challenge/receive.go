@@ -12,6 +12,7 @@ import (
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 )
 
@@ -268,7 +269,30 @@ func (r *Receiver) take(ctx context.Context, c *Challenge, env mail.Envelope, e 
 		if err != nil {
 			return err
 		}
+		if err := learn(tx, &now, &e); err != nil {
+			return err
+		}
 		_, err = d.step(tx, now, e)
 		return err
 	})
+}
+
+// learn keeps the names of the keys by which the contact's domain, or its organisation's,
+// validly signed a mail. What strangers sign teaches nothing.
+func learn(tx Tx, c *Challenge, e *Event) error {
+	if e.Origin == nil {
+		return nil
+	}
+	_, domain := MailTo(c.Address)
+	for _, s := range e.Origin.DKIM {
+		if s.Result != "pass" {
+			continue
+		}
+		if known, ok := verify.Learn(domain, s.Domain, s.Selector, e.At); ok {
+			if err := tx.SeeSelector(known); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
+	"github.com/rollcall-csirt/rollcall/verify"
 )
 
 // Store keeps challenges, what happened to them, and the mails that are to go
@@ -97,6 +98,9 @@ type Tx interface {
 	Prove(team directory.TeamID, e directory.Evidence) error
 	// KeepRaw keeps the raw evidence that a hash names, compressed.
 	KeepRaw(hash string, at time.Time, data []byte) error
+	// SeeSelector notes that a valid signature by a DKIM key has come. The [verify.MaxSelectors]
+	// latest of a domain are kept.
+	SeeSelector(verify.Selector) error
 	// Sent tells what was sent before, and who has said stop: no more than matters under
 	// caps.
 	Sent(c *Challenge, caps Caps, now time.Time) (History, error)

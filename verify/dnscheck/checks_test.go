@@ -37,13 +37,15 @@ type a struct {
 	worst       verify.Severity // of the findings; "": any
 	claims      verify.Claims
 	control     *verify.Control
+	selectors   []verify.Selector
+	previous    []verify.Fact
 }
 
 func plain(z *dnssectest.Zone) { z.Plain = true }
 
 // cases are the rows of the table of checks, each good, bad and out of reach.
 func cases(t *testing.T) []a {
-	list := [][]a{domainCases(), mxCases(), spfCases(), dmarcCases(), stsCases(), tlsrptCases(), daneCases(), keyCases(t), caaCases(), dnssecCases(), nsCases(), expiryCases(), otherCases(), controlCases()}
+	list := [][]a{domainCases(), mxCases(), spfCases(), dkimCases(t), dmarcCases(), stsCases(), tlsrptCases(), daneCases(), smtpCases(t), keyCases(t), caaCases(), dnssecCases(), nsCases(), expiryCases(), otherCases(), controlCases()}
 	return slices.Concat(list...)
 }
 
@@ -59,7 +61,7 @@ func TestChecks(t *testing.T) {
 			if c.set != nil {
 				c.set(n)
 			}
-			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control})
+			result, err := n.run(t, c.check, verify.Target{Subject: subjectOf(c.check), Claims: c.claims, Control: c.control, Selectors: c.selectors, Previous: c.previous})
 			var trouble *verify.Trouble
 			if c.trouble != "" {
 				if !errors.As(err, &trouble) || trouble.Code != c.trouble || trouble.Ours != c.ours {
@@ -475,6 +477,12 @@ func nsCases() []a {
 			n.servers[netip.MustParseAddr("192.0.2.53")], n.servers[netip.MustParseAddr("198.51.100.53")] = first, second
 		}
 	}
+	from := func(first, second []directory.ASN) func(*network) {
+		return func(n *network) {
+			set(authority(soa), authority(soa))(n)
+			n.origins = map[string][]directory.ASN{"192.0.2.53": first, "198.51.100.53": second}
+		}
+	}
 	parent := func(listed ...string) func(*network) {
 		return func(n *network) {
 			set(authority(soa), authority(soa))(n)
@@ -509,6 +517,11 @@ func nsCases() []a {
 			set(authority(soa), nil)(n)
 			n.servers[netip.MustParseAddr("192.0.2.54")] = authority(soa)
 		}, want: []string{"nameserver.one-network"}},
+		{check: "nameserver", name: "one autonomous system", zone: two, set: from([]directory.ASN{64496}, []directory.ASN{64496}), want: []string{"nameserver.one-as"}, worst: verify.Info},
+		{check: "nameserver", name: "two autonomous systems", zone: two, set: from([]directory.ASN{64496}, []directory.ASN{64497})},
+		{check: "nameserver", name: "one of two at one of them", zone: two, set: from([]directory.ASN{64496}, []directory.ASN{64496, 64497})},
+		{check: "nameserver", name: "the reference data does not know one", zone: two, set: from([]directory.ASN{64496}, nil)},
+		{check: "nameserver", name: "one server with two addresses of one autonomous system", zone: strings.Replace(two, "@ 300 NS ns2\n", "ns1 300 A 198.51.100.53\n", 1), set: from([]directory.ASN{64496}, []directory.ASN{64496}), want: []string{"nameserver.single"}},
 		{check: "nameserver", name: "two versions", zone: two, set: set(authority(soa), authority(strings.Replace(soa, " 1 1 1 1 1", " 2 1 1 1 1", 1))), want: []string{"nameserver.serials-differ"}},
 		{check: "nameserver", name: "one has an address of a kind to which there is no way from here", zone: two, set: set(authority(soa), unreached)},
 		{check: "nameserver", name: "one may not be asked", zone: two, set: set(authority(soa), forbidden)},

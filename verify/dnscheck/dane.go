@@ -81,11 +81,11 @@ func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {
 	for _, rr := range rrs {
 		t := rr.(*dns.TLSA)
 		text := fmt.Sprintf("%s %d %d %d", owner, t.Usage, t.Selector, t.MatchingType)
-		switch want := map[uint8]int{1: 64, 2: 128}[t.MatchingType]; {
-		case t.Usage != 2 && t.Usage != 3, t.Selector > 1, t.MatchingType > 2, want > 0 && len(t.Certificate) != want:
+		switch {
+		case !usable(t):
 			r.find(daneUnusable, text)
 			continue
-		case want == 0:
+		case t.MatchingType == 0:
 			r.find(daneTesting, text)
 		}
 		good++
@@ -96,24 +96,49 @@ func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {
 	return nil
 }
 
-// proveDANE proves the MX records and the TLSA records: DANE counts only where
-// both are secure (RFC 7672 section 2.2). That the domain is not signed and its
-// provider's TLSA records are is nothing to correct about these; the check dnssec
-// tells of the domain.
-func (r *run) proveDANE(owner string) (bool, error) {
+// usable reports whether senders can go by a record (RFC 7672 section 3.1.3).
+func usable(t *dns.TLSA) bool {
+	want := map[uint8]int{1: 64, 2: 128}[t.MatchingType]
+	return (t.Usage == 2 || t.Usage == 3) && t.Selector <= 1 && t.MatchingType <= 2 && (want == 0 || len(t.Certificate) == want)
+}
+
+// daneProof is what could be proven of MX records and of TLSA records.
+type daneProof struct{ mx, tlsa dnssec.Answer }
+
+// usable: DANE counts only where both are secure (RFC 7672 section 2.2).
+func (p *daneProof) usable() bool {
+	return p.mx.Status == dnssec.Secure && p.tlsa.Status == dnssec.Secure
+}
+
+// proofDANE proves both, the MX records once a run.
+func (r *run) proofDANE(owner string) (*daneProof, error) {
 	v, err := r.validator()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	mx, err := v.Query(r.ctx, r.domain(), dns.TypeMX)
-	if err != nil {
-		return false, asTrouble(err)
+	if r.mx == nil {
+		mx, err := v.Query(r.ctx, r.domain(), dns.TypeMX)
+		if err != nil {
+			return nil, asTrouble(err)
+		}
+		r.mx = &mx
 	}
 	tlsa, err := v.Query(r.ctx, owner, dns.TypeTLSA)
 	if err != nil {
-		return false, asTrouble(err)
+		return nil, asTrouble(err)
 	}
-	switch {
+	return &daneProof{*r.mx, tlsa}, nil
+}
+
+// proveDANE reports whether DANE counts, and finds why not. That the domain is
+// not signed and its provider's TLSA records are is nothing to correct about
+// these; the check dnssec tells of the domain.
+func (r *run) proveDANE(owner string) (bool, error) {
+	p, err := r.proofDANE(owner)
+	if err != nil {
+		return false, err
+	}
+	switch mx, tlsa := &p.mx, &p.tlsa; {
 	case mx.Status == dnssec.Bogus && len(tlsa.RRs) == 0: // of which the check dnssec tells
 		return false, &verify.Trouble{Code: verify.DNSBogus, Detail: mx.Reason}
 	case mx.Status == dnssec.Bogus:
@@ -124,8 +149,6 @@ func (r *run) proveDANE(owner string) (bool, error) {
 		r.find(daneInsecure, tlsa.Reason)
 	case tlsa.Status == dnssec.Secure && mx.Status != dnssec.Secure:
 		r.fact("dane", "not used: "+mx.Reason)
-	case tlsa.Status == dnssec.Secure:
-		return true, nil
 	}
-	return false, nil
+	return p.usable(), nil
 }

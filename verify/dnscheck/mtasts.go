@@ -153,14 +153,24 @@ func validSTS(s string) bool {
 	return false
 }
 
-// policy fetches and judges the policy file. Redirects are not followed (RFC
-// 8461 section 3.3).
+// fetchPolicy fetches the policy file, once a run. Redirects are not followed
+// (RFC 8461 section 3.3).
+func (r *run) fetchPolicy() (_ *verify.Exchange, err error) {
+	if r.sts == nil {
+		url := "https://mta-sts." + r.t.Subject.ID + "/.well-known/mta-sts.txt"
+		r.sts, err = r.net.Fetch(r.ctx, verify.Request{URL: url, Accept: "text/plain", Limit: maxPolicySize, Redirects: -1})
+	}
+	return r.sts, err
+}
+
+// policy fetches and judges the policy file.
 func (r *run) policy() error {
-	url := "https://mta-sts." + r.t.Subject.ID + "/.well-known/mta-sts.txt"
-	x, err := r.net.Fetch(r.ctx, verify.Request{URL: url, Accept: "text/plain", Limit: maxPolicySize, Redirects: -1})
-	switch {
-	case err != nil:
+	x, err := r.fetchPolicy()
+	if err != nil {
 		return err
+	}
+	url := x.Request.URL
+	switch {
 	case x.Failure != nil && x.Failure.Temporary:
 		return &verify.Trouble{Code: x.Failure.Code, Detail: url, Retry: x.Failure.Retry}
 	case x.Failure != nil:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 )
 
@@ -31,6 +32,8 @@ var (
 		Title: "The parent zone has no address, or another one, for a name server below the zone", Advice: "Have the registrar give the parent the addresses that the zone has: without them the server can't be found."}
 	nsOneNetwork = verify.Problem{Code: "nameserver.one-network", Severity: verify.Info, Spec: "RFC 2182 section 3.1",
 		Title: "All name servers are in one network", Advice: "Put one of them elsewhere."}
+	nsOneAS = verify.Problem{Code: "nameserver.one-as", Severity: verify.Info, Spec: "RFC 2182 section 3.1",
+		Title: "All name servers are announced by one autonomous system", Advice: "Put one of them with another provider; nothing, if they are anycast."}
 	nsSerials = verify.Problem{Code: "nameserver.serials-differ", Severity: verify.Info, Spec: "RFC 1034 section 4.3.5",
 		Title: "The name servers have different versions of the zone", Advice: "Nothing, if the zone was changed just now; else see why transfers fail."}
 )
@@ -41,7 +44,7 @@ const maxServers = 8
 
 // nameserverCheck asks each name server of the domain's zone itself.
 func nameserverCheck(cfg Config) verify.Check {
-	problems := []verify.Problem{nsOne, nsLame, nsAllLame, nsNoAddress, nsSpecial, nsSilent, nsMismatch, nsGlue, nsOneNetwork, nsSerials}
+	problems := []verify.Problem{nsOne, nsLame, nsAllLame, nsNoAddress, nsSpecial, nsSilent, nsMismatch, nsGlue, nsOneNetwork, nsOneAS, nsSerials}
 	return check(cfg, "nameserver", "the domain's name servers", domains, problems, func(r *run) error {
 		zone, err := r.apex(r.domain())
 		if err != nil || zone == "." {
@@ -126,7 +129,8 @@ func (r *run) servers(names []string) (list []server, err error) {
 	return list, nil
 }
 
-// spreadOut looks whether the servers share one network: a /24 or a /48.
+// spreadOut looks whether the servers share one network: a /24 or a /48, or else
+// one autonomous system.
 func (r *run) spreadOut(list []server) {
 	networks := map[netip.Prefix]bool{}
 	for _, s := range list {
@@ -138,11 +142,34 @@ func (r *run) spreadOut(list []server) {
 			networks[p] = true
 		}
 	}
-	if len(list) > 1 && len(networks) == 1 {
+	switch {
+	case len(list) < 2:
+	case len(networks) == 1:
 		for p := range networks {
 			r.find(nsOneNetwork, p.String())
 		}
+	default:
+		if asn, ok := r.oneOrigin(list); ok {
+			r.find(nsOneAS, asn.String())
+		}
 	}
+}
+
+// oneOrigin returns the autonomous system that announces all servers, by the
+// reference data of the installation; false where that is not known of one of
+// them, or one has several.
+func (r *run) oneOrigin(list []server) (asn directory.ASN, ok bool) {
+	if !slices.ContainsFunc(list, func(s server) bool { return s.name != list[0].name }) {
+		return 0, false // it is one server, of which nameserver.single tells
+	}
+	for i, s := range list {
+		origins := r.net.Origins(s.addr)
+		if len(origins) != 1 || i > 0 && origins[0] != asn {
+			return 0, false
+		}
+		asn = origins[0]
+	}
+	return asn, true
 }
 
 // interview asks each server for the zone's SOA record. A server that does not

@@ -26,12 +26,18 @@ type Config struct {
 	Public func(netip.Addr) bool
 	// Open are networks that count as public all the same, such as a lab's.
 	Open []netip.Prefix
+	// Closed are networks that do not count as open after all. What is public by
+	// the registries stays so: that we don't ask there is no fault of those who do.
+	Closed []netip.Prefix
 	// Anchors are the trust anchors of DNSSEC; nil: the root's.
 	Anchors []dnssec.Anchor
 	// Memory spares proofs signatures that have verified before; nil: one of its own.
 	Memory *dnssec.Memory
 	// RDAP is the URL of the bootstrap file of RFC 9224; "" is IANA's.
 	RDAP string
+	// SMTP says that the mail servers of teams' domains are visited. Without it
+	// they are only for whoever asks for the check by name.
+	SMTP bool
 	// Label is the label under which a team proves control of a domain; "" is
 	// [directory.ControlLabel].
 	Label string
@@ -42,7 +48,7 @@ func (c Config) complete() Config {
 		c.Public = public
 	}
 	if len(c.Open) > 0 {
-		c.Public = opened(c.Public, c.Open)
+		c.Public = opened(c.Public, c.Open, c.Closed)
 	}
 	if c.Memory == nil {
 		c.Memory = dnssec.NewMemory(0)
@@ -56,9 +62,10 @@ func (c Config) complete() Config {
 	return c
 }
 
-func opened(public func(netip.Addr) bool, networks []netip.Prefix) func(netip.Addr) bool {
+func opened(public func(netip.Addr) bool, open, closed []netip.Prefix) func(netip.Addr) bool {
 	return func(a netip.Addr) bool {
-		return public(a) || slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(a) })
+		has := func(n netip.Prefix) bool { return n.Contains(a) }
+		return public(a) || slices.ContainsFunc(open, has) && !slices.ContainsFunc(closed, has)
 	}
 }
 
@@ -74,7 +81,7 @@ func public(a netip.Addr) bool {
 func Checks(cfg Config) []verify.Check {
 	cfg = cfg.complete()
 	return []verify.Check{
-		domainCheck(cfg), mxCheck(cfg), spfCheck(cfg), dmarcCheck(cfg), mtaSTSCheck(cfg), tlsRPTCheck(cfg), daneCheck(cfg),
+		domainCheck(cfg), mxCheck(cfg), spfCheck(cfg), dkimCheck(cfg), dmarcCheck(cfg), mtaSTSCheck(cfg), tlsRPTCheck(cfg), daneCheck(cfg), smtpCheck(cfg),
 		openPGPKeyCheck(cfg), smimeaCheck(cfg), certCheck(cfg), caaCheck(cfg), dnssecCheck(cfg), nameserverCheck(cfg),
 		expiryCheck(cfg), securityRecordCheck(cfg), wildcardCheck(cfg), controlCheck(cfg),
 	}
@@ -95,6 +102,10 @@ type run struct {
 	cfg Config
 	t   verify.Target
 	out verify.Result
+
+	proofs *dnssec.Validator // of this run: see validator
+	mx     *dnssec.Answer    // the domain's MX records, once they were proven
+	sts    *verify.Exchange  // the domain's MTA-STS policy, once it was fetched
 }
 
 // check makes a Check of a function over one domain.
@@ -270,12 +281,16 @@ func addressesOf(rrs []dns.RR, name string) (list []netip.Addr) {
 	return list
 }
 
-// validator proves answers by itself, with the same network.
-func (r *run) validator() (*dnssec.Validator, error) {
-	return dnssec.New(dnssec.Config{Now: r.t.Now, Anchors: r.cfg.Anchors, Memory: r.cfg.Memory, Queries: 30, Exchange: func(_ context.Context, name string, qtype uint16) (*dns.Msg, error) {
-		m, err := r.put(verify.Question{Name: name, Type: dns.TypeToString[qtype], NoCheck: true})
-		return m.Msg, err
-	}})
+// validator proves answers by itself, with the same network: one a run, which
+// knows the keys of the zones that it has seen.
+func (r *run) validator() (_ *dnssec.Validator, err error) {
+	if r.proofs == nil {
+		r.proofs, err = dnssec.New(dnssec.Config{Now: r.t.Now, Anchors: r.cfg.Anchors, Memory: r.cfg.Memory, Exchange: func(_ context.Context, name string, qtype uint16) (*dns.Msg, error) {
+			m, err := r.put(verify.Question{Name: name, Type: dns.TypeToString[qtype], NoCheck: true})
+			return m.Msg, err
+		}})
+	}
+	return r.proofs, err
 }
 
 // probe is a label that nobody has, the same for a domain on one day so that a

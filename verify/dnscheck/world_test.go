@@ -10,6 +10,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
 	"github.com/rollcall-csirt/rollcall/verify/dnssec"
@@ -24,11 +25,13 @@ type network struct {
 	servers map[netip.Addr]func(q verify.Question) *verify.Answer // name servers that are asked themselves
 	broken  map[string]verify.Code                                // "name TYPE", "name" or URL -> failure, temporary
 	pages   map[string]verify.Exchange
-	strict  bool // the resolver validates, and gives SERVFAIL for what is forged
+	origins map[string][]directory.ASN      // by address
+	mail    map[string]func() *verify.Visit // "host address"; a server that is not there refuses
+	strict  bool                            // the resolver validates, and gives SERVFAIL for what is forged
 }
 
 func newNetwork(t testing.TB) *network {
-	n := &network{World: dnssectest.New(t), servers: map[netip.Addr]func(verify.Question) *verify.Answer{}, broken: map[string]verify.Code{}, pages: map[string]verify.Exchange{}}
+	n := &network{World: dnssectest.New(t), servers: map[netip.Addr]func(verify.Question) *verify.Answer{}, broken: map[string]verify.Code{}, pages: map[string]verify.Exchange{}, mail: map[string]func() *verify.Visit{}}
 	n.Add(".", "")
 	n.Add("test.", "")
 	n.Delegate(".", "test.")
@@ -86,6 +89,19 @@ func (n *network) Fetch(_ context.Context, q verify.Request) (*verify.Exchange, 
 	return &x, nil
 }
 
+// Greet visits what was put up as a mail server.
+func (n *network) Greet(_ context.Context, q verify.Greeting) (*verify.Visit, error) {
+	v := &verify.Visit{Failure: &verify.Failure{Code: verify.FetchRefused, Temporary: true}}
+	if f := n.mail[q.Host+" "+q.Addr.String()]; f != nil {
+		v = f()
+	}
+	v.Greeting, v.At = q, now
+	return v, nil
+}
+
+// Origins is what the reference data says.
+func (n *network) Origins(a netip.Addr) []directory.ASN { return n.origins[a.String()] }
+
 func page(status int, media, body string) verify.Exchange {
 	return verify.Exchange{Hops: []verify.Hop{{Status: status, Header: map[string][]string{"Content-Type": {media}}}}, Body: []byte(body)}
 }
@@ -134,7 +150,7 @@ func public(a netip.Addr) bool {
 }
 
 func (n *network) checks() []verify.Check {
-	return dnscheck.Checks(dnscheck.Config{Public: public, Anchors: n.Anchors(), RDAP: "https://rdap.test/dns.json"})
+	return dnscheck.Checks(dnscheck.Config{Public: public, Anchors: n.Anchors(), RDAP: "https://rdap.test/dns.json", SMTP: true})
 }
 
 // run runs a check as the engine does, and once more from the transcript.
@@ -171,6 +187,17 @@ type counted struct {
 
 func (n *counted) Query(ctx context.Context, q verify.Question) (*verify.Answer, error) {
 	n.questions++
+	return n.Network.Query(ctx, q)
+}
+
+// questions counts them by name and type.
+type questions struct {
+	verify.Network
+	of map[string]int
+}
+
+func (n *questions) Query(ctx context.Context, q verify.Question) (*verify.Answer, error) {
+	n.of[dns.CanonicalName(q.Name)+" "+q.Type]++
 	return n.Network.Query(ctx, q)
 }
 

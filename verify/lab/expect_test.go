@@ -112,6 +112,10 @@ func TestChecksAgree(t *testing.T) {
 	}
 	wg.Wait()
 	for _, c := range checks(t, l) {
+		switch c.Name {
+		case "smtp", verify.SelectorCheck: // the lab has no mail servers, and nothing is known of keys of teams whose replies nobody signs
+			continue
+		}
 		if compared[c.Name] < 25 {
 			t.Errorf("%s was compared for %d teams only", c.Name, compared[c.Name])
 		}

@@ -1,14 +1,17 @@
 package mail
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"net/textproto"
 	"slices"
 	"strings"
+	"sync"
 
 	"blitiri.com.ar/go/spf"
 	"github.com/emersion/go-msgauth/authres"
@@ -36,9 +39,10 @@ type Authentication struct {
 
 // Signer is a DKIM signature.
 type Signer struct {
-	Domain string `json:"domain"`
-	Result string `json:"result"` // pass, fail, temperror
-	Reason string `json:"reason,omitempty"`
+	Domain   string `json:"domain"`
+	Selector string `json:"selector,omitempty"` // of a pass: the name of the key
+	Result   string `json:"result"`             // pass, fail, temperror
+	Reason   string `json:"reason,omitempty"`
 }
 
 // String is the whole in one line, in the words of RFC 8601 section 2.7. SPF that nobody could
@@ -80,16 +84,7 @@ func Authenticate(ctx context.Context, r Resolver, env Envelope, m *Message, tru
 		res, _ := spf.CheckHostWithSender(net.IP(env.Peer.AsSlice()), env.Helo, sender, spf.WithContext(ctx), spf.WithResolver(r)) // the result has what the error says
 		a.SPF = string(res)
 	}
-	found, err := dkim.VerifyWithOptions(bytes.NewReader(crlf(env.Raw)), &dkim.VerifyOptions{
-		LookupTXT:        func(name string) ([]string, error) { return lookupTXT(ctx, r, name) },
-		MaxVerifications: maxDKIM,
-	})
-	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) {
-		found = nil
-	}
-	for _, v := range found {
-		a.DKIM = append(a.DKIM, signer(v))
-	}
+	a.DKIM = signers(ctx, r, crlf(env.Raw))
 	a.dmarc(ctx, r, sender, m)
 	return a
 }
@@ -97,6 +92,68 @@ func Authenticate(ctx context.Context, r Resolver, env Envelope, m *Message, tru
 // outside tells whether a peer is none of the site's own machines.
 func outside(peer netip.Addr) bool {
 	return peer.IsValid() && peer.IsGlobalUnicast() && !peer.IsPrivate()
+}
+
+// signers verifies the signatures of a mail. The library does not tell which key a signature was
+// verified by, so that the fields are read once more, as it reads them. A selector counts only where
+// a key of its name was found.
+func signers(ctx context.Context, r Resolver, raw []byte) (list []Signer) {
+	var mu sync.Mutex // the library verifies several at once
+	keys := map[string]bool{}
+	found, err := dkim.VerifyWithOptions(bytes.NewReader(raw), &dkim.VerifyOptions{
+		LookupTXT: func(name string) ([]string, error) {
+			texts, err := lookupTXT(ctx, r, name)
+			mu.Lock()
+			defer mu.Unlock()
+			keys[strings.ToLower(name)] = err == nil && len(texts) > 0
+			return texts, err
+		},
+		MaxVerifications: maxDKIM,
+	})
+	if err != nil && !errors.Is(err, dkim.ErrTooManySignatures) {
+		return nil
+	}
+	named := selectors(raw)
+	for i, v := range found {
+		s := signer(v)
+		if s.Result == "pass" && i < len(named) && keys[named[i]+"._domainkey."+s.Domain] {
+			s.Selector = named[i]
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// selectors are the tags s= of the signatures of a mail, in their order, in lower case; "" where one
+// has none that can be a name (RFC 6376 section 3.5).
+func selectors(raw []byte) (list []string) {
+	read := textproto.NewReader(bufio.NewReader(bytes.NewReader(raw)))
+	var fields []string
+	for {
+		line, err := read.ReadLine()
+		if err != nil || line == "" {
+			break
+		}
+		if n := len(fields); n > 0 && (line[0] == ' ' || line[0] == '\t') {
+			fields[n-1] += line
+		} else {
+			fields = append(fields, line)
+		}
+	}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, ":")
+		if !strings.EqualFold(strings.TrimSpace(name), "DKIM-Signature") {
+			continue
+		}
+		selector := ""
+		for _, tag := range strings.Split(value, ";") {
+			if key, value, ok := strings.Cut(tag, "="); ok && strings.TrimSpace(key) == "s" {
+				selector = strings.ToLower(strings.Join(strings.Fields(value), ""))
+			}
+		}
+		list = append(list, cut(printable(selector), 254))
+	}
+	return list
 }
 
 func signer(v *dkim.Verification) Signer {

@@ -55,6 +55,9 @@ func TestAuthenticate(t *testing.T) {
 			if len(a.DKIM) > 0 {
 				signature = a.DKIM[0].Result
 			}
+			if want := map[bool]string{true: "k"}[tt.dkim == "pass"]; len(a.DKIM) > 0 && a.DKIM[0].Selector != want {
+				t.Errorf("the selector is %q, want %q", a.DKIM[0].Selector, want)
+			}
 			if a.SPF != tt.spf || signature != tt.dkim || a.DMARC != tt.dmarc || a.Policy != tt.policy || len(a.Trusted) != tt.trusted {
 				t.Errorf("Authenticate = %+v", a)
 			}
@@ -73,6 +76,41 @@ func TestAuthenticate(t *testing.T) {
 	many = append(many, signed...)
 	if a := mail.Authenticate(t.Context(), zone, mail.Envelope{Raw: many}, read(t, many)); len(a.DKIM) > 5 {
 		t.Errorf("%d signatures were verified", len(a.DKIM))
+	}
+}
+
+// TestSelectors: of several signatures each has its own key's name, and no name is taken over of a
+// signature that is not valid, whatever it says beside one that is.
+func TestSelectors(t *testing.T) {
+	zone := published(t)
+	zone["TXT k._domainkey.team.example"] = []string{instance(t).Records()[1].Value}
+	zone["TXT other._domainkey.team.example"] = []string{instance(t).Records()[1].Value}
+	signed := string(dkimSigned(t, "team.example", reply{content: text(yes)}.mail()))
+	field := signed[:strings.Index(signed, "\r\nFrom:")+2]
+	for name, tt := range map[string]struct {
+		raw  string
+		want string
+	}{
+		"one":                        {signed, "pass k"},
+		"folded in the middle":       {strings.Replace(signed, "s=k;", "s=\r\n\tk;", 1), "fail "}, // the field itself is signed
+		"a forged one before it":     {strings.Replace(field, "s=k;", "s=other;", 1) + signed, "fail |pass k"},
+		"a forged one after it":      {field + strings.Replace(field, "s=k;", "s=other;", 1) + strings.TrimPrefix(signed, field), "pass k|fail "},
+		"one without a key before":   {strings.Replace(field, "s=k;", "s=none;", 1) + signed, "fail |pass k"},
+		"one without a tag before":   {strings.Replace(field, "s=k;", "", 1) + signed, "fail |pass k"},
+		"two names in one":           {strings.Replace(signed, "s=k;", "s=other; s=k;", 1), "fail "},
+		"a field that looks like it": {"X-DKIM-Signature: s=other\r\nDKIM-Signature : s=other; d=team.example\r\n" + signed, "fail |pass k"},
+		"more than are verified":     {strings.Repeat(strings.Replace(field, "s=k;", "s=other;", 1), 5) + signed, "fail |fail |fail |fail |fail "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := mail.Authenticate(t.Context(), zone, mail.Envelope{Raw: []byte(tt.raw)}, read(t, []byte(tt.raw)))
+			var got []string
+			for _, s := range a.DKIM {
+				got = append(got, s.Result+" "+s.Selector)
+			}
+			if strings.Join(got, "|") != tt.want {
+				t.Errorf("Authenticate = %q, want %q: %+v", got, tt.want, a.DKIM)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package pgpkey_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -75,6 +76,8 @@ var errOut = &verify.Trouble{Code: "check.paused", Ours: true}
 
 func (out) Fetch(context.Context, verify.Request) (*verify.Exchange, error) { return nil, errOut }
 func (out) Query(context.Context, verify.Question) (*verify.Answer, error)  { return nil, errOut }
+func (out) Origins(netip.Addr) []directory.ASN                              { return nil }
+func (out) Greet(context.Context, verify.Greeting) (*verify.Visit, error)   { return nil, errOut }
 
 // TestOwnTrouble: trouble of our own comes out as it is, wherever it begins.
 func TestOwnTrouble(t *testing.T) {
@@ -100,6 +103,10 @@ func (e echo) Fetch(_ context.Context, q verify.Request) (*verify.Exchange, erro
 func (e echo) Query(_ context.Context, q verify.Question) (*verify.Answer, error) {
 	return &verify.Answer{Question: q, Rcode: "NOERROR", Secure: true, Wire: e.wire}, nil
 }
+
+func (e echo) Greet(context.Context, verify.Greeting) (*verify.Visit, error) { return nil, errOut }
+
+func (e echo) Origins(netip.Addr) []directory.ASN { return nil }
 
 // FuzzRun: whatever the world answers, the check ends, says the same twice, and
 // says nothing that is not in the table.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/pgpkey"
 )
@@ -301,6 +303,12 @@ func (n pageNetwork) Fetch(_ context.Context, q verify.Request) (*verify.Exchang
 func (n pageNetwork) Query(context.Context, verify.Question) (*verify.Answer, error) {
 	return nil, errors.New("no DNS here")
 }
+
+func (n pageNetwork) Greet(context.Context, verify.Greeting) (*verify.Visit, error) {
+	return nil, errors.New("no mail here")
+}
+
+func (n pageNetwork) Origins(netip.Addr) []directory.ASN { return nil }
 
 func TestJudge(t *testing.T) {
 	for _, tt := range keyCases(t) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,6 +116,13 @@ func (n *tableNetwork) Query(_ context.Context, q verify.Question) (*verify.Answ
 	n.t.Errorf("the check asks the DNS for %+v", q)
 	return nil, errors.New("no DNS here")
 }
+
+func (n *tableNetwork) Greet(_ context.Context, q verify.Greeting) (*verify.Visit, error) {
+	n.t.Errorf("the check visits the mail server %+v", q)
+	return nil, errors.New("no mail here")
+}
+
+func (n *tableNetwork) Origins(netip.Addr) []directory.ASN { return nil }
 
 func (a tableAnswer) exchange(q verify.Request, now time.Time) *verify.Exchange {
 	x := &verify.Exchange{Request: q, At: now}

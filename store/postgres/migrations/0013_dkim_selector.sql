@@ -1,0 +1,7 @@
+-- The names of DKIM keys that valid signatures have shown, the latest few of each domain: the DNS can't list them.
+CREATE TABLE dkim_selector (
+	domain   TEXT NOT NULL,
+	selector TEXT NOT NULL,
+	seen     BIGINT NOT NULL,
+	PRIMARY KEY (domain, selector)
+);

@@ -33,6 +33,7 @@ var ErrWork = errors.New("dnssec: more work than is allowed")
 // stand against zones made to keep validators busy (CVE-2023-50387, 50868).
 const (
 	maxQueries    = 60
+	maxOfName     = 30 // of those, for one name
 	maxCNAMEs     = 16
 	maxVerifies   = 200
 	maxSameTag    = 4   // keys tried for one signature
@@ -46,7 +47,7 @@ type Config struct {
 	Exchange Exchange  // required
 	Anchors  []Anchor  // nil: [RootAnchors]
 	Now      time.Time // required: at which signatures must be valid
-	Queries  int       // the most that are asked; 0: 60
+	Queries  int       // the most that are asked; 0: 60, and no more than 30 for one name
 	Memory   *Memory   // of signatures that have verified; nil: none
 }
 
@@ -56,6 +57,7 @@ type Validator struct {
 	cfg      Config
 	zones    map[string]*zone // by apex, and names that are no apex by themselves
 	queries  int
+	ofName   int // of the name that is being asked about
 	verifies int
 }
 
@@ -110,6 +112,7 @@ func (a *Answer) expire(sig *dns.RRSIG, now time.Time) {
 // non-existence too. An error is that of the Exchange, or [ErrWork]; whatever
 // is wrong with the answer is its Status.
 func (v *Validator) Query(ctx context.Context, name string, qtype uint16) (Answer, error) {
+	v.ofName = 0
 	a := Answer{Status: Secure, Owner: dns.CanonicalName(name)}
 	for range maxCNAMEs {
 		m, err := v.ask(ctx, a.Owner, qtype)
@@ -222,8 +225,10 @@ func (v *Validator) negative(ctx context.Context, a *Answer, m *dns.Msg, qtype u
 
 // ask puts one question, within the limit.
 func (v *Validator) ask(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
-	if v.queries++; v.queries > v.cfg.Queries {
-		return nil, fmt.Errorf("%w: more than %d questions", ErrWork, v.cfg.Queries)
+	v.queries++
+	v.ofName++
+	if most := min(v.cfg.Queries, maxOfName); v.queries > v.cfg.Queries || v.ofName > most {
+		return nil, fmt.Errorf("%w: more than %d questions", ErrWork, most)
 	}
 	m, err := v.cfg.Exchange(ctx, name, qtype)
 	if err != nil {

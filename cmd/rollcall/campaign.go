@@ -267,7 +267,7 @@ func campaignMoveCommand(w world, move challenge.Move, short, long string) *cobr
 	}
 	if tested {
 		cmd.Example = "  rollcall campaign " + string(move) + " --config rollcall.toml 9d2c7f40-5a11-4c36-8f0e-2b7d1e6a3c55"
-		keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_plain", "mail_relay_from", "mail_templates", "verify_resolvers")...)
+		keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_blocklists", "mail_plain", "mail_relay_from", "mail_templates", "verify_resolvers")...)
 		return cmd
 	}
 	campaignFlags(cmd)

@@ -41,6 +41,7 @@ type challengeConfig struct {
 	RelayUser  string
 	RelayPass  string // file with the password
 	RelayFrom  []netip.Addr
+	Blocklists []directory.Domain
 	RelayCA    string
 	Lease      time.Duration
 	SMTP, LMTP string // addresses to listen on; "": not
@@ -78,6 +79,7 @@ func challengeKeys() []key {
 		{name: "mail_relay_password_file", arg: "FILE", usage: "FILE with the password of mail_relay_user, readable by its owner only", set: text(func(c *config) *string { return &c.Challenge.RelayPass })},
 		{name: "mail_relay_ca", arg: "FILE", usage: "FILE with authorities in PEM that the relay's certificate may be of, beside the system's", set: text(func(c *config) *string { return &c.Challenge.RelayCA })},
 		{name: "mail_relay_from", arg: "ADDRESSES", list: true, usage: "ADDRESSES from which the relay sends to the world, for the self-test", set: (*config).setRelayFrom},
+		{name: "mail_blocklists", arg: "NAMES", list: true, usage: "NAMES of blocklists in the DNS that the self-test asks about mail_relay_from, such as bl.example.org", set: (*config).setBlocklists},
 		{name: "mail_lease", preset: "5m", arg: "TIME", usage: "TIME after which another process hands over a mail that one began with: more than the relay takes for 25", set: span(time.Second, func(c *config) *time.Duration { return &c.Challenge.Lease })},
 		{name: "mail_smtp", arg: "ADDRESS", usage: "ADDRESS to take mail at by SMTP, behind the site's mail server", set: hostPort(func(c *config) *string { return &c.Challenge.SMTP })},
 		{name: "mail_lmtp", arg: "ADDRESS", usage: "ADDRESS to take mail at by LMTP, behind the site's mail server", set: hostPort(func(c *config) *string { return &c.Challenge.LMTP })},
@@ -193,6 +195,17 @@ func (c *config) setRelayFrom(s string) error {
 			return bad(item, "not an address", "addresses such as 192.0.2.25, 2001:db8::25")
 		}
 		c.Challenge.RelayFrom = append(c.Challenge.RelayFrom, a)
+	}
+	return nil
+}
+
+func (c *config) setBlocklists(s string) error {
+	for _, item := range items(s) {
+		d, err := directory.ParseDomain(item)
+		if err != nil {
+			return bad(item, "not a domain", "names such as bl.example.org")
+		}
+		c.Challenge.Blocklists = append(c.Challenge.Blocklists, d)
 	}
 	return nil
 }

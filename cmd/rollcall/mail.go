@@ -132,7 +132,7 @@ or something is not set.`,
 		Example: "  rollcall mail selftest --config rollcall.toml\n  rollcall mail selftest --config rollcall.toml --json",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error { return c.mailSelftest(asJSON) }),
 	}
-	keyFlags(cmd.Flags(), sendKeyNames("mail_relay_from", "verify_resolvers")...)
+	keyFlags(cmd.Flags(), sendKeyNames("mail_blocklists", "mail_relay_from", "verify_resolvers")...)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	return cmd
 }
@@ -148,7 +148,7 @@ func (c *call) selftest(ctx context.Context, id *mail.Identity, relay *mail.Subm
 	if err != nil {
 		return nil, err
 	}
-	return mail.Selftest(ctx, dns, id, mail.Way{Relay: relay, Addresses: c.cfg.Challenge.RelayFrom}), nil
+	return mail.Selftest(ctx, dns, id, mail.Way{Relay: relay, Addresses: c.cfg.Challenge.RelayFrom, Blocklists: c.cfg.Challenge.Blocklists}), nil
 }
 
 // ready is what a campaign waits for: a self-test that passes.

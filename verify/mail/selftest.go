@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"blitiri.com.ar/go/spf"
+
+	"github.com/rollcall-csirt/rollcall/directory"
 )
 
 // ErrSelftest says that others would not believe our mails. Nothing is to be sent before that is mended.
@@ -23,11 +25,13 @@ type Way struct {
 	// Addresses are those from which the relay sends to the world. They are configured:
 	// nobody behind a relay can find them out.
 	Addresses []netip.Addr
+	// Blocklists are those of the DNS (RFC 5782) that are asked about Addresses, such as those that receivers use.
+	Blocklists []directory.Domain
 }
 
 // Finding is one line of a self-test.
 type Finding struct {
-	Test   string // spf, dkim, dmarc, reverse, mx, tlsrpt, mtasts, relay
+	Test   string // spf, dkim, dmarc, reverse, blocklist, mx, tlsrpt, mtasts, relay
 	OK     bool
 	Reason string // what was found
 	Want   string // what would be right, or with OK what would be better; "" when there is nothing
@@ -62,6 +66,9 @@ func Selftest(ctx context.Context, r Resolver, id *Identity, way Way) Report {
 	for _, a := range way.Addresses {
 		t.spf(a)
 		t.reverse(a)
+	}
+	for _, list := range way.Blocklists {
+		t.blocklist(list, way.Addresses)
 	}
 	if len(id.DKIM) == 0 {
 		t.fail("dkim", "there is no key", "a key of RSA and one of Ed25519")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/mail"
 	"github.com/rollcall-csirt/rollcall/verify/mail/mailtest"
 )
@@ -21,6 +22,7 @@ func TestSelftest(t *testing.T) {
 	distrusted := submitter(t, mail.Relay{Address: listen(t, mail.ServerConfig{Accepts: anybody, Handle: b.handle, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}}), Policy: mail.TLSRequired})
 	away := submitter(t, mail.Relay{Address: "127.0.0.1:1", Policy: mail.TLSNone})
 	good := published(t)
+	lists := good.with("A 2.0.0.127.bl.example", "127.0.0.2")
 	big, ed := instance(t).Records()[0], instance(t).Records()[1]
 	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
@@ -32,6 +34,7 @@ func TestSelftest(t *testing.T) {
 		dns    names
 		relay  *mail.Submitter
 		from   []netip.Addr
+		lists  []directory.Domain
 		keys   []int  // which of the identity's keys sign, -1 is a short one; nil is all
 		failed string // the tests that fail
 		advice string // the tests that pass, and could be better
@@ -78,12 +81,20 @@ func TestSelftest(t *testing.T) {
 		{name: "the null MX", dns: good.with("MX example.org", "."), failed: "mx", reason: "null"},
 		{name: "an MX without an address", dns: good.with("MX example.org", "none.example."), failed: "mx", reason: "no address"},
 		{name: "MX that can't be asked", dns: good.with("MX example.org", "!"), failed: "mx", temp: true},
+		{name: "on no list", dns: lists, lists: []directory.Domain{"bl.example"}},
+		{name: "on a list", dns: lists.with("A 25.2.0.192.bl.example", "127.0.0.3"), lists: []directory.Domain{"bl.example"}, failed: "blocklist", reason: "192.0.2.25 is on bl.example"},
+		{name: "on a list by IPv6", dns: lists.with("A 5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl.example", "127.0.0.2"), lists: []directory.Domain{"bl.example"}, failed: "blocklist", reason: "2001:db8::25 is on"},
+		{name: "a list that was given up", dns: good, lists: []directory.Domain{"bl.example"}, advice: "blocklist"},
+		{name: "a list that has everybody", dns: lists.with("A 1.0.0.127.bl.example", "127.0.0.2"), lists: []directory.Domain{"bl.example"}, advice: "blocklist"},
+		{name: "a list that does not answer us", dns: lists.with("A 25.2.0.192.bl.example", "127.255.255.254"), lists: []directory.Domain{"bl.example"}, advice: "blocklist"},
+		{name: "a list that became somebody's site", dns: lists.with("A 2.0.0.127.bl.example", "192.0.2.80"), lists: []directory.Domain{"bl.example"}, advice: "blocklist"},
+		{name: "a list that can't be asked", dns: lists.with("A 25.2.0.192.bl.example", "!"), lists: []directory.Domain{"bl.example"}, advice: "blocklist"},
 		{name: "a relay that nobody trusts", dns: good, relay: distrusted, failed: "relay", reason: "tls"},
 		{name: "a relay that is away", dns: good, relay: away, failed: "relay", reason: "connect"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			way := mail.Way{Relay: tt.relay, Addresses: tt.from}
+			way := mail.Way{Relay: tt.relay, Addresses: tt.from, Blocklists: tt.lists}
 			if way.Relay == nil {
 				way.Relay = relay
 			}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -423,5 +424,37 @@ func TestSlowBody(t *testing.T) {
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusRequestTimeout || !bytes.Contains(text, []byte("body.timeout")) {
 		t.Errorf("a body that does not come = %d %s (%v), want 408 body.timeout", resp.StatusCode, text, err)
+	}
+}
+
+// TestBadTokenEverywhere: a token that is none is refused where none is needed, too, and the document says so.
+func TestBadTokenEverywhere(t *testing.T) {
+	s, n := embedded(t), 0
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(s.do(t, get("/openapi.json")).body, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range doc.Paths {
+		for method, op := range item {
+			if !strings.HasPrefix(path, "/v1/") {
+				continue
+			}
+			n++
+			if op.Responses["401"] == nil {
+				t.Errorf("%s %s does not say that a bad token is refused", method, path)
+			}
+		}
+	}
+	for _, path := range []string{"/v1/problems", "/v1/teams"} {
+		if a := s.do(t, request{method: "GET", path: path, header: map[string]string{"Authorization": "Bearer rct_none_none"}}); a.status != 401 {
+			t.Errorf("%s with a bad token: %d", path, a.status)
+		}
+	}
+	if n < 100 {
+		t.Errorf("%d operations looked at", n)
 	}
 }

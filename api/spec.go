@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -66,7 +67,7 @@ func document() huma.Config {
 type access int
 
 const (
-	open   access = iota // anybody; a token is not looked at
+	open   access = iota // anybody; a token shows nothing more
 	public               // anybody; a token shows more
 	token                // only with a token
 )
@@ -125,13 +126,13 @@ func (sp *spec) operation(r huma.Registry) huma.Operation {
 // statuses are the errors that an operation can end with.
 func (sp *spec) statuses() []int {
 	all := append([]int{http.StatusUnprocessableEntity, http.StatusInternalServerError}, sp.errors...)
-	if sp.access != open {
+	if sp.readsToken() {
 		all = append(all, http.StatusUnauthorized, http.StatusServiceUnavailable)
 	}
 	if sp.access == token {
 		all = append(all, http.StatusForbidden)
 	}
-	if sp.rateOf() != rateFree || sp.access != open {
+	if sp.rateOf() != rateFree || sp.readsToken() {
 		all = append(all, http.StatusTooManyRequests)
 	}
 	if sp.answer != nil {
@@ -142,6 +143,9 @@ func (sp *spec) statuses() []int {
 	}
 	return all
 }
+
+// readsToken: a bad token is refused even where none is needed, see authenticate.
+func (sp *spec) readsToken() bool { return sp.access != open || strings.HasPrefix(sp.path, "/v1/") }
 
 // register registers an operation with Huma. next returns domain errors.
 func register[I, O any](s *Server, sp spec, next func(context.Context, *I) (*O, error)) {

@@ -28,7 +28,8 @@ const (
 	caseList      = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge
 		WHERE (k.closed = 0) = ($1 = 0) AND (k.opened, k.challenge, k.kind) > ($2, $3, $4) ORDER BY k.opened, k.challenge, k.kind LIMIT $5`
 	outgoing = `SELECT c.doc, CASE WHEN o.attempt = $1 AND o.due_at <> 0 THEN 1 ELSE 0 END, (SELECT COUNT(*) FROM check_pause WHERE check_name IN ('', $2)),
-		(SELECT COUNT(*) FROM campaign k WHERE k.id = c.campaign AND k.state IN ('halted', 'aborted'))
+		(SELECT COUNT(*) FROM campaign k WHERE k.id = c.campaign AND k.state IN ('halted', 'aborted')),
+		(SELECT COUNT(*) FROM challenge_flag f WHERE f.flag = 'opt-out-asked' AND (f.contact = c.contact OR f.address = o.address AND f.address <> ''))
 		FROM outbox o JOIN challenge c ON c.id = o.challenge WHERE o.key = $3`
 	nextMail = `SELECT COALESCE(MIN(due_at), 0) FROM outbox WHERE due_at <> 0`
 	// Who claims moves due_at to the end of the lease; attempt is the fence.
@@ -103,6 +104,9 @@ func (db *DB) ListChallenges(ctx context.Context, f challenge.ListFilter) (list 
 	}
 	if f.Open {
 		where = append(where, "is_open = 1")
+	}
+	if f.Campaign != "" { // as its index has it
+		where = append(where, "campaign <> ''")
 	}
 	if !f.Since.IsZero() {
 		put("created >= $%d", micros(f.Since))
@@ -220,11 +224,11 @@ func (db *DB) Outgoing(ctx context.Context, m challenge.OutMail) (out challenge.
 	err = db.glance(ctx, op, func(v *view) error {
 		list, err := collect(v, func(rows *sql.Rows) (o challenge.Outgoing, err error) {
 			var doc []byte
-			var mine, pauses, halts int
-			if err = rows.Scan(&doc, &mine, &pauses, &halts); err == nil {
+			var mine, pauses, halts, outs int
+			if err = rows.Scan(&doc, &mine, &pauses, &halts, &outs); err == nil {
 				err = json.Unmarshal(doc, &o.Question)
 			}
-			o.Mine, o.Stopped, o.Halted = mine == 1, pauses > 0, halts > 0
+			o.Mine, o.Stopped, o.Halted, o.OptedOut = mine == 1, pauses > 0, halts > 0, outs > 0
 			return o, err
 		}, outgoing, m.Attempt, directory.PauseOfChallenges, m.Key)
 		switch {

@@ -18,6 +18,7 @@ const (
 	mailKept  = `UPDATE outbox SET due_at = $1 WHERE key = $2 AND attempt = $3 AND due_at <> 0`
 	noteCase  = `UPDATE challenge_case SET note = $1 WHERE challenge = $2 AND kind = $3`
 	closeCase = `UPDATE challenge_case SET closed = $1, closed_by = $2 WHERE challenge = $3 AND kind = $4 AND closed = 0`
+	heldMails = `SELECT DISTINCT challenge FROM outbox WHERE address = $1 AND due_at = $2 ORDER BY challenge`
 	holdMails = `UPDATE outbox SET due_at = $1 WHERE challenge = $2 AND due_at <> 0 AND owner = ''`
 	openCase  = `SELECT closed, note FROM challenge_case WHERE challenge = $1 AND kind = $2`
 	// An opt-out is a matter between the contact and an operator: no other mark takes its place.
@@ -205,6 +206,15 @@ func (t *tx) Prove(team directory.TeamID, e directory.Evidence) error {
 // HoldMails implements [challenge.Tx].
 func (t *tx) HoldMails(id challenge.ID, until time.Time) error {
 	return t.db.fail("hold mails back", string(id), t.exec(holdMails, micros(until), string(id)))
+}
+
+// HeldMails implements [challenge.Tx].
+func (t *tx) HeldMails(address string, due time.Time) ([]challenge.ID, error) {
+	list, err := collect(&t.view, func(rows *sql.Rows) (id challenge.ID, err error) {
+		err = rows.Scan(&id)
+		return id, err
+	}, heldMails, address, micros(due))
+	return list, t.db.fail("read what is held back", address, err)
 }
 
 // Campaign implements [challenge.Tx].

@@ -50,7 +50,7 @@ stand so, of TEAM or, without it, of all teams.`,
 			})
 		}),
 	}
-	campaignFlags(cmd)
+	campaignFlags(cmd, "challenge_notices")
 	cmd.Flags().StringVar(&why, "why", "", "only contacts that stand so: `REASON`, such as unvouched or no-way")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, as the API does")
 	return cmd

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -37,14 +38,19 @@ func testTellings(t *testing.T, e Engine) {
 	})
 	waits := func(want ...challenge.Telling) {
 		t.Helper()
-		got, err := db.Untold(ctx, 10)
+		var got []challenge.Telling
+		recipients, err := db.Listeners(ctx)
+		for _, r := range recipients {
+			list, failed := db.Untold(ctx, r, 10)
+			got, err = append(got, list...), errors.Join(err, failed)
+		}
 		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || d != "" {
 			t.Fatalf("%v (-want +got):\n%s", err, d)
 		}
 	}
 	waits(list...)
-	if got, err := db.Untold(ctx, 2); err != nil || len(got) != 2 {
-		t.Errorf("two of them: %v, %v", got, err)
+	if got, err := db.Untold(ctx, "team:b", 1); err != nil || len(got) != 1 || got[0] != list[1] {
+		t.Errorf("the oldest of them: %v, %v", got, err)
 	}
 	said := func(i int, letter challenge.NoticeID) {
 		t.Helper()
@@ -58,10 +64,13 @@ func testTellings(t *testing.T, e Engine) {
 	said(2, "told-1")
 	said(2, "told-2") // the first letter has said it
 	waits(list[0])
-	challenges(t, db, func(tx challenge.Tx) error { return tx.Untell("told-2") })
+	challenges(t, db, func(tx challenge.Tx) error { return tx.Untell("told-2", true) })
 	waits(list[0])
-	challenges(t, db, func(tx challenge.Tx) error { return tx.Untell("told-1") })
+	challenges(t, db, func(tx challenge.Tx) error { return tx.Untell("told-1", true) })
 	list[1].Tries, list[2].Tries = 1, 1
+	waits(list...)
+	said(0, "told-4")
+	challenges(t, db, func(tx challenge.Tx) error { return tx.Untell("told-4", false) })
 	waits(list...)
 	secretariat := challenge.TeamNotice{ID: "told-3", Recipient: "forum:tf", Contact: "forum:tf", Subject: "ROLLCALL-9", Lookup: "d", Salt: "s", Address: "o@tf.example", Domain: "tf.example", Created: Moment(), Due: Moment()}
 	challenges(t, db, func(tx challenge.Tx) error {

@@ -132,13 +132,14 @@ type Challenge struct {
 	Reached  directory.Level `json:"reached"`          // the highest level proven so far
 	Proofs   []Proved        `json:"proofs,omitempty"` // what was proven, each method once, by method
 	Postings []Posting       `json:"postings,omitempty"`
-	Bounces  []Bounce        `json:"bounces,omitempty"` // hard ones; older ones of the same address are put in when it is made
-	Rung     int             `json:"rung,omitempty"`    // how many steps of the escalation ladder were taken
-	Call     *Call           `json:"call,omitempty"`    // a call that waits for a second operator
-	CallMe   time.Time       `json:"call_me,omitzero"`  // the contact asks to be called
-	Disputed time.Time       `json:"disputed,omitzero"` // a reader says that the address is not the team's
-	Paused   time.Time       `json:"paused,omitzero"`   // since when; zero while it runs
-	Held     time.Duration   `json:"held,omitempty"`    // for how long it was paused before
+	Bounces  []Bounce        `json:"bounces,omitempty"`   // hard ones; older ones of the same address are put in when it is made
+	Rung     int             `json:"rung,omitempty"`      // how many steps of the escalation ladder were taken
+	Call     *Call           `json:"call,omitempty"`      // a call that waits for a second operator
+	CallMe   time.Time       `json:"call_me,omitzero"`    // the contact asks to be called
+	Disputed time.Time       `json:"disputed,omitzero"`   // a reader says that the address is not the team's
+	Paused   time.Time       `json:"paused,omitzero"`     // since when; zero while it runs
+	PausedBy string          `json:"paused_by,omitempty"` // the operator who wants it so; "" for a campaign that stands still, or an opt-out
+	Held     time.Duration   `json:"held,omitempty"`      // for how long it was paused before
 	OptedOut time.Time       `json:"opted_out,omitzero"`
 	Seen     []string        `json:"seen,omitempty"` // ids of the newest events that must not count twice
 }

@@ -529,11 +529,17 @@ func (d *Desk) fire(tx Tx, id ID) (bool, error) {
 	}
 	if sends(kind) {
 		wait, err := d.may(tx, &c, kind, policy, now)
-		if err != nil || !wait.IsZero() {
-			if err == nil {
-				err = tx.PutChallenge(c, wait)
-			}
+		if err != nil {
 			return true, err
+		}
+		if end := c.ends(policy); !wait.IsZero() && kind != EventDue && !end.IsZero() && wait.After(end) {
+			wait = end // a mail that may not go out does not hold up what follows silence
+			if !end.After(now) {
+				kind, at, wait = EventDeadline, end, time.Time{}
+			}
+		}
+		if !wait.IsZero() {
+			return true, tx.PutChallenge(c, wait)
 		}
 	}
 	_, err = d.step(tx, c, Event{ID: string(kind) + "@" + at.Format(time.RFC3339Nano), Kind: kind, At: now})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -227,16 +228,14 @@ func (d *Desk) confirm(tx Tx, c *Challenge, p directory.Principal) error {
 	case !c.silent():
 		return refuse("somebody answered, or the time to answer is not over")
 	}
-	for _, e := range team.Evidence {
-		if e.Contact == c.Contact && e.Revision == c.Revision && e.Outcome == directory.OutcomeProved && e.Level >= directory.Answered && e.At.After(c.Due) {
-			return refuse("the contact has answered since, by " + e.Method)
-		}
+	if method, ok := answeredSince(team, c); ok {
+		return refuse("the contact has answered since, by " + method)
 	}
 	_, err = d.step(tx, *c, Event{ID: string(EventUnreachable), Kind: EventUnreachable, Operator: p.Name})
 	return err
 }
 
-// letGo takes the mark of an opt-out off a contact, and lets what it is being asked go on.
+// letGo takes the mark of an opt-out off a contact, and lets what it, or its address, is being asked go on.
 // Who says stop again is heard again.
 func (d *Desk) letGo(tx Tx, c Challenge, p directory.Principal) error {
 	free, err := tx.AllowContact(&c)
@@ -244,18 +243,49 @@ func (d *Desk) letGo(tx Tx, c Challenge, p directory.Principal) error {
 		return err
 	}
 	c.OptedOut = time.Time{}
-	e := Event{Kind: EventResumed, Operator: p.Name}
 	if !free { // another case about it is open
-		e.Kind = "allowed"
-	}
-	if _, err := d.step(tx, c, e); err != nil || !free {
+		_, err := d.step(tx, c, Event{Kind: "allowed", Operator: p.Name})
 		return err
 	}
-	open, found, err := tx.OpenChallenge(c.Contact)
-	if err != nil || !found || open.ID == c.ID || open.Paused.IsZero() {
+	if err := d.letOn(tx, c, p); err != nil {
 		return err
 	}
-	_, err = d.step(tx, open, e)
+	mailbox, _ := MailTo(c.Address)
+	waiting, err := tx.HeldMails(mailbox, heldBack)
+	if err != nil {
+		return err
+	}
+	if open, found, err := tx.OpenChallenge(c.Contact); err != nil {
+		return err
+	} else if found && !slices.Contains(waiting, open.ID) {
+		waiting = append(waiting, open.ID)
+	}
+	for _, id := range waiting {
+		other, err := tx.Challenge(id)
+		if err != nil {
+			return err
+		}
+		if id == c.ID || !other.Open() || other.Paused.IsZero() || other.PausedBy != "" {
+			continue
+		}
+		if err := d.letOn(tx, other, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// letOn lets a question go on that an opt-out has paused. One of a campaign that stands still waits for that.
+func (d *Desk) letOn(tx Tx, c Challenge, p directory.Principal) error {
+	c, err := d.step(tx, c, Event{Kind: EventResumed, Operator: p.Name})
+	if err != nil || !c.Open() {
+		return err
+	}
+	history, err := tx.Sent(&c, Caps{}, d.now())
+	if err != nil || !history.Paused {
+		return err
+	}
+	_, err = d.step(tx, c, Event{Kind: EventPaused})
 	return err
 }
 

@@ -18,9 +18,15 @@ func (d *Desk) tellAll(ctx context.Context, id CampaignID) error {
 		return err
 	}
 	e := Event{ID: fmt.Sprintf("campaign/%s/%d", c.Pending, c.Since.UnixMicro()), Kind: c.Pending}
+	out := optOuts{}
+	if e.Kind == EventResumed {
+		if out, err = d.optedOut(ctx, ""); err != nil {
+			return err
+		}
+	}
 	err = d.each(ctx, ListFilter{Campaign: id, Open: true}, func(part []Challenge) error {
 		for some := range slices.Chunk(part, toldTogether) {
-			if err := d.tellSome(ctx, some, e); err != nil {
+			if err := d.tellSome(ctx, some, e, &out); err != nil {
 				return err
 			}
 		}
@@ -44,13 +50,17 @@ func (d *Desk) tellAll(ctx context.Context, id CampaignID) error {
 	})
 }
 
-// tellSome has questions take an event, together.
-func (d *Desk) tellSome(ctx context.Context, list []Challenge, e Event) error {
+// tellSome has questions take an event, together. A campaign that goes on lets no question go that stands
+// still for another reason: an operator paused it, or the address has opted out.
+func (d *Desk) tellSome(ctx context.Context, list []Challenge, e Event, out *optOuts) error {
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		for i := range list {
 			c, err := tx.Challenge(list[i].ID)
 			if err != nil {
 				return err
+			}
+			if e.Kind == EventResumed && (c.PausedBy != "" || out.of(&c)) {
+				continue
 			}
 			if _, err := d.step(tx, c, e); err != nil {
 				return err

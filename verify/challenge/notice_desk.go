@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -142,8 +143,9 @@ func (n *Notifier) decide(ctx context.Context, team *directory.Team) (decided bo
 	}
 	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		decided = false
-		state, err := tx.NoticeState(team.ID) // another node may have been quicker
-		if err != nil {
+		drafted := state
+		state, err := tx.NoticeState(team.ID) // another node may have been quicker, or somebody has clicked meanwhile
+		if err != nil || !reflect.DeepEqual(state.Listed, drafted.Listed) || !slices.Equal(state.Silent, drafted.Silent) {
 			return err
 		}
 		news, next, changed := state.tell(dr.things, dr.policy.notices(), mail.MaxItems, now)

@@ -57,10 +57,19 @@ func (n *Notifier) one(ctx context.Context, m *TeamNotice) (bool, error) {
 	if contact == nil || d.now().After(m.Created.Add(staleAfter)) {
 		return false, n.settle(ctx, m, noticeDropped, time.Time{})
 	}
-	out, err := n.render(team, contact, m)
+	said := *m
+	if m.Recipient != "" {
+		if said, err = n.current(ctx, m); err != nil {
+			return false, err
+		}
+		if len(said.Things) == 0 {
+			return false, n.settle(ctx, m, noticeVoid, time.Time{})
+		}
+	}
+	out, err := n.render(team, contact, &said)
 	if err != nil {
 		d.cfg.Log.Error("a notice can't be made", "notice", m.ID, "team", team.Handle, "err", err)
-		return false, n.settle(ctx, m, noticeDropped, time.Time{})
+		return false, n.settle(ctx, m, noticeUnmade, time.Time{})
 	}
 	handing, done := outlasting(ctx, noteTime)
 	r := cfg.Submit(handing, out)
@@ -72,7 +81,7 @@ func (n *Notifier) one(ctx context.Context, m *TeamNotice) (bool, error) {
 	defer cancel()
 	switch {
 	case r.Outcome == mail.Accepted:
-		return true, n.settle(ctx, m, noticeTaken, time.Time{})
+		return true, n.settle(ctx, &said, noticeTaken, time.Time{})
 	case r.Outcome == mail.Permanent && !r.Ours:
 		return false, n.settle(ctx, m, noticeRefused, time.Time{})
 	case m.Attempt >= cfg.Tries:
@@ -113,7 +122,9 @@ const (
 	noticeTaken   fate = iota
 	noticeLater        // it is tried again
 	noticeDropped      // it did not get out, and what it said is news again
+	noticeUnmade       // the same, and it can't be made
 	noticeRefused      // the same, and not to this contact again
+	noticeVoid         // there was nothing to say any more
 )
 
 // settle notes what became of a notice. Of a lease that is over nothing is noted.
@@ -121,7 +132,7 @@ func (n *Notifier) settle(ctx context.Context, m *TeamNotice, f fate, again time
 	d := n.cfg.Sender.cfg.Desk
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		mine, err := tx.SettleNotice(*m, again)
-		if err != nil || !mine || f == noticeLater {
+		if err != nil || !mine || f == noticeLater || f == noticeVoid {
 			return err
 		}
 		if f == noticeTaken {
@@ -131,11 +142,15 @@ func (n *Notifier) settle(ctx context.Context, m *TeamNotice, f fate, again time
 			}
 			now.Accepted = d.now()
 			if now.Recipient != "" {
+				now.Things = m.Things // what was said in the end
 				if err := d.noteTold(tx, &now); err != nil {
 					return err
 				}
 			}
 			return tx.PutNotice(now)
+		}
+		if f == noticeUnmade && m.Recipient != "" {
+			return tx.Untell(m.ID, true)
 		}
 		return d.undo(tx, m, f == noticeRefused)
 	})
@@ -144,7 +159,7 @@ func (n *Notifier) settle(ctx context.Context, m *TeamNotice, f fate, again time
 // undo makes what a notice said news again, since nobody read it.
 func (d *Desk) undo(tx Tx, m *TeamNotice, refused bool) error {
 	if m.Recipient != "" {
-		if err := tx.Untell(m.ID); err != nil || m.Team == "" {
+		if err := tx.Untell(m.ID, refused); err != nil || m.Team == "" {
 			return err
 		}
 	}

@@ -176,6 +176,12 @@ func (o *optOuts) has(c *directory.Contact) bool {
 	return o.contacts[c.ID] || mailbox != "" && o.mailboxes[mailbox]
 }
 
+// of reports whether the contact of a question, or its address, has opted out.
+func (o *optOuts) of(c *Challenge) bool {
+	mailbox, _ := MailTo(c.Address)
+	return o.contacts[c.Contact] || mailbox != "" && o.mailboxes[mailbox]
+}
+
 func (d *Desk) optedOut(ctx context.Context, team directory.TeamID) (optOuts, error) {
 	marks, err := d.cfg.Store.Marks(ctx, team)
 	return outOf(marks), err

@@ -52,10 +52,6 @@ var (
 // sender is to end: what it took must not go out again.
 const noteTime = 10 * time.Second
 
-// untold is when to look again at a mail whose campaign stands still, or is over, and whose question was not
-// told of that yet.
-const untold = time.Minute
-
 // Limits of how often a relay is tried.
 const (
 	mostTries    = 20
@@ -163,8 +159,8 @@ func (s *Sender) one(ctx context.Context, m *OutMail) error {
 	if !c.Paused.IsZero() { // since this mail was claimed, or while it was tried
 		return d.settle(ctx, m, Event{}, heldBack)
 	}
-	if now.Halted {
-		return d.settle(ctx, m, Event{}, d.now().Add(untold))
+	if now.Halted || now.OptedOut { // it may have been told so by now, or be let go by itself: whoever ends the reason lets it go
+		return d.settle(ctx, m, Event{Kind: EventPaused}, heldBack)
 	}
 	if moved, gone := d.moved(&c); gone {
 		return d.settle(ctx, m, Event{Kind: moved}, time.Time{})

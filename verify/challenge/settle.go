@@ -90,7 +90,7 @@ func (d *Desk) dueAgain(c *Challenge, again time.Time) time.Time {
 	switch {
 	case again.IsZero(): // it is done
 		return again
-	case !c.Paused.IsZero():
+	case c.Open() && !c.Paused.IsZero():
 		return heldBack
 	case again.Equal(heldBack):
 		return d.now()

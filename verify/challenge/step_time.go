@@ -165,6 +165,14 @@ func (c *Challenge) deadlineAt(p Policy) (EventKind, time.Time) {
 	return EventDeadline, at
 }
 
+// ends is when the next deadline is.
+func (c *Challenge) ends(p Policy) time.Time {
+	here := *c
+	here.Calendar = c.Calendar.loaded()
+	_, at := here.deadlineAt(p)
+	return at
+}
+
 func (s *step) fires(kind EventKind, at time.Time) bool {
 	return kind == s.e.Kind && !at.IsZero() && !s.now.Before(at)
 }
@@ -245,6 +253,9 @@ func (s *step) pause() {
 		s.once()
 		s.c.Paused = s.now
 	}
+	if s.e.Operator != "" { // also where it stands still already, for whatever reason
+		s.c.PausedBy = s.e.Operator
+	}
 }
 
 // resume starts the timers again, later by as long as they stood still.
@@ -254,7 +265,7 @@ func (s *step) resume() {
 	}
 	s.once()
 	still := max(0, s.now.Sub(s.c.Paused))
-	s.c.Held, s.c.Paused = s.c.Held+still, time.Time{}
+	s.c.Held, s.c.Paused, s.c.PausedBy = s.c.Held+still, time.Time{}, ""
 	if !s.c.Until.IsZero() {
 		s.c.Until = s.c.Until.Add(still)
 	}

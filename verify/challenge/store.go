@@ -76,6 +76,8 @@ type Tx interface {
 	// HoldMails makes the waiting mails of a question due at another time, but for those that
 	// somebody has a lease of: whoever has it may be handing one over.
 	HoldMails(ID, time.Time) error
+	// HeldMails returns the questions with a mail to an address that is due at a moment.
+	HeldMails(address string, due time.Time) ([]ID, error)
 	// SettleMail ends the lease of a mail: it is done, or due again. It reports
 	// whether the lease was still the claimant's.
 	SettleMail(m OutMail, again time.Time) (bool, error)
@@ -217,6 +219,7 @@ type Outgoing struct {
 	Mine     bool // the lease is still the claimant's
 	Stopped  bool // the kill switch is on
 	Halted   bool // its campaign is, or was aborted: the question may not have been told yet
+	OptedOut bool // its contact or address has, by whatever question
 }
 
 // ClaimMails asks for mails.

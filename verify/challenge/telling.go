@@ -55,8 +55,10 @@ const (
 
 // TellingStore keeps who is to know of what. What [Store] asks of implementations holds here too.
 type TellingStore interface {
-	// Untold returns what nobody was told yet, by recipient and then the oldest first.
-	Untold(ctx context.Context, limit int) ([]Telling, error)
+	// Listeners returns the recipients that are to be told something, in order.
+	Listeners(context.Context) ([]string, error)
+	// Untold returns what a recipient was not told yet, the oldest first.
+	Untold(ctx context.Context, recipient string, limit int) ([]Telling, error)
 }
 
 // TellingTx is the part of a [Tx] that is about tellings.
@@ -65,8 +67,8 @@ type TellingTx interface {
 	PutTelling(Telling) error
 	// Told notes the letter that says something, unless there is one already.
 	Told(Telling) error
-	// Untell takes back all that a letter says, since it did not arrive, and counts that it did not.
-	Untell(NoticeID) error
+	// Untell takes back all that a letter says, since it did not arrive; back says that it came back, which is counted.
+	Untell(letter NoticeID, back bool) error
 }
 
 // tellTries is how many letters may come back before people are to see to it.
@@ -144,5 +146,8 @@ func (d *Desk) listener(recipient string, marks []Mark, s *NoticeState) (*direct
 	team := &directory.Team{Handle: directory.Handle(cmp.Or(forum, "rollcall"))}
 	team.Languages = []directory.Language{directory.Language(cmp.Or(found.Language, "en"))}
 	team.Contacts = []directory.Contact{{ID: directory.ContactID(recipient), Revision: 1, Channel: "email", Value: found.Address, Vouched: true}}
+	if out := outOf(marks); out.has(&team.Contacts[0]) {
+		return nil, nil
+	}
 	return team, []*directory.Contact{&team.Contacts[0]}
 }

@@ -18,8 +18,9 @@ const (
 	itemUndeliverable = "contact.undeliverable"
 )
 
-// tellAtOnce is how much is looked at in one go.
-const tellAtOnce = 2000
+// tellAtOnce is how much of what a recipient is to be told is looked at in one go: more than stands in a
+// letter, since much may have been answered.
+const tellAtOnce = 4 * mail.MaxItems
 
 // Tell decides which sponsors and secretariats get a letter about teams that do not answer: one a day
 // each, with all that there is to say, which then waits for [Notifier.Send]. It returns how many do.
@@ -28,25 +29,22 @@ func (n *Notifier) Tell(ctx context.Context) (decided int, err error) {
 	if stopped, err := d.cfg.Store.Stopped(ctx); err != nil || stopped {
 		return 0, err
 	}
-	list, err := d.cfg.Store.Untold(ctx, tellAtOnce)
+	recipients, err := d.cfg.Store.Listeners(ctx)
 	if err != nil {
 		return 0, err
 	}
 	var errs []error
-	for len(list) > 0 && ctx.Err() == nil {
-		recipient := list[0].Recipient
-		end := slices.IndexFunc(list, func(t Telling) bool { return t.Recipient != recipient })
-		if end < 0 {
-			end = len(list)
+	for _, recipient := range recipients {
+		if ctx.Err() != nil {
+			break
 		}
-		done, err := d.tellOne(ctx, recipient, list[:end])
+		done, err := d.tellOne(ctx, recipient)
 		if err != nil { // the others go on
 			errs = append(errs, fmt.Errorf("letter to %s: %w", recipient, err))
 		}
 		if done {
 			decided++
 		}
-		list = list[end:]
 	}
 	return decided, errors.Join(append(errs, ctx.Err())...)
 }
@@ -58,16 +56,25 @@ type ears struct {
 	policy  Policy
 }
 
-func (d *Desk) earsOf(ctx context.Context, recipient string) (e ears, err error) {
-	var marks []Mark
-	var state NoticeState
+// present is the recipient that a recipient is by now: a sponsor may have been merged.
+func (d *Desk) present(recipient string) string {
 	if id, ok := strings.CutPrefix(recipient, toTeam); ok {
-		if marks, err = d.cfg.Store.Marks(ctx, directory.TeamID(id)); err != nil {
-			return e, err
+		if team, ok := d.cfg.Index().Team(directory.TeamID(id)); ok {
+			return toTeam + string(team.ID)
 		}
-		if state, err = d.cfg.Store.NoticeState(ctx, directory.TeamID(id)); err != nil {
-			return e, err
-		}
+	}
+	return recipient
+}
+
+func (d *Desk) earsOf(ctx context.Context, recipient string) (e ears, err error) {
+	id, _ := strings.CutPrefix(recipient, toTeam)
+	marks, err := d.cfg.Store.Marks(ctx, directory.TeamID(id)) // of a secretariat: all opt-outs
+	if err != nil {
+		return e, err
+	}
+	state, err := d.cfg.Store.NoticeState(ctx, directory.TeamID(id))
+	if err != nil {
+		return e, err
 	}
 	team, contacts := d.listener(recipient, marks, &state)
 	if len(contacts) == 0 {
@@ -82,8 +89,16 @@ func (d *Desk) earsOf(ctx context.Context, recipient string) (e ears, err error)
 }
 
 // tellOne decides the letter to one recipient, and reports whether there is one.
-func (d *Desk) tellOne(ctx context.Context, recipient string, list []Telling) (decided bool, err error) {
-	e, err := d.earsOf(ctx, recipient)
+func (d *Desk) tellOne(ctx context.Context, recipient string) (decided bool, err error) {
+	now, present := d.now(), d.present(recipient)
+	if _, err := d.cfg.Store.NoticeByID(ctx, letterTo(present, now)); directory.KindOf(err) != directory.NotFound {
+		return false, err // it has had the letter of this day
+	}
+	list, err := d.cfg.Store.Untold(ctx, recipient, tellAtOnce)
+	if err != nil {
+		return false, err
+	}
+	e, err := d.earsOf(ctx, present)
 	if err != nil {
 		return false, err
 	}
@@ -91,7 +106,6 @@ func (d *Desk) tellOne(ctx context.Context, recipient string, list []Telling) (d
 	if err != nil {
 		return false, err
 	}
-	now := d.now()
 	err = d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		decided = false
 		said, things, err := d.sift(tx, &e, list, now)
@@ -101,7 +115,7 @@ func (d *Desk) tellOne(ctx context.Context, recipient string, list []Telling) (d
 		if ok, err := d.mayNotify(tx, &draft{team: e.team, contact: e.contact, policy: e.policy}, now); err != nil || !ok {
 			return err
 		}
-		letter, err := d.letterAbout(&e, recipient, things, now, salt, subject)
+		letter, err := d.letterAbout(&e, present, things, now, salt, subject)
 		if err != nil {
 			return err
 		}
@@ -129,10 +143,12 @@ func (d *Desk) sift(tx Tx, e *ears, list []Telling, now time.Time) (said []Telli
 		if err != nil {
 			return nil, nil, err
 		}
-		team, _, _ := d.find(c.Team, c.Contact)
+		team, stands := d.stillSilent(&c)
 		switch {
-		case team == nil || !c.unanswered():
+		case !stands:
 			t.Letter = letterVoid
+		case !c.Paused.IsZero(): // nobody is told of anything meanwhile
+			continue
 		case e.contact == nil || t.Tries >= tellTries:
 			t.Letter = letterNone
 			note := fmt.Sprintf("rung %d: %s is to know, and can't be written to", t.Rung, d.nameOf(t.Recipient))
@@ -158,6 +174,43 @@ func (c *Challenge) unanswered() bool {
 	return whenOf(c.State) == late || c.Outcome == OutcomeUnanswered || c.Outcome == OutcomeUndeliverable
 }
 
+// stillSilent reports whether there is something to tell of a question: it was not answered, nor was a later one, and
+// the contact is there as it was.
+func (d *Desk) stillSilent(c *Challenge) (*directory.Team, bool) {
+	team, contact, err := d.find(c.Team, c.Contact)
+	if err != nil || contact.Revision != c.Revision || !c.unanswered() {
+		return team, false
+	}
+	_, answered := answeredSince(team, c)
+	return team, !answered
+}
+
+// answeredSince returns by what a contact has answered since a question was due.
+func answeredSince(team *directory.Team, c *Challenge) (method string, ok bool) {
+	for _, e := range team.Evidence {
+		if e.Contact == c.Contact && e.Revision == c.Revision && e.Outcome == directory.OutcomeProved && e.Level >= directory.Answered && e.At.After(c.Due) {
+			return e.Method, true
+		}
+	}
+	return "", false
+}
+
+// current returns a letter with what still holds of it: it may have waited for days.
+func (n *Notifier) current(ctx context.Context, m *TeamNotice) (TeamNotice, error) {
+	d, now := n.cfg.Sender.cfg.Desk, *m
+	now.Things = nil
+	for _, t := range m.Things {
+		c, err := d.cfg.Store.Challenge(ctx, ID(t.Key))
+		if err != nil {
+			return now, err
+		}
+		if _, stands := d.stillSilent(&c); stands {
+			now.Things = append(now.Things, t)
+		}
+	}
+	return now, nil
+}
+
 // silence says that a question was not answered. A contact that not everybody may see is not named.
 func silence(team *directory.Team, c *Challenge) Thing {
 	item := mail.Item{Code: itemUnanswered, Group: mail.GroupContact, Subject: string(team.Handle), Due: c.clock()}
@@ -166,8 +219,10 @@ func silence(team *directory.Team, c *Challenge) Thing {
 	}
 	anybody := directory.Nobody()
 	for i := range team.Contacts {
-		if k := &team.Contacts[i]; k.ID == c.Contact && anybody.Sees(k.Visibility, team) && subjectForm.MatchString(c.Address) {
-			item.Subject += "/" + c.Address
+		k := &team.Contacts[i]
+		shown := k.ID == c.Contact && k.Revision == c.Revision && anybody.Sees(k.Visibility, team) && subjectForm.MatchString(c.Address)
+		if named := item.Subject + "/" + c.Address; shown && len(named) <= mail.MaxSubject {
+			item.Subject = named
 		}
 	}
 	return Thing{Key: string(c.ID), Item: item}

@@ -98,6 +98,9 @@ const (
 	maxProse = 500 // octets of a title or advice
 )
 
+// MaxSubject is how long the subject of an item is at most.
+const MaxSubject = 254
+
 // MaxItems is how many items a digest has at most.
 const MaxItems = maxItems
 

@@ -190,11 +190,10 @@ func (r *run) judgeVisit(v *verify.Visit) (heard bool, err error) {
 	return r.judgeTLS(v)
 }
 
+// refused notes a refusal. Not even 521 (RFC 7504 section 3) is an error: servers
+// say it to addresses that they block as well.
 func (r *run) refused(v *verify.Visit, said *verify.Reply) {
-	f := r.find(smtpRefused, fmt.Sprintf("%s: %d %s", spot(v), said.Code, strings.Join(said.Lines, " ")))
-	if said.Code == 521 { // RFC 7504 section 3: it never takes mail
-		f.Severity = verify.Error
-	}
+	r.find(smtpRefused, fmt.Sprintf("%s: %d %s", spot(v), said.Code, strings.Join(said.Lines, " ")))
 }
 
 // judgeTLS says what STARTTLS led to.

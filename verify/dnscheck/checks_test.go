@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/dnssec/dnssectest"
 )
 
@@ -105,6 +106,25 @@ func TestChecks(t *testing.T) {
 		for _, sort := range []string{"good", "bad", "temporary"} {
 			if !kinds[c.Name][sort] {
 				t.Errorf("check %s has no %s case", c.Name, sort)
+			}
+		}
+	}
+}
+
+// TestAnchorsRunOut: trust anchors that hold no more say nothing of the domain, whose zone is as it was.
+func TestAnchorsRunOut(t *testing.T) {
+	for _, name := range []string{"dnssec", "dane"} {
+		for _, end := range []time.Duration{0, time.Second} {
+			n := newNetwork(t)
+			n.domain(good + "_25._tcp.mail 300 TLSA 3 1 1 " + strings.Repeat("ab", 32) + "\n")
+			anchors := n.Anchors()
+			anchors[0].Until = now.Add(end)
+			checks := dnscheck.Checks(dnscheck.Config{Public: public, Anchors: anchors})
+			i := slices.IndexFunc(checks, func(c verify.Check) bool { return c.Name == name })
+			r, err := checks[i].Run(t.Context(), n, verify.Target{Subject: subjectOf(name), Now: now})
+			var trouble *verify.Trouble
+			if ours := errors.As(err, &trouble) && trouble.Ours && errors.Is(err, dnssec.ErrAnchor); ours != (end == 0) || len(r.Findings) > 0 {
+				t.Errorf("%s, %s before the end: %+v, %v", name, end, r.Findings, err)
 			}
 		}
 	}

@@ -118,26 +118,29 @@ func (r *run) visits(hosts []string) ([]*verify.Visit, error) {
 }
 
 // judgeVisits says what the visits showed. That none came to anything is trouble:
-// networks that let nobody out to port 25 are many.
+// networks that let nobody out to port 25 are many. Some let nobody out by IPv6, or
+// by IPv4, alone: a server is silent only where another answered by the same family.
 func (r *run) judgeVisits(list []*verify.Visit) error {
 	var silent []*verify.Visit
-	answered := 0
+	answered := map[bool]bool{} // by whether it was over IPv4
 	for _, v := range list {
 		heard, err := r.judgeVisit(v)
 		switch {
 		case err != nil:
 			return err
 		case heard:
-			answered++
+			answered[v.Greeting.Addr.Is4()] = true
 		case v.Failure == nil || v.Failure.Code != verify.FetchNoRoute && v.Failure.Code != verify.FetchDenied: // those say nothing of it
 			silent = append(silent, v)
 		}
 	}
-	if answered == 0 && len(list) > 0 {
+	if len(answered) == 0 && len(list) > 0 {
 		return silence(append(silent, list...)[0])
 	}
 	for _, v := range silent {
-		r.silent(v)
+		if answered[v.Greeting.Addr.Is4()] {
+			r.silent(v)
+		}
 	}
 	return nil
 }

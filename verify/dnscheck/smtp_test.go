@@ -178,6 +178,12 @@ func smtpCases(t *testing.T) []a {
 		{check: "smtp", name: "one that may not be visited", zone: two, set: at(fine, visit(fails(verify.FetchDenied, 0)))},
 		{check: "smtp", name: "the fourth is not visited", zone: two + "@ 300 MX 30 mail3\n@ 300 MX 40 mail4\nmail3 300 A 192.0.2.3\nmail4 300 A 192.0.2.4\n", set: at(fine, visit(shows("", m.leaf("mail2.team.test"))), fine)},
 		{check: "smtp", name: "IPv6 as well", zone: good + "mail 300 AAAA 2001:db8::1\nmail 300 AAAA 2001:db8::2\n", set: func(n *network) { at(fine)(n); n.mail["mail.team.test 2001:db8::1"] = clear }, want: []string{"smtp.no-starttls"}},
+		{check: "smtp", name: "no way out by IPv6", zone: two + "mail1 300 AAAA 2001:db8::1\nmail2 300 AAAA 2001:db8::2\n", set: at(fine, visit(shows("", m.leaf("mail2.team.test"))))},
+		{check: "smtp", name: "no way out by IPv4", zone: good + "mail 300 AAAA 2001:db8::1\n", set: func(n *network) { n.mail["mail.team.test 2001:db8::1"] = fine }},
+		{check: "smtp", name: "one is away by IPv6", zone: two + "mail1 300 AAAA 2001:db8::1\nmail2 300 AAAA 2001:db8::2\n", set: func(n *network) {
+			at(fine, visit(shows("", m.leaf("mail2.team.test"))))(n)
+			n.mail["mail1.team.test 2001:db8::1"] = fine
+		}, want: []string{"smtp.silent"}, worst: verify.Info},
 		{check: "smtp", name: "nobody is there", zone: two, set: none, trouble: verify.FetchRefused},
 		{check: "smtp", name: "all may not be visited", zone: good, set: at(visit(fails(verify.FetchDenied, 0))), trouble: verify.FetchDenied},
 		{check: "smtp", name: "later", zone: good, set: at(visit(says(0, 421, "Busy"))), trouble: verify.FetchThrottled},

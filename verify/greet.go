@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -292,6 +293,9 @@ func (l *Live) provesMX(state tls.ConnectionState, host string) string {
 func greetFailure(err error, at netip.AddrPort, host string) (*Failure, error) {
 	var t *Trouble
 	var alert tls.AlertError
+	passing := func(code Code) (*Failure, error) {
+		return &Failure{Code: code, Detail: Quote(host + ": " + cutText(err.Error(), 200)), Temporary: true}, nil
+	}
 	what, ours := kindAt(err, at)
 	switch {
 	case errors.As(err, &t):
@@ -303,10 +307,24 @@ func greetFailure(err error, at netip.AddrPort, host string) (*Failure, error) {
 	case what != "":
 		code := map[string]Code{"refused": FetchRefused, "reset": FetchReset, "unreachable": FetchUnreachable, "no-route": FetchNoRoute, "timeout": FetchTimeout}[what]
 		return &Failure{Code: code, Detail: host, Temporary: true}, nil
+	case errors.Is(err, errNoSMTP): // first: it quotes the peer, which may say anything
+		return passing(FetchNoSMTP)
 	case errors.As(err, &alert) && alert == 70, strings.Contains(err.Error(), "protocol version"), strings.Contains(err.Error(), "unsupported versions"):
 		return &Failure{Code: FetchTLSVersion, Detail: host}, nil
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Failure{Code: FetchTruncated, Detail: host + ": it hung up", Temporary: true}, nil
+	case ofTLS(err):
+		return passing(FetchTLS)
 	}
-	return &Failure{Code: FetchNoSMTP, Detail: Quote(host + ": " + cutText(err.Error(), 200)), Temporary: true}, nil
+	return passing(FetchNoSMTP)
+}
+
+// ofTLS reports whether a handshake failed for what was said in it. Senders with
+// another library may well succeed with that server.
+func ofTLS(err error) bool {
+	var header tls.RecordHeaderError
+	if errors.As(err, &header) {
+		return true
+	}
+	return slices.ContainsFunc([]string{"tls: ", "remote error: tls: ", "local error: tls: "}, func(p string) bool { return strings.HasPrefix(err.Error(), p) })
 }

@@ -206,7 +206,9 @@ func TestGreetHostile(t *testing.T) {
 		}, verify.FetchNoSMTP, 220},
 		{"TLS not now", after(hello, "250-mx\r\n250 STARTTLS\r\n", "454 Not now\r\n", "221 Bye\r\n"), "", 221},
 		{"it goes on in clear", after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n250 mx\r\n"), verify.FetchNoSMTP, 220},
-		{"junk for TLS", after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n", strings.Repeat("junk ", 100)), verify.FetchNoSMTP, 220},
+		{"junk for TLS", after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n", strings.Repeat("junk ", 100)), verify.FetchTLS, 220},
+		{"a handshake that fails", after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n", "\x15\x03\x03\x00\x02\x02\x28"), verify.FetchTLS, 220},
+		{"words about versions", after("unsupported protocol version\r\n"), verify.FetchNoSMTP, 0},
 		{"silence for TLS", func(c net.Conn) {
 			after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n")(c)
 			_, _ = io.Copy(io.Discard, c)

@@ -130,7 +130,7 @@ func (r *run) judgeVisits(list []*verify.Visit) error {
 			return err
 		case heard:
 			answered[v.Greeting.Addr.Is4()] = true
-		case v.Failure == nil || v.Failure.Code != verify.FetchNoRoute && v.Failure.Code != verify.FetchDenied: // those say nothing of it
+		case v.Failure == nil || !slices.Contains(saysNothing(), v.Failure.Code):
 			silent = append(silent, v)
 		}
 	}
@@ -143,6 +143,12 @@ func (r *run) judgeVisits(list []*verify.Visit) error {
 		}
 	}
 	return nil
+}
+
+// saysNothing are failures by which no server is silent: it was not asked, or it
+// answered and only our TLS found no end with its.
+func saysNothing() []verify.Code {
+	return []verify.Code{verify.FetchNoRoute, verify.FetchDenied, verify.FetchTLS}
 }
 
 // silence is the trouble of a server that said nothing that counts.

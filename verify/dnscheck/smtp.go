@@ -212,7 +212,7 @@ func (r *run) judgeTLS(v *verify.Visit) (heard bool, err error) {
 	if v.TLS == nil && !old && (v.Failure != nil || start != nil && start.Code/100 == 4) { // RFC 3207 section 4: not now
 		return false, nil
 	}
-	records, err := r.provenTLSA(v.Greeting.Host)
+	base, records, err := r.provenTLSA(v.Greeting.Host)
 	switch {
 	case err != nil:
 		return true, err
@@ -222,7 +222,7 @@ func (r *run) judgeTLS(v *verify.Visit) (heard bool, err error) {
 		return true, r.worse(smtpClear, v, spot(v), records)
 	}
 	r.fact("smtp", spot(v)+" "+v.TLS.Version+" "+certificateOf(v))
-	return true, r.judgeCertificate(v, records)
+	return true, r.judgeCertificate(v, records, base)
 }
 
 // certificateOf puts a certificate into words.
@@ -239,12 +239,12 @@ func certificateOf(v *verify.Visit) string {
 }
 
 // judgeCertificate compares a certificate with what senders hold it against: the
-// TLSA records where there are proven ones, and only else the authorities (RFC
-// 7672 section 2.2, RFC 8461 section 2).
-func (r *run) judgeCertificate(v *verify.Visit, records []*dns.TLSA) error {
+// TLSA records where there are proven ones, which are for base, and only else the
+// authorities (RFC 7672 sections 2.2 and 3.2.2, RFC 8461 section 2).
+func (r *run) judgeCertificate(v *verify.Visit, records []*dns.TLSA, base string) error {
 	switch {
 	case len(records) > 0:
-		if len(v.Chain) > 0 && !fitsDANE(records, v, r.t.Subject.ID, r.t.Now) {
+		if len(v.Chain) > 0 && !fitsDANE(records, v, []string{base, v.Greeting.Host, r.t.Subject.ID}, r.t.Now) {
 			r.find(smtpDANE, spot(v)+" "+certificateOf(v))
 		}
 		return nil

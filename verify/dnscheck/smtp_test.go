@@ -130,6 +130,14 @@ func smtpCases(t *testing.T) []a {
 		return []verify.Fact{{Name: "smtp-silent", Value: "mail2.team.test 192.0.2.2 since " + now.Add(-ago).Format(time.RFC3339)}}
 	}
 	none := func(*network) {}
+	const aliased = "@ 300 MX 10 mail\nmail 300 CNAME mx.host.test.\n"
+	behind := func(leaf *x509.Certificate, authority string) func(*network) { // a provider's server
+		return func(n *network) {
+			n.Add("host.test.", "mx 300 A 192.0.2.1\n_25._tcp.mx 300 TLSA 2 0 1 "+authority+"\n")
+			n.Delegate("test.", "host.test.")
+			at(visit(shows("unknown-authority", leaf, m.ca)))(n)
+		}
+	}
 	return []a{
 		{check: "smtp", name: "good", zone: good, set: at(fine)},
 		{check: "smtp", name: "no mail at all", zone: "@ 300 MX 0 .\n", set: none},
@@ -162,6 +170,15 @@ func smtpCases(t *testing.T) []a {
 		{check: "smtp", name: "DANE, the authority", zone: tlsa("2 0 1 " + digest(m.ca.Raw)), set: at(visit(shows("unknown-authority", leaf, m.ca)))},
 		{check: "smtp", name: "DANE, the authority of another name", zone: tlsa("2 0 1 " + digest(m.ca.Raw)), set: at(visit(shows("unknown-authority", m.leaf("other.test"), m.ca))), want: []string{"smtp.dane-mismatch"}},
 		{check: "smtp", name: "DANE, the authority of the domain's name", zone: tlsa("2 0 1 " + digest(m.ca.Raw)), set: at(visit(shows("unknown-authority", m.leaf("team.test"), m.ca)))},
+		{check: "smtp", name: "DANE, the authority of the name behind an alias", zone: aliased, set: behind(m.leaf("mx.host.test"), digest(m.ca.Raw))},
+		{check: "smtp", name: "DANE, the authority of no name on the way", zone: aliased, set: behind(m.leaf("other.test"), digest(m.ca.Raw)), want: []string{"smtp.dane-mismatch"}},
+		{check: "smtp", name: "DANE, behind an alias that is not signed", zone: "none", set: func(n *network) {
+			n.domain("@ 300 MX 10 mail.plain.test.\n")
+			n.Add("plain.test.", "mail 300 CNAME mx.host.test.\n", plain)
+			n.Delegate("test.", "plain.test.")
+			behind(m.leaf("other.test"), digest(m.ca.Raw))(n)
+			n.mail["mail.plain.test 192.0.2.1"] = visit(shows("", m.leaf("mail.plain.test")))
+		}},
 		{check: "smtp", name: "DANE, another key", zone: tlsa("3 1 1 " + strings.Repeat("ab", 32)), set: at(fine), want: []string{"smtp.dane-mismatch"}, worst: verify.Error},
 		{check: "smtp", name: "DANE, another key and the right one", zone: tlsa("3 1 1 "+strings.Repeat("ab", 32)) + "_25._tcp.mail 300 TLSA 3 1 1 " + digest(leaf.RawSubjectPublicKeyInfo) + "\n", set: at(fine)},
 		{check: "smtp", name: "TLSA records that are not signed", zone: "none", set: func(n *network) { n.domain(tlsa("3 1 1 "+strings.Repeat("ab", 32)), plain); at(fine)(n) }},

@@ -89,6 +89,7 @@ func (r *run) visits(hosts []string) ([]*verify.Visit, error) {
 		if err != nil {
 			return nil, err
 		}
+		slices.SortFunc(addrs, netip.Addr.Compare) // the DNS turns them round
 		for _, is4 := range []bool{true, false} {
 			i := slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Is4() == is4 && r.cfg.Public(a) })
 			if i >= 0 {

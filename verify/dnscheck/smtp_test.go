@@ -202,6 +202,7 @@ func smtpCases(t *testing.T) []a {
 			at(fine, visit(shows("", m.leaf("mail2.team.test"))))(n)
 			n.mail["mail1.team.test 2001:db8::1"] = fine
 		}, want: []string{"smtp.silent"}, worst: verify.Info},
+		{check: "smtp", name: "the same address whatever the order", zone: "@ 300 MX 10 mail\nmail 300 A 192.0.2.2\nmail 300 A 192.0.2.1\n", set: at(fine, clear)},
 		{check: "smtp", name: "nobody is there", zone: two, set: none, trouble: verify.FetchRefused},
 		{check: "smtp", name: "all may not be visited", zone: good, set: at(visit(fails(verify.FetchDenied, 0))), trouble: verify.FetchDenied},
 		{check: "smtp", name: "later", zone: good, set: at(visit(says(0, 421, "Busy"))), trouble: verify.FetchThrottled},

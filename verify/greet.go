@@ -128,7 +128,9 @@ func (l *Live) visit(ctx context.Context, v *Visit, at netip.AddrPort) error {
 	t := &talk{visit: v, conn: conn, read: bufio.NewReaderSize(io.LimitReader(conn, maxTalk), maxReplyLine+2)}
 	name := l.cfg.Helo
 	if name == "" { // RFC 5321 section 4.1.4: who has no name says its address
-		name = addressLiteral(conn.LocalAddr())
+		if name = l.addressLiteral(conn.LocalAddr(), at.Addr()); name == "" {
+			return &Trouble{Code: CodeInternal, Detail: "no name to say to mail servers, and no public address: set mail_host", Ours: true}
+		}
 	}
 	begin, err := t.open(name)
 	switch {
@@ -141,16 +143,19 @@ func (l *Live) visit(ctx context.Context, v *Visit, at netip.AddrPort) error {
 	return l.startTLS(ctx, t)
 }
 
-// addressLiteral is an address as EHLO has it (RFC 5321 section 4.1.3).
-func addressLiteral(a net.Addr) string {
-	at, err := netip.ParseAddrPort(a.String())
+// addressLiteral is where a connection comes from as EHLO has it (RFC 5321 section
+// 4.1.3); "" for an inside address that a peer outside would learn by it.
+func (l *Live) addressLiteral(from net.Addr, peer netip.Addr) string {
+	at, err := netip.ParseAddrPort(from.String())
+	own := at.Addr().Unmap().WithZone("")
+	outside := l.guard.SafeAddr(l.inside(peer)) == nil
 	switch {
-	case err != nil:
-		return "[127.0.0.1]"
-	case at.Addr().Unmap().Is4():
-		return "[" + at.Addr().Unmap().String() + "]"
+	case err != nil, outside && l.guard.SafeAddr(own) != nil:
+		return ""
+	case own.Is4():
+		return "[" + own.String() + "]"
 	}
-	return "[IPv6:" + at.Addr().WithZone("").String() + "]"
+	return "[IPv6:" + own.String() + "]"
 }
 
 // talk is a visit under way.

@@ -111,6 +111,31 @@ func TestGreet(t *testing.T) {
 	}
 }
 
+// TestGreetNameless: without a name, nobody outside is told an inside address.
+func TestGreetNameless(t *testing.T) {
+	n := newNet(t)
+	heard := make(chan string, 1)
+	n.listenRaw("mx.example", func(c net.Conn) {
+		_, _ = io.WriteString(c, "220 mx ESMTP\r\n")
+		said, _ := io.ReadAll(c)
+		heard <- string(said)
+	})
+	n.mu.Lock()
+	lies := netip.MustParseAddr(strings.TrimPrefix(n.zone["mx.example. A"][0], "A "))
+	at := netip.AddrPortFrom(lies, n.ports[lies])
+	n.mu.Unlock()
+	l := n.live(func(c *verify.LiveConfig) { c.Map = func(netip.AddrPort) netip.AddrPort { return at } })
+	for _, outside := range []string{"9.9.9.9", "2620:fe::fe"} {
+		_, err := l.Greet(t.Context(), verify.Greeting{Host: "mx.example", Addr: netip.MustParseAddr(outside)})
+		if trouble := wantTrouble(t, err, verify.CodeInternal); !strings.Contains(trouble.Detail, "mail_host") {
+			t.Errorf("Greet(%s) = %v; want mail_host named", outside, err)
+		}
+		if said := <-heard; said != "" {
+			t.Errorf("Greet(%s) said %q", outside, said)
+		}
+	}
+}
+
 // oneConn is a listener with one connection.
 type oneConn struct {
 	conn   net.Conn

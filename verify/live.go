@@ -53,7 +53,8 @@ type LiveConfig struct {
 	// servers to say that nothing changed; 0: none, and nothing by [Request.Fresh].
 	Cache int64
 	// Helo is the name that is told to mail servers; "" is the address that the
-	// connection comes from.
+	// connection comes from. Where that is no public one and theirs is, a visit ends
+	// with trouble of our own.
 	Helo string
 	// Now is the clock for what is kept; nil: the system's.
 	Now func() time.Time

@@ -270,12 +270,12 @@ func TestGreetHostile(t *testing.T) {
 func TestGreetRefuses(t *testing.T) {
 	n := newNet(t)
 	port, count := trap(t)
-	deny := netip.MustParsePrefix("127.0.1.200/32")
+	deny, hole := netip.MustParsePrefix("9.9.9.0/24"), netip.MustParsePrefix("127.0.1.200/32")
 	l := n.live(func(c *verify.LiveConfig) {
 		c.Map = func(netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port) }
-		c.Deny = []netip.Prefix{deny}
+		c.Deny = []netip.Prefix{deny, hole}
 	})
-	for _, addr := range append(specials, deny.Addr().String()) {
+	for _, addr := range append(specials, hole.Addr().String(), "9.9.9.9") {
 		a := netip.MustParseAddr(addr)
 		want := verify.FetchAddress
 		if deny.Contains(a) {

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -56,7 +57,7 @@ func smtpCheck(cfg Config) verify.Check {
 		if err != nil {
 			return err
 		}
-		return r.judgeVisits(list)
+		return notAtOnce(r.judgeVisits(list))
 	})
 	c.Claimed = !cfg.SMTP
 	return c
@@ -112,10 +113,25 @@ func (r *run) visits(hosts []string) ([]*verify.Visit, error) {
 	all.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return nil, err
+			return nil, notAtOnce(err)
 		}
 	}
 	return out, nil
+}
+
+// visitAgain is how long servers are left alone at least that were visited in vain.
+const visitAgain = 15 * time.Minute
+
+// notAtOnce keeps a run that was sent away, with visits made, from making them all
+// again within seconds. It adds to the wait, so that not all come back at once.
+func notAtOnce(err error) error {
+	var t *verify.Trouble
+	if !errors.As(err, &t) || t.Code != verify.CodeBusy {
+		return err
+	}
+	later := *t
+	later.Retry += visitAgain
+	return &later
 }
 
 // judgeVisits says what the visits showed. That none came to anything is trouble:

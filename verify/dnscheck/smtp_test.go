@@ -1,6 +1,7 @@
 package dnscheck_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -228,6 +230,36 @@ func TestSMTPIsOptIn(t *testing.T) {
 			if list := c.Applies(team); (len(list) == 1) != on || c.Claimed == on {
 				t.Errorf("with %t it applies to %v, and is run by hand unasked: %t", on, list, !c.Claimed)
 			}
+		}
+	}
+}
+
+// crowded is a network on which one host's turn is far away.
+type crowded struct {
+	*network
+	host string
+}
+
+func (n crowded) Greet(ctx context.Context, q verify.Greeting) (*verify.Visit, error) {
+	if q.Host == n.host {
+		return nil, &verify.Trouble{Code: verify.CodeBusy, Ours: true, Retry: 2 * time.Second}
+	}
+	return n.network.Greet(ctx, q)
+}
+
+// TestSMTPBusy: a run that is sent away in the middle does not visit the same servers again within seconds.
+func TestSMTPBusy(t *testing.T) {
+	n := newNetwork(t)
+	n.domain("@ 300 MX 10 mail1\n@ 300 MX 20 mail2\nmail1 300 A 192.0.2.1\nmail2 300 A 192.0.2.2\n")
+	n.mail["mail1.team.test 192.0.2.1"] = visit(shows("", newMaker(t).leaf("mail1.team.test")))
+	for _, c := range n.checks() {
+		if c.Name != "smtp" {
+			continue
+		}
+		_, err := c.Run(t.Context(), crowded{n, "mail2.team.test"}, verify.Target{Subject: subjectOf("smtp"), Now: now})
+		var trouble *verify.Trouble
+		if !errors.As(err, &trouble) || trouble.Code != verify.CodeBusy || !trouble.Ours || trouble.Retry != 15*time.Minute+2*time.Second {
+			t.Errorf("Run = %v, to come back in %v; want %s, in a quarter of an hour", err, trouble, verify.CodeBusy)
 		}
 	}
 }

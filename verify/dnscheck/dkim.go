@@ -76,8 +76,8 @@ func ParseDKIMKey(s string) (k DKIMKey, err error) {
 	return k, nil
 }
 
-// withoutBlanks takes empty parts out of a list of tags, as "v=DKIM1;; p=" has one:
-// against RFC 6376 section 3.2, verifiers in use pass over them.
+// withoutBlanks takes empty parts out of a list of tags, as "v=DKIM1;; p=" has one.
+// Against RFC 6376 section 3.2: verifiers in use pass over them.
 func withoutBlanks(s string) string {
 	parts := slices.DeleteFunc(strings.Split(s, ";"), func(p string) bool { return strings.TrimSpace(p) == "" })
 	return strings.Join(parts, ";")

@@ -163,7 +163,7 @@ func (r *run) judgeVisits(list []*verify.Visit) error {
 }
 
 // saysNothing are failures by which no server is silent: it was not asked, or it
-// answered and only our TLS found no end with its.
+// answered, and only the handshake with us failed.
 func saysNothing() []verify.Code {
 	return []verify.Code{verify.FetchNoRoute, verify.FetchDenied, verify.FetchTLS}
 }

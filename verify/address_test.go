@@ -162,7 +162,7 @@ func TestCloudSecrets(t *testing.T) {
 func TestNAT64(t *testing.T) {
 	n := newNet(t)
 	s := n.listen("open.example", nil, raw(okText))
-	for host, addr := range map[string]string{"public": "64:ff9b::c633:6407", "inside": "64:ff9b::a00:1", "loop": "64:ff9b::7f00:1", "denied": "64:ff9b::cb00:7108", "cloud": "64:ff9b::a83f:8110", "local": "64:ff9b:1::c633:6407"} {
+	for host, addr := range map[string]string{"public": "64:ff9b::c633:6407", "inside": "64:ff9b::a00:1", "loop": "64:ff9b::7f00:1", "denied": "64:ff9b::909:909", "cloud": "64:ff9b::a83f:8110", "local": "64:ff9b:1::c633:6407"} {
 		n.record(host+".example.", "AAAA "+addr)
 	}
 	for _, on := range []bool{false, true} {
@@ -170,7 +170,7 @@ func TestNAT64(t *testing.T) {
 			c.NAT64 = on
 			c.Map = func(netip.AddrPort) netip.AddrPort { return s.addr }
 			c.Allow = append(c.Allow, netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"))
-			c.Deny = []netip.Prefix{netip.MustParsePrefix("203.0.113.8/32")}
+			c.Deny = []netip.Prefix{netip.MustParsePrefix("9.9.9.9/32")}
 		})
 		for _, host := range []string{"public", "inside", "loop", "denied", "cloud", "local"} {
 			want := verify.FetchAddress

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -127,7 +128,9 @@ func (l *Live) visit(ctx context.Context, v *Visit, at netip.AddrPort) error {
 	t := &talk{visit: v, conn: conn, read: bufio.NewReaderSize(io.LimitReader(conn, maxTalk), maxReplyLine+2)}
 	name := l.cfg.Helo
 	if name == "" { // RFC 5321 section 4.1.4: who has no name says its address
-		name = addressLiteral(conn.LocalAddr())
+		if name = l.addressLiteral(conn.LocalAddr(), at.Addr()); name == "" {
+			return &Trouble{Code: CodeInternal, Detail: "no name to say to mail servers, and no public address: set mail_host", Ours: true}
+		}
 	}
 	begin, err := t.open(name)
 	switch {
@@ -140,16 +143,19 @@ func (l *Live) visit(ctx context.Context, v *Visit, at netip.AddrPort) error {
 	return l.startTLS(ctx, t)
 }
 
-// addressLiteral is an address as EHLO has it (RFC 5321 section 4.1.3).
-func addressLiteral(a net.Addr) string {
-	at, err := netip.ParseAddrPort(a.String())
+// addressLiteral is where a connection comes from as EHLO has it (RFC 5321 section
+// 4.1.3); "" for an inside address that a peer outside would learn by it.
+func (l *Live) addressLiteral(from net.Addr, peer netip.Addr) string {
+	at, err := netip.ParseAddrPort(from.String())
+	own := at.Addr().Unmap().WithZone("")
+	outside := l.guard.SafeAddr(l.inside(peer)) == nil
 	switch {
-	case err != nil:
-		return "[127.0.0.1]"
-	case at.Addr().Unmap().Is4():
-		return "[" + at.Addr().Unmap().String() + "]"
+	case err != nil, outside && l.guard.SafeAddr(own) != nil:
+		return ""
+	case own.Is4():
+		return "[" + own.String() + "]"
 	}
-	return "[IPv6:" + at.Addr().WithZone("").String() + "]"
+	return "[IPv6:" + own.String() + "]"
 }
 
 // talk is a visit under way.
@@ -292,6 +298,9 @@ func (l *Live) provesMX(state tls.ConnectionState, host string) string {
 func greetFailure(err error, at netip.AddrPort, host string) (*Failure, error) {
 	var t *Trouble
 	var alert tls.AlertError
+	passing := func(code Code) (*Failure, error) {
+		return &Failure{Code: code, Detail: Quote(host + ": " + cutText(err.Error(), 200)), Temporary: true}, nil
+	}
 	what, ours := kindAt(err, at)
 	switch {
 	case errors.As(err, &t):
@@ -303,10 +312,24 @@ func greetFailure(err error, at netip.AddrPort, host string) (*Failure, error) {
 	case what != "":
 		code := map[string]Code{"refused": FetchRefused, "reset": FetchReset, "unreachable": FetchUnreachable, "no-route": FetchNoRoute, "timeout": FetchTimeout}[what]
 		return &Failure{Code: code, Detail: host, Temporary: true}, nil
+	case errors.Is(err, errNoSMTP): // first: it quotes the peer, which may say anything
+		return passing(FetchNoSMTP)
 	case errors.As(err, &alert) && alert == 70, strings.Contains(err.Error(), "protocol version"), strings.Contains(err.Error(), "unsupported versions"):
 		return &Failure{Code: FetchTLSVersion, Detail: host}, nil
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &Failure{Code: FetchTruncated, Detail: host + ": it hung up", Temporary: true}, nil
+	case ofTLS(err):
+		return passing(FetchTLS)
 	}
-	return &Failure{Code: FetchNoSMTP, Detail: Quote(host + ": " + cutText(err.Error(), 200)), Temporary: true}, nil
+	return passing(FetchNoSMTP)
+}
+
+// ofTLS reports whether a handshake failed for what was said in it. Senders with
+// another library may well succeed with that server.
+func ofTLS(err error) bool {
+	var header tls.RecordHeaderError
+	if errors.As(err, &header) {
+		return true
+	}
+	return slices.ContainsFunc([]string{"tls: ", "remote error: tls: ", "local error: tls: "}, func(p string) bool { return strings.HasPrefix(err.Error(), p) })
 }

@@ -111,6 +111,31 @@ func TestGreet(t *testing.T) {
 	}
 }
 
+// TestGreetNameless: without a name, nobody outside is told an inside address.
+func TestGreetNameless(t *testing.T) {
+	n := newNet(t)
+	heard := make(chan string, 1)
+	n.listenRaw("mx.example", func(c net.Conn) {
+		_, _ = io.WriteString(c, "220 mx ESMTP\r\n")
+		said, _ := io.ReadAll(c)
+		heard <- string(said)
+	})
+	n.mu.Lock()
+	lies := netip.MustParseAddr(strings.TrimPrefix(n.zone["mx.example. A"][0], "A "))
+	at := netip.AddrPortFrom(lies, n.ports[lies])
+	n.mu.Unlock()
+	l := n.live(func(c *verify.LiveConfig) { c.Map = func(netip.AddrPort) netip.AddrPort { return at } })
+	for _, outside := range []string{"9.9.9.9", "2620:fe::fe"} {
+		_, err := l.Greet(t.Context(), verify.Greeting{Host: "mx.example", Addr: netip.MustParseAddr(outside)})
+		if trouble := wantTrouble(t, err, verify.CodeInternal); !strings.Contains(trouble.Detail, "mail_host") {
+			t.Errorf("Greet(%s) = %v; want mail_host named", outside, err)
+		}
+		if said := <-heard; said != "" {
+			t.Errorf("Greet(%s) said %q", outside, said)
+		}
+	}
+}
+
 // oneConn is a listener with one connection.
 type oneConn struct {
 	conn   net.Conn
@@ -206,7 +231,9 @@ func TestGreetHostile(t *testing.T) {
 		}, verify.FetchNoSMTP, 220},
 		{"TLS not now", after(hello, "250-mx\r\n250 STARTTLS\r\n", "454 Not now\r\n", "221 Bye\r\n"), "", 221},
 		{"it goes on in clear", after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n250 mx\r\n"), verify.FetchNoSMTP, 220},
-		{"junk for TLS", after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n", strings.Repeat("junk ", 100)), verify.FetchNoSMTP, 220},
+		{"junk for TLS", after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n", strings.Repeat("junk ", 100)), verify.FetchTLS, 220},
+		{"a handshake that fails", after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n", "\x15\x03\x03\x00\x02\x02\x28"), verify.FetchTLS, 220},
+		{"words about versions", after("unsupported protocol version\r\n"), verify.FetchNoSMTP, 0},
 		{"silence for TLS", func(c net.Conn) {
 			after(hello, "250-mx\r\n250 STARTTLS\r\n", "220 Go\r\n")(c)
 			_, _ = io.Copy(io.Discard, c)
@@ -243,12 +270,12 @@ func TestGreetHostile(t *testing.T) {
 func TestGreetRefuses(t *testing.T) {
 	n := newNet(t)
 	port, count := trap(t)
-	deny := netip.MustParsePrefix("127.0.1.200/32")
+	deny, hole := netip.MustParsePrefix("9.9.9.0/24"), netip.MustParsePrefix("127.0.1.200/32")
 	l := n.live(func(c *verify.LiveConfig) {
 		c.Map = func(netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port) }
-		c.Deny = []netip.Prefix{deny}
+		c.Deny = []netip.Prefix{deny, hole}
 	})
-	for _, addr := range append(specials, deny.Addr().String()) {
+	for _, addr := range append(specials, hole.Addr().String(), "9.9.9.9") {
 		a := netip.MustParseAddr(addr)
 		want := verify.FetchAddress
 		if deny.Contains(a) {

@@ -204,20 +204,30 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
-// TestDenyWins holds the order of the operator's lists.
+// TestDenyWins holds the order of the operator's lists: what is public and denied is told apart, as nobody's
+// fault; a hole in what is allowed looks as every special address does.
 func TestDenyWins(t *testing.T) {
 	n := newNet(t)
-	s := n.listen("a.example", nil, raw(okText))
-	l := n.live(func(c *verify.LiveConfig) { c.Deny = []netip.Prefix{netip.PrefixFrom(s.addr.Addr(), 32)} })
-	if x := n.fetch(l, verify.Request{URL: "https://a.example/"}); failureOf(x.Failure) != verify.FetchDenied || !x.Failure.Temporary || s.conns.Load() != 0 {
-		t.Errorf("Fetch = %+v, %d connections; want %s, which says nothing of the host", x.Failure, s.conns.Load(), verify.FetchDenied)
+	s := n.listen("hole.example", nil, raw(okText))
+	l := n.live(func(c *verify.LiveConfig) {
+		c.Deny = []netip.Prefix{netip.MustParsePrefix("9.9.9.0/24"), netip.PrefixFrom(s.addr.Addr(), 32)}
+	})
+	n.record("public.example.", "A 9.9.9.9")
+	n.record("special.example.", "A 10.0.0.1")
+	for host, want := range map[string]verify.Failure{"public": {Code: verify.FetchDenied, Detail: "public.example has an address in verify_deny", Temporary: true},
+		"hole": {Code: verify.FetchAddress}, "special": {Code: verify.FetchAddress}} {
+		n.listen("to"+host+".example", nil, redirect("https://"+host+".example/"))
+		for _, from := range []string{"", "to"} {
+			if x := n.fetch(l, verify.Request{URL: "https://" + from + host + ".example/"}); x.Failure == nil || *x.Failure != want {
+				t.Errorf("Fetch(%s) = %+v, want %+v", from+host, x.Failure, want)
+			}
+		}
 	}
-	n.listen("b.example", nil, redirect("https://a.example/"))
-	if x := n.fetch(l, verify.Request{URL: "https://b.example/"}); failureOf(x.Failure) != verify.FetchDenied || s.conns.Load() != 0 {
-		t.Errorf("Fetch of what redirects there = %+v, %d connections", x.Failure, s.conns.Load())
+	if s.conns.Load() != 0 {
+		t.Errorf("%d connections to what is denied", s.conns.Load())
 	}
-	n.record("a.example.", "A 10.0.0.1")
-	if x := n.fetch(l, verify.Request{URL: "https://a.example/"}); failureOf(x.Failure) != verify.FetchAddress {
+	n.record("public.example.", "A 10.0.0.1")
+	if x := n.fetch(l, verify.Request{URL: "https://public.example/"}); failureOf(x.Failure) != verify.FetchAddress {
 		t.Errorf("Fetch of a host that has a private address as well = %+v, want %s", x.Failure, verify.FetchAddress)
 	}
 }

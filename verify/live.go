@@ -53,7 +53,8 @@ type LiveConfig struct {
 	// servers to say that nothing changed; 0: none, and nothing by [Request.Fresh].
 	Cache int64
 	// Helo is the name that is told to mail servers; "" is the address that the
-	// connection comes from.
+	// connection comes from. Where that is no public one and theirs is, a visit ends
+	// with trouble of our own.
 	Helo string
 	// Now is the clock for what is kept; nil: the system's.
 	Now func() time.Time
@@ -151,13 +152,14 @@ func (c LiveConfig) complete() LiveConfig {
 // operator's lists).
 func (l *Live) allowed(a netip.Addr) bool { return l.public(a) && !l.forbids(a) }
 
-// public is allowed without what the operator forbids.
+// public is allowed without what the operator forbids. A hole in what Allow opens
+// is as special as ever: that it is forbidden would tell strangers that it is there.
 func (l *Live) public(a netip.Addr) bool {
 	if !a.IsValid() || a.Zone() != "" || a.Is4In6() || slices.Contains(l.secrets, a) {
 		return false
 	}
 	for _, p := range l.cfg.Allow {
-		if p.Contains(a) {
+		if p.Contains(a) && !l.forbids(a) {
 			return true
 		}
 	}

@@ -70,7 +70,7 @@ func challengeKeys() []key {
 		{name: "mail_name", preset: "Rollcall", arg: "NAME", usage: "NAME shown with mail_address", set: text(func(c *config) *string { return &c.Challenge.Name })},
 		{name: "mail_domain", arg: "DOMAIN", usage: "DOMAIN of return paths and reply addresses, whose MX leads here; that of mail_address unless given", set: (*config).setMailDomain},
 		{name: "mail_contact", arg: "URL", usage: "https URL where people learn what these mails are", set: (*config).setMailContact},
-		{name: "mail_host", arg: "HOST", usage: "HOST name that we say to the relay; mail_domain unless given", set: text(func(c *config) *string { return &c.Challenge.Host })},
+		{name: "mail_host", arg: "HOST", usage: "HOST name that we say to the relay (mail_domain unless given) and to mail servers that checks visit", set: text(func(c *config) *string { return &c.Challenge.Host })},
 		{name: "mail_plain", preset: "off", arg: "SWITCH", usage: "whether mails that are not encrypted go without an OpenPGP signature: SWITCH is on or off", set: onOff(func(c *config) *bool { return &c.Challenge.Plain })},
 		{name: "mail_templates", arg: "FOLDER", usage: "FOLDER with texts of your own, one file a language such as fr.tmpl", set: text(func(c *config) *string { return &c.Challenge.Templates })},
 		{name: "mail_relay", arg: "ADDRESS", usage: "ADDRESS of the relay that mails are handed to, as host:port", set: hostPort(func(c *config) *string { return &c.Challenge.Relay })},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/publicsuffix"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/store"
@@ -145,6 +146,9 @@ func (c *call) newRunner(cfg verify.RunnerConfig) (*verify.Runner, error) {
 	if err := dnssec.InForce(v.Anchors, c.now()); err != nil {
 		return nil, &exitError{exitUsage, fmt.Errorf("verify_anchor: %w", err)}
 	}
+	if v.SMTP && c.helo() == "" {
+		return nil, &exitError{exitUsage, errors.New("mail_host: missing, while verify_smtp is on and this machine has no public name; want the name that mail servers are told, such as rollcall.example.org")}
+	}
 	cfg.Name, cfg.Concurrency, cfg.Grace, cfg.KeepRaw = host+"/"+strconv.Itoa(os.Getpid()), v.Concurrency, c.cfg.ShutdownTimeout, v.KeepRaw
 	cfg.Guard = verify.Guard{Share: v.Guard, Least: v.GuardLeast, Window: time.Hour}
 	cfg.Network = verify.WithOrigins(cfg.Network, func(a netip.Addr) []directory.ASN { return cfg.Follower.Index().Origins(a) })
@@ -189,14 +193,24 @@ func (c *call) liveConfig() verify.LiveConfig {
 	}
 }
 
-// helo is the name that is told to mail servers that are visited: the one that is told to
-// the relay, else this machine's if it is a whole one; "" for none.
+// helo is the name that is told to mail servers that are visited.
 func (c *call) helo() string {
 	machine, _ := os.Hostname() // "" where it has none
-	for _, name := range []string{c.cfg.Challenge.Host, machine} {
-		if d, err := directory.ParseDomain(name); err == nil && d.Parent() != "" {
-			return string(d)
-		}
+	return heloOf(c.cfg.Challenge.Host, machine)
+}
+
+// heloOf is the name that is told to the relay, if it is a whole one, else the machine's
+// if it is a public one: strangers need not know what it is called inside. "" for none.
+func heloOf(host, machine string) string {
+	if d, err := directory.ParseDomain(host); err == nil && d.Parent() != "" {
+		return string(d)
 	}
-	return ""
+	d, err := directory.ParseDomain(machine)
+	if err != nil || d.IsPublicSuffix() {
+		return ""
+	}
+	if _, registry := publicsuffix.PublicSuffix(string(d)); !registry {
+		return ""
+	}
+	return string(d)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
 	"github.com/rollcall-csirt/rollcall/verify/dnscheck"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 	"github.com/rollcall-csirt/rollcall/verify/dnssec/dnssectest"
 )
 
@@ -105,6 +106,25 @@ func TestChecks(t *testing.T) {
 		for _, sort := range []string{"good", "bad", "temporary"} {
 			if !kinds[c.Name][sort] {
 				t.Errorf("check %s has no %s case", c.Name, sort)
+			}
+		}
+	}
+}
+
+// TestAnchorsRunOut: trust anchors that hold no more say nothing of the domain, whose zone is as it was.
+func TestAnchorsRunOut(t *testing.T) {
+	for _, name := range []string{"dnssec", "dane"} {
+		for _, end := range []time.Duration{0, time.Second} {
+			n := newNetwork(t)
+			n.domain(good + "_25._tcp.mail 300 TLSA 3 1 1 " + strings.Repeat("ab", 32) + "\n")
+			anchors := n.Anchors()
+			anchors[0].Until = now.Add(end)
+			checks := dnscheck.Checks(dnscheck.Config{Public: public, Anchors: anchors})
+			i := slices.IndexFunc(checks, func(c verify.Check) bool { return c.Name == name })
+			r, err := checks[i].Run(t.Context(), n, verify.Target{Subject: subjectOf(name), Now: now})
+			var trouble *verify.Trouble
+			if ours := errors.As(err, &trouble) && trouble.Ours && errors.Is(err, dnssec.ErrAnchor); ours != (end == 0) || len(r.Findings) > 0 {
+				t.Errorf("%s, %s before the end: %+v, %v", name, end, r.Findings, err)
 			}
 		}
 	}
@@ -483,6 +503,19 @@ func nsCases() []a {
 			n.origins = map[string][]directory.ASN{"192.0.2.53": first, "198.51.100.53": second}
 		}
 	}
+	many := func(count int) string { // servers in one network
+		zone := good
+		for i := 1; i <= count; i++ {
+			zone += "@ 300 NS ns" + itoa(i) + "\nns" + itoa(i) + " 300 A 192.0.2." + itoa(100+i) + "\n"
+		}
+		return zone
+	}
+	all := func(n *network) {
+		set(nil, authority(soa))(n)
+		for i := 1; i <= 8; i++ {
+			n.servers[netip.MustParseAddr("192.0.2."+itoa(100+i))] = authority(soa)
+		}
+	}
 	parent := func(listed ...string) func(*network) {
 		return func(n *network) {
 			set(authority(soa), authority(soa))(n)
@@ -522,6 +555,9 @@ func nsCases() []a {
 		{check: "nameserver", name: "one of two at one of them", zone: two, set: from([]directory.ASN{64496}, []directory.ASN{64496, 64497})},
 		{check: "nameserver", name: "the reference data does not know one", zone: two, set: from([]directory.ASN{64496}, nil)},
 		{check: "nameserver", name: "one server with two addresses of one autonomous system", zone: strings.Replace(two, "@ 300 NS ns2\n", "ns1 300 A 198.51.100.53\n", 1), set: from([]directory.ASN{64496}, []directory.ASN{64496}), want: []string{"nameserver.single"}},
+		{check: "nameserver", name: "eight in one network", zone: many(8), set: all, want: []string{"nameserver.one-network"}},
+		{check: "nameserver", name: "nine, of which the last is elsewhere", zone: many(8) + "@ 300 NS z\nz 300 A 198.51.100.53\n", set: all},
+		{check: "nameserver", name: "eight with nine addresses, of which the last is elsewhere", zone: many(8) + "ns8 300 A 198.51.100.53\n", set: all},
 		{check: "nameserver", name: "two versions", zone: two, set: set(authority(soa), authority(strings.Replace(soa, " 1 1 1 1 1", " 2 1 1 1 1", 1))), want: []string{"nameserver.serials-differ"}},
 		{check: "nameserver", name: "one has an address of a kind to which there is no way from here", zone: two, set: set(authority(soa), unreached)},
 		{check: "nameserver", name: "one may not be asked", zone: two, set: set(authority(soa), forbidden)},

@@ -49,6 +49,10 @@ func (r *run) tlsa(host string) error {
 	return r.usableTLSA(owner, host, f.rrs)
 }
 
+// tlsaLabels are in front of the name that TLSA records of a mail server are for
+// (RFC 7672 section 2.2.3).
+const tlsaLabels = "_25._tcp."
+
 // tlsaOf finds the TLSA records of a mail server: first at the name that its
 // aliases lead to, then at its own (RFC 7672 section 2.2.2).
 func (r *run) tlsaOf(host string) (owner string, f found, err error) {
@@ -61,7 +65,7 @@ func (r *run) tlsaOf(host string) (owner string, f found, err error) {
 		names = append(names, dns.CanonicalName(host))
 	}
 	for _, name := range names {
-		owner = "_25._tcp." + name
+		owner = tlsaLabels + name
 		if f, err = r.unproven(owner, dns.TypeTLSA); err != nil || len(f.rrs) > 0 || f.bogus {
 			return owner, f, err
 		}

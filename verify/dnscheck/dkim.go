@@ -33,7 +33,7 @@ func ParseDKIMKey(s string) (k DKIMKey, err error) {
 	refuse := func(format string, args ...any) (DKIMKey, error) {
 		return k, fmt.Errorf("%w: "+format, append([]any{ErrDKIMKey}, args...)...)
 	}
-	list, err := parseTags(s)
+	list, err := parseTags(withoutBlanks(s))
 	if err != nil {
 		return k, fmt.Errorf("%w: %w", ErrDKIMKey, err)
 	}
@@ -74,6 +74,13 @@ func ParseDKIMKey(s string) (k DKIMKey, err error) {
 		return refuse("k=%s; want rsa or ed25519", k.Type)
 	}
 	return k, nil
+}
+
+// withoutBlanks takes empty parts out of a list of tags, as "v=DKIM1;; p=" has one.
+// Against RFC 6376 section 3.2: verifiers in use pass over them.
+func withoutBlanks(s string) string {
+	parts := slices.DeleteFunc(strings.Split(s, ";"), func(p string) bool { return strings.TrimSpace(p) == "" })
+	return strings.Join(parts, ";")
 }
 
 // colons splits a list with colons (RFC 6376 section 3.6.1).
@@ -140,8 +147,8 @@ func dkimCheck(cfg Config) verify.Check {
 	return c
 }
 
-// dkimKey looks at one key. That one is gone is news only of the latest: others
-// have been replaced.
+// dkimKey looks at one key. That one is gone, or of no use, is news only of the
+// latest: others have been replaced.
 func (r *run) dkimKey(s verify.Selector, latest bool) error {
 	f, err := r.records(s.Owner(), dns.TypeTXT)
 	if err != nil {
@@ -156,13 +163,13 @@ func (r *run) dkimKey(s verify.Selector, latest bool) error {
 		r.dkimGone(dkimMissing, s, latest)
 		return nil
 	case len(texts) > 1:
-		r.find(dkimSeveral, fmt.Sprintf("%s has %d", s.Owner(), len(texts)))
+		r.dkimUseless(dkimSeveral, fmt.Sprintf("%s has %d records", s.Owner(), len(texts)), latest)
 		return nil
 	}
 	k, err := ParseDKIMKey(texts[0])
 	switch {
 	case err != nil:
-		r.find(dkimInvalid, s.Owner()+": "+strings.TrimPrefix(err.Error(), ErrDKIMKey.Error()+": "))
+		r.dkimUseless(dkimInvalid, s.Owner()+": "+strings.TrimPrefix(err.Error(), ErrDKIMKey.Error()+": "), latest)
 		return nil
 	case k.Revoked:
 		r.dkimGone(dkimRevoked, s, latest)
@@ -175,7 +182,7 @@ func (r *run) dkimKey(s verify.Selector, latest bool) error {
 	r.fact("dkim", s.Owner()+" "+size)
 	switch {
 	case k.Type != "rsa":
-	case k.Bits < 1024:
+	case k.Bits < 1024 && latest:
 		r.find(dkimShort, s.Owner()+" "+size)
 	case k.Bits < 2048:
 		r.find(dkimWeak, s.Owner()+" "+size)
@@ -192,6 +199,16 @@ func likeKey(text string) bool {
 		name, _, ok := strings.Cut(tag, "=")
 		return ok && strings.TrimSpace(name) == "p"
 	})
+}
+
+// dkimUseless notes a record by which no mail is verified: of a key that was
+// replaced as a fact.
+func (r *run) dkimUseless(p verify.Problem, evidence string, latest bool) {
+	if !latest {
+		r.fact("dkim", evidence)
+		return
+	}
+	r.find(p, evidence)
 }
 
 // dkimGone notes that a key is gone. Soon after it signed, that breaks mail which

@@ -70,6 +70,9 @@ func dkimCases(t *testing.T) []a {
 		{check: "dkim", name: "revoked", zone: keyRecord("s1", "v=DKIM1; k=rsa; p="), selectors: seen(8*day, "s1"), want: []string{"dkim.key-revoked"}, worst: verify.Info},
 		{check: "dkim", name: "revoked too early", zone: keyRecord("s1", "v=DKIM1; p= ;"), selectors: seen(day, "s1"), want: []string{"dkim.key-revoked"}, worst: verify.Warning},
 		{check: "dkim", name: "two records", zone: keyRecord("s1", strong) + keyRecord("s1", ed), selectors: seen(day, "s1"), want: []string{"dkim.several"}},
+		{check: "dkim", name: "two records of an older one", zone: keyRecord("s2", ed) + keyRecord("s1", strong) + keyRecord("s1", ed), selectors: seen(day, "s2", "s1")},
+		{check: "dkim", name: "an older one can't be read", zone: keyRecord("s2", ed) + keyRecord("s1", "v=DKIM1; p=AAAA"), selectors: seen(day, "s2", "s1")},
+		{check: "dkim", name: "512 bits of an older one", zone: keyRecord("s2", ed) + keyRecord("s1", "v=DKIM1; p="+rsaKey(t, 512, false)), selectors: seen(day, "s2", "s1"), want: []string{"dkim.key-weak"}, worst: verify.Warning},
 		{check: "dkim", name: "gone, and a wildcard answers", zone: "* 300 TXT \"v=spf1 exp=x -all\"\n", selectors: seen(8*day, "s1"), want: []string{"dkim.key-missing"}, worst: verify.Info},
 		{check: "dkim", name: "no key", zone: keyRecord("s1", "v=DKIM1; k=rsa"), selectors: seen(day, "s1"), want: []string{"dkim.key-invalid"}},
 		{check: "dkim", name: "1023 bits", zone: keyRecord("s1", "v=DKIM1; p="+rsaKey(t, 1023, false)), selectors: seen(day, "s1"), want: []string{"dkim.key-too-short"}},
@@ -110,6 +113,7 @@ func TestParseDKIMKey(t *testing.T) {
 	}{
 		{"v=DKIM1; h=sha1:sha256; k=rsa; n=a note; s=email; t=s; p=" + key, dnscheck.DKIMKey{Type: "rsa", Bits: 2048}},
 		{"p=" + key[:40] + " \t" + key[40:] + ";", dnscheck.DKIMKey{Type: "rsa", Bits: 2048}},
+		{"v=DKIM1;; k=rsa; ;p=" + key + ";;", dnscheck.DKIMKey{Type: "rsa", Bits: 2048}},
 		{"v=DKIM1; p=; t=y", dnscheck.DKIMKey{Type: "rsa", Revoked: true, Testing: true}},
 		{"k=ed25519; unknown=1; p=" + base64.StdEncoding.EncodeToString(make([]byte, 32)), dnscheck.DKIMKey{Type: "ed25519"}},
 	} {

@@ -109,6 +109,7 @@ func (s server) String() string { return s.name + " " + s.addr.String() }
 
 // servers resolves the names of name servers.
 func (r *run) servers(names []string) (list []server, err error) {
+	whole := len(names) <= maxServers
 	for _, name := range names[:min(len(names), maxServers)] {
 		addrs, _, err := r.addresses(name)
 		if err != nil {
@@ -122,10 +123,14 @@ func (r *run) servers(names []string) (list []server, err error) {
 				r.find(nsSpecial, name+" "+a.String())
 			} else if len(list) < maxServers {
 				list = append(list, server{name, a})
+			} else {
+				whole = false
 			}
 		}
 	}
-	r.spreadOut(list)
+	if whole { // else one that is left out may be elsewhere
+		r.spreadOut(list)
+	}
 	return list, nil
 }
 

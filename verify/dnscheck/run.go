@@ -282,9 +282,13 @@ func addressesOf(rrs []dns.RR, name string) (list []netip.Addr) {
 }
 
 // validator proves answers by itself, with the same network: one a run, which
-// knows the keys of the zones that it has seen.
+// knows the keys of the zones that it has seen. Anchors that have run out are
+// trouble of ours: by them every zone would look unsigned.
 func (r *run) validator() (_ *dnssec.Validator, err error) {
 	if r.proofs == nil {
+		if err := dnssec.InForce(r.cfg.Anchors, r.t.Now); err != nil {
+			return nil, &verify.Trouble{Code: verify.CodeInternal, Detail: "verify_anchor", Ours: true, Err: err}
+		}
 		r.proofs, err = dnssec.New(dnssec.Config{Now: r.t.Now, Anchors: r.cfg.Anchors, Memory: r.cfg.Memory, Exchange: func(_ context.Context, name string, qtype uint16) (*dns.Msg, error) {
 			m, err := r.put(verify.Question{Name: name, Type: dns.TypeToString[qtype], NoCheck: true})
 			return m.Msg, err

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -56,7 +57,7 @@ func smtpCheck(cfg Config) verify.Check {
 		if err != nil {
 			return err
 		}
-		return r.judgeVisits(list)
+		return notAtOnce(r.judgeVisits(list))
 	})
 	c.Claimed = !cfg.SMTP
 	return c
@@ -89,6 +90,7 @@ func (r *run) visits(hosts []string) ([]*verify.Visit, error) {
 		if err != nil {
 			return nil, err
 		}
+		slices.SortFunc(addrs, netip.Addr.Compare) // the DNS turns them round
 		for _, is4 := range []bool{true, false} {
 			i := slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Is4() == is4 && r.cfg.Public(a) })
 			if i >= 0 {
@@ -111,35 +113,59 @@ func (r *run) visits(hosts []string) ([]*verify.Visit, error) {
 	all.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return nil, err
+			return nil, notAtOnce(err)
 		}
 	}
 	return out, nil
 }
 
+// visitAgain is how long servers are left alone at least that were visited in vain.
+const visitAgain = 15 * time.Minute
+
+// notAtOnce keeps a run that was sent away, with visits made, from making them all
+// again within seconds. It adds to the wait, so that not all come back at once.
+func notAtOnce(err error) error {
+	var t *verify.Trouble
+	if !errors.As(err, &t) || t.Code != verify.CodeBusy {
+		return err
+	}
+	later := *t
+	later.Retry += visitAgain
+	return &later
+}
+
 // judgeVisits says what the visits showed. That none came to anything is trouble:
-// networks that let nobody out to port 25 are many.
+// networks that let nobody out to port 25 are many. Some let nobody out by IPv6, or
+// by IPv4, alone: a server is silent only where another answered by the same family.
 func (r *run) judgeVisits(list []*verify.Visit) error {
 	var silent []*verify.Visit
-	answered := 0
+	answered := map[bool]bool{} // by whether it was over IPv4
 	for _, v := range list {
 		heard, err := r.judgeVisit(v)
 		switch {
 		case err != nil:
 			return err
 		case heard:
-			answered++
-		case v.Failure == nil || v.Failure.Code != verify.FetchNoRoute && v.Failure.Code != verify.FetchDenied: // those say nothing of it
+			answered[v.Greeting.Addr.Is4()] = true
+		case v.Failure == nil || !slices.Contains(saysNothing(), v.Failure.Code):
 			silent = append(silent, v)
 		}
 	}
-	if answered == 0 && len(list) > 0 {
+	if len(answered) == 0 && len(list) > 0 {
 		return silence(append(silent, list...)[0])
 	}
 	for _, v := range silent {
-		r.silent(v)
+		if answered[v.Greeting.Addr.Is4()] {
+			r.silent(v)
+		}
 	}
 	return nil
+}
+
+// saysNothing are failures by which no server is silent: it was not asked, or it
+// answered, and only the handshake with us failed.
+func saysNothing() []verify.Code {
+	return []verify.Code{verify.FetchNoRoute, verify.FetchDenied, verify.FetchTLS}
 }
 
 // silence is the trouble of a server that said nothing that counts.
@@ -190,11 +216,10 @@ func (r *run) judgeVisit(v *verify.Visit) (heard bool, err error) {
 	return r.judgeTLS(v)
 }
 
+// refused notes a refusal. Not even 521 (RFC 7504 section 3) is an error: servers
+// say it to addresses that they block as well.
 func (r *run) refused(v *verify.Visit, said *verify.Reply) {
-	f := r.find(smtpRefused, fmt.Sprintf("%s: %d %s", spot(v), said.Code, strings.Join(said.Lines, " ")))
-	if said.Code == 521 { // RFC 7504 section 3: it never takes mail
-		f.Severity = verify.Error
-	}
+	r.find(smtpRefused, fmt.Sprintf("%s: %d %s", spot(v), said.Code, strings.Join(said.Lines, " ")))
 }
 
 // judgeTLS says what STARTTLS led to.
@@ -204,7 +229,7 @@ func (r *run) judgeTLS(v *verify.Visit) (heard bool, err error) {
 	if v.TLS == nil && !old && (v.Failure != nil || start != nil && start.Code/100 == 4) { // RFC 3207 section 4: not now
 		return false, nil
 	}
-	records, err := r.provenTLSA(v.Greeting.Host)
+	base, records, err := r.provenTLSA(v.Greeting.Host)
 	switch {
 	case err != nil:
 		return true, err
@@ -214,7 +239,7 @@ func (r *run) judgeTLS(v *verify.Visit) (heard bool, err error) {
 		return true, r.worse(smtpClear, v, spot(v), records)
 	}
 	r.fact("smtp", spot(v)+" "+v.TLS.Version+" "+certificateOf(v))
-	return true, r.judgeCertificate(v, records)
+	return true, r.judgeCertificate(v, records, base)
 }
 
 // certificateOf puts a certificate into words.
@@ -231,12 +256,12 @@ func certificateOf(v *verify.Visit) string {
 }
 
 // judgeCertificate compares a certificate with what senders hold it against: the
-// TLSA records where there are proven ones, and only else the authorities (RFC
-// 7672 section 2.2, RFC 8461 section 2).
-func (r *run) judgeCertificate(v *verify.Visit, records []*dns.TLSA) error {
+// TLSA records where there are proven ones, which are for base, and only else the
+// authorities (RFC 7672 sections 2.2 and 3.2.2, RFC 8461 section 2).
+func (r *run) judgeCertificate(v *verify.Visit, records []*dns.TLSA, base string) error {
 	switch {
 	case len(records) > 0:
-		if len(v.Chain) > 0 && !fitsDANE(records, v, r.t.Subject.ID, r.t.Now) {
+		if len(v.Chain) > 0 && !fitsDANE(records, v, []string{base, v.Greeting.Host, r.t.Subject.ID}, r.t.Now) {
 			r.find(smtpDANE, spot(v)+" "+certificateOf(v))
 		}
 		return nil

@@ -7,35 +7,62 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 )
 
 // provenTLSA returns the TLSA records of a mail server that senders go by: proven
-// ones that can be used, of a domain whose MX records are proven too. What is
+// ones that can be used, of a domain whose MX records are proven too. base is the
+// name that they are for: the host's, or that which its aliases lead to. What is
 // wrong with others is for the check dane to say.
-func (r *run) provenTLSA(host string) (list []*dns.TLSA, err error) {
-	owner, f, err := r.tlsaOf(host)
+func (r *run) provenTLSA(host string) (base string, list []*dns.TLSA, err error) {
+	owner, f, err := r.sentTLSA(host)
 	if err != nil || len(f.rrs) == 0 {
-		return nil, err
+		return "", nil, err
 	}
 	p, err := r.proofDANE(owner)
 	if err != nil || !p.usable() {
-		return nil, err
+		return "", nil, err
 	}
 	for _, rr := range f.rrs {
 		if t := rr.(*dns.TLSA); usable(t) {
 			list = append(list, t)
 		}
 	}
-	return list, nil
+	return strings.TrimSuffix(strings.TrimPrefix(owner, tlsaLabels), "."), list, nil
 }
 
-// fitsDANE reports whether one of the records fits what a server sent.
-func fitsDANE(records []*dns.TLSA, v *verify.Visit, domain string, now time.Time) bool {
+// sentTLSA is tlsaOf as senders do it: they follow proven aliases only (RFC 7672
+// section 2.2.2).
+func (r *run) sentTLSA(host string) (owner string, f found, err error) {
+	owner, f, err = r.tlsaOf(host)
+	own := tlsaLabels + dns.CanonicalName(host)
+	if err != nil || owner == own {
+		return owner, f, err
+	}
+	v, err := r.validator()
+	if err != nil {
+		return "", f, err
+	}
+	a, err := v.Query(r.ctx, dns.CanonicalName(host), dns.TypeA)
+	if err != nil {
+		return "", f, asTrouble(err)
+	}
+	if a.Status != dnssec.Secure {
+		owner = own
+		f, err = r.unproven(own, dns.TypeTLSA)
+	}
+	return owner, f, err
+}
+
+// fitsDANE reports whether one of the records fits what a server sent. An authority
+// has to vouch for one of names.
+func fitsDANE(records []*dns.TLSA, v *verify.Visit, names []string, now time.Time) bool {
 	var chain []*x509.Certificate
 	for _, raw := range v.Chain {
 		if c, err := x509.ParseCertificate(raw); err == nil {
@@ -47,7 +74,7 @@ func fitsDANE(records []*dns.TLSA, v *verify.Visit, domain string, now time.Time
 			return fits(t, chain[0])
 		}
 		return slices.ContainsFunc(chain, func(c *x509.Certificate) bool {
-			return fits(t, c) && (vouches(c, chain, v.Greeting.Host, now) || vouches(c, chain, domain, now))
+			return fits(t, c) && slices.ContainsFunc(names, func(name string) bool { return vouches(c, chain, name, now) })
 		})
 	})
 }
@@ -74,7 +101,7 @@ func fits(t *dns.TLSA, c *x509.Certificate) bool {
 }
 
 // vouches reports whether an authority of the chain leads to a certificate for a
-// name: the host's, or the domain's (RFC 7672 section 3.2.2).
+// name.
 func vouches(authority *x509.Certificate, chain []*x509.Certificate, name string, now time.Time) bool {
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(authority)

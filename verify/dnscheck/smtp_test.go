@@ -1,6 +1,7 @@
 package dnscheck_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -130,6 +132,14 @@ func smtpCases(t *testing.T) []a {
 		return []verify.Fact{{Name: "smtp-silent", Value: "mail2.team.test 192.0.2.2 since " + now.Add(-ago).Format(time.RFC3339)}}
 	}
 	none := func(*network) {}
+	const aliased = "@ 300 MX 10 mail\nmail 300 CNAME mx.host.test.\n"
+	behind := func(leaf *x509.Certificate, authority string) func(*network) { // a provider's server
+		return func(n *network) {
+			n.Add("host.test.", "mx 300 A 192.0.2.1\n_25._tcp.mx 300 TLSA 2 0 1 "+authority+"\n")
+			n.Delegate("test.", "host.test.")
+			at(visit(shows("unknown-authority", leaf, m.ca)))(n)
+		}
+	}
 	return []a{
 		{check: "smtp", name: "good", zone: good, set: at(fine)},
 		{check: "smtp", name: "no mail at all", zone: "@ 300 MX 0 .\n", set: none},
@@ -162,27 +172,46 @@ func smtpCases(t *testing.T) []a {
 		{check: "smtp", name: "DANE, the authority", zone: tlsa("2 0 1 " + digest(m.ca.Raw)), set: at(visit(shows("unknown-authority", leaf, m.ca)))},
 		{check: "smtp", name: "DANE, the authority of another name", zone: tlsa("2 0 1 " + digest(m.ca.Raw)), set: at(visit(shows("unknown-authority", m.leaf("other.test"), m.ca))), want: []string{"smtp.dane-mismatch"}},
 		{check: "smtp", name: "DANE, the authority of the domain's name", zone: tlsa("2 0 1 " + digest(m.ca.Raw)), set: at(visit(shows("unknown-authority", m.leaf("team.test"), m.ca)))},
+		{check: "smtp", name: "DANE, the authority of the name behind an alias", zone: aliased, set: behind(m.leaf("mx.host.test"), digest(m.ca.Raw))},
+		{check: "smtp", name: "DANE, the authority of no name on the way", zone: aliased, set: behind(m.leaf("other.test"), digest(m.ca.Raw)), want: []string{"smtp.dane-mismatch"}},
+		{check: "smtp", name: "DANE, behind an alias that is not signed", zone: "none", set: func(n *network) {
+			n.domain("@ 300 MX 10 mail.plain.test.\n")
+			n.Add("plain.test.", "mail 300 CNAME mx.host.test.\n", plain)
+			n.Delegate("test.", "plain.test.")
+			behind(m.leaf("other.test"), digest(m.ca.Raw))(n)
+			n.mail["mail.plain.test 192.0.2.1"] = visit(shows("", m.leaf("mail.plain.test")))
+		}},
 		{check: "smtp", name: "DANE, another key", zone: tlsa("3 1 1 " + strings.Repeat("ab", 32)), set: at(fine), want: []string{"smtp.dane-mismatch"}, worst: verify.Error},
 		{check: "smtp", name: "DANE, another key and the right one", zone: tlsa("3 1 1 "+strings.Repeat("ab", 32)) + "_25._tcp.mail 300 TLSA 3 1 1 " + digest(leaf.RawSubjectPublicKeyInfo) + "\n", set: at(fine)},
 		{check: "smtp", name: "TLSA records that are not signed", zone: "none", set: func(n *network) { n.domain(tlsa("3 1 1 "+strings.Repeat("ab", 32)), plain); at(fine)(n) }},
 		{check: "smtp", name: "no service", zone: good, set: at(visit(says(0, 554, "No SMTP service here"))), want: []string{"smtp.refused"}, worst: verify.Warning},
-		{check: "smtp", name: "never", zone: good, set: at(visit(says(0, 521, "No mail here"))), want: []string{"smtp.refused"}, worst: verify.Error},
+		{check: "smtp", name: "never", zone: good, set: at(visit(says(0, 521, "No mail here"))), want: []string{"smtp.refused"}, worst: verify.Warning},
+		{check: "smtp", name: "never, to EHLO", zone: good, set: at(visit(says(1, 521, "Your address is blocked"))), want: []string{"smtp.refused"}, worst: verify.Warning},
 		{check: "smtp", name: "it does not like our name", zone: good, set: at(visit(says(1, 550, "Go away"))), want: []string{"smtp.refused"}, worst: verify.Warning},
 		{check: "smtp", name: "one is away", zone: two, set: at(fine), want: []string{"smtp.silent"}, worst: verify.Info},
 		{check: "smtp", name: "one has been away since yesterday", zone: two, set: at(fine), previous: was(47 * time.Hour), want: []string{"smtp.silent"}, worst: verify.Info},
 		{check: "smtp", name: "one has been away for two days", zone: two, set: at(fine), previous: was(48 * time.Hour), want: []string{"smtp.silent"}, worst: verify.Warning},
 		{check: "smtp", name: "one says later", zone: two, set: at(fine, visit(says(0, 421, "Busy"))), want: []string{"smtp.silent"}, worst: verify.Info},
 		{check: "smtp", name: "one talks junk", zone: two, set: at(fine, visit(fails(verify.FetchNoSMTP, 0))), want: []string{"smtp.silent"}},
+		{check: "smtp", name: "no handshake with one", zone: two, set: at(fine, visit(fails(verify.FetchTLS, 3)))},
 		{check: "smtp", name: "no way to one", zone: two, set: at(fine, visit(fails(verify.FetchNoRoute, 0)))},
 		{check: "smtp", name: "one that may not be visited", zone: two, set: at(fine, visit(fails(verify.FetchDenied, 0)))},
 		{check: "smtp", name: "the fourth is not visited", zone: two + "@ 300 MX 30 mail3\n@ 300 MX 40 mail4\nmail3 300 A 192.0.2.3\nmail4 300 A 192.0.2.4\n", set: at(fine, visit(shows("", m.leaf("mail2.team.test"))), fine)},
 		{check: "smtp", name: "IPv6 as well", zone: good + "mail 300 AAAA 2001:db8::1\nmail 300 AAAA 2001:db8::2\n", set: func(n *network) { at(fine)(n); n.mail["mail.team.test 2001:db8::1"] = clear }, want: []string{"smtp.no-starttls"}},
+		{check: "smtp", name: "no way out by IPv6", zone: two + "mail1 300 AAAA 2001:db8::1\nmail2 300 AAAA 2001:db8::2\n", set: at(fine, visit(shows("", m.leaf("mail2.team.test"))))},
+		{check: "smtp", name: "no way out by IPv4", zone: good + "mail 300 AAAA 2001:db8::1\n", set: func(n *network) { n.mail["mail.team.test 2001:db8::1"] = fine }},
+		{check: "smtp", name: "one is away by IPv6", zone: two + "mail1 300 AAAA 2001:db8::1\nmail2 300 AAAA 2001:db8::2\n", set: func(n *network) {
+			at(fine, visit(shows("", m.leaf("mail2.team.test"))))(n)
+			n.mail["mail1.team.test 2001:db8::1"] = fine
+		}, want: []string{"smtp.silent"}, worst: verify.Info},
+		{check: "smtp", name: "the same address whatever the order", zone: "@ 300 MX 10 mail\nmail 300 A 192.0.2.2\nmail 300 A 192.0.2.1\n", set: at(fine, clear)},
 		{check: "smtp", name: "nobody is there", zone: two, set: none, trouble: verify.FetchRefused},
 		{check: "smtp", name: "all may not be visited", zone: good, set: at(visit(fails(verify.FetchDenied, 0))), trouble: verify.FetchDenied},
 		{check: "smtp", name: "later", zone: good, set: at(visit(says(0, 421, "Busy"))), trouble: verify.FetchThrottled},
 		{check: "smtp", name: "later, after EHLO", zone: good, set: at(visit(says(1, 451, "Busy"))), trouble: verify.FetchThrottled},
 		{check: "smtp", name: "TLS not now", zone: good, set: at(visit(says(2, 454, "Not now"))), trouble: verify.FetchThrottled},
-		{check: "smtp", name: "junk for TLS", zone: good, set: at(visit(fails(verify.FetchNoSMTP, 3))), trouble: verify.FetchNoSMTP},
+		{check: "smtp", name: "junk for TLS", zone: good, set: at(visit(fails(verify.FetchTLS, 3))), trouble: verify.FetchTLS},
+		{check: "smtp", name: "no handshake", zone: good, set: at(visit(fails(verify.FetchTLS, 3))), trouble: verify.FetchTLS},
 		{check: "smtp", name: "the network breaks", zone: good, set: func(n *network) { n.mail["mail.team.test 192.0.2.1"] = func() *verify.Visit { panic("broken") } }, trouble: verify.CodePanic, ours: true},
 		{check: "smtp", name: "servers fail", zone: good, set: broken("team.test. MX"), trouble: verify.DNSServFail},
 		{check: "smtp", name: "TLSA records can't be had", zone: good, set: func(n *network) { at(fine)(n); n.broken["_25._tcp.mail.team.test. TLSA"] = verify.DNSServFail }, trouble: verify.DNSServFail},
@@ -201,6 +230,36 @@ func TestSMTPIsOptIn(t *testing.T) {
 			if list := c.Applies(team); (len(list) == 1) != on || c.Claimed == on {
 				t.Errorf("with %t it applies to %v, and is run by hand unasked: %t", on, list, !c.Claimed)
 			}
+		}
+	}
+}
+
+// crowded is a network on which one host's turn is far away.
+type crowded struct {
+	*network
+	host string
+}
+
+func (n crowded) Greet(ctx context.Context, q verify.Greeting) (*verify.Visit, error) {
+	if q.Host == n.host {
+		return nil, &verify.Trouble{Code: verify.CodeBusy, Ours: true, Retry: 2 * time.Second}
+	}
+	return n.network.Greet(ctx, q)
+}
+
+// TestSMTPBusy: a run that is sent away in the middle does not visit the same servers again within seconds.
+func TestSMTPBusy(t *testing.T) {
+	n := newNetwork(t)
+	n.domain("@ 300 MX 10 mail1\n@ 300 MX 20 mail2\nmail1 300 A 192.0.2.1\nmail2 300 A 192.0.2.2\n")
+	n.mail["mail1.team.test 192.0.2.1"] = visit(shows("", newMaker(t).leaf("mail1.team.test")))
+	for _, c := range n.checks() {
+		if c.Name != "smtp" {
+			continue
+		}
+		_, err := c.Run(t.Context(), crowded{n, "mail2.team.test"}, verify.Target{Subject: subjectOf("smtp"), Now: now})
+		var trouble *verify.Trouble
+		if !errors.As(err, &trouble) || trouble.Code != verify.CodeBusy || !trouble.Ours || trouble.Retry != 15*time.Minute+2*time.Second {
+			t.Errorf("Run = %v, to come back in %v; want %s, in a quarter of an hour", err, trouble, verify.CodeBusy)
 		}
 	}
 }

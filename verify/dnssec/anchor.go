@@ -164,7 +164,7 @@ func (a *Anchor) inOrder() error {
 // anchorDate reads a day, or a moment with its zone or, as XML allows, in UTC.
 func anchorDate(s string) (time.Time, error) {
 	for _, form := range []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04:05"} {
-		if at, err := time.Parse(form, s); err == nil {
+		if at, err := time.Parse(form, s); err == nil && !at.IsZero() { // which would mean for ever
 			return at.UTC(), nil
 		}
 	}

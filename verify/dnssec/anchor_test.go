@@ -86,10 +86,11 @@ func TestParseAnchors(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "comments": "; from 2026-01-01", "no record": "example. DS x", "another record": "example. A 192.0.2.1",
 		"a short digest": "example. DS 1 13 2 abab", "no date": record + " ; from tomorrow", "half a pair": record + " ; from", "a third word": record + " ; from 2026-01-01 to 2027-01-01",
-		"twice from": record + " ; from 2026-01-01 from 2027-01-01", "never": record + " ; from 2027-01-01 until 2026-01-01",
+		"twice from": record + " ; from 2026-01-01 from 2027-01-01", "until the year 1": record + " ; until 0001-01-01", "from the year 1": record + " ; from 0001-01-01T01:00:00+01:00", "never": record + " ; from 2027-01-01 until 2026-01-01",
 		"too large": strings.Repeat("; x\n", 20_000), "broken XML": "<TrustAnchor>", "other XML": "<html></html>", "XML without keys": "<TrustAnchor><Zone>.</Zone></TrustAnchor>",
 		"XML without a zone": strings.Replace(file(`validFrom="2026-01-01T00:00:00Z"`, inside), "<Zone>.</Zone>", "", 1),
 		"XML without a date": file("", inside), "XML with a wrong date": file(`validFrom="2026"`, inside), "XML with a wrong end": file(`validFrom="2026-01-01T00:00:00Z" validUntil="x"`, inside),
+		"XML until the year 1":   file(`validFrom="2026-01-01T00:00:00Z" validUntil="0001-01-01T00:00:00Z"`, inside),
 		"XML that never holds":   file(`validFrom="2026-01-01T00:00:00Z" validUntil="2026-01-01T00:00:00Z"`, inside),
 		"XML with a large tag":   file(`validFrom="2026-01-01T00:00:00Z"`, strings.Replace(inside, "<KeyTag>1<", "<KeyTag>65536<", 1)),
 		"XML without a digest":   file(`validFrom="2026-01-01T00:00:00Z"`, "<KeyTag>1</KeyTag>"),

@@ -368,6 +368,19 @@ func contactScenes(k *kit) []scene {
 	return all
 }
 
+// TestAnchorsRunOut: trust anchors that hold no more say nothing of a record that is signed.
+func TestAnchorsRunOut(t *testing.T) {
+	k := &kit{TB: t, named: map[string]string{}}
+	const d = "anchors.example"
+	key := k.key("one", d)
+	scenes := []scene{{domain: d, zone: record(d, lab.SignNSEC, public(k, key)), claims: k.team(d, key), trouble: verify.CodeInternal}}
+	n := world(t, scenes)
+	for i := range scenes[0].cfg.Anchors {
+		scenes[0].cfg.Anchors[i].Until = today
+	}
+	k.play(t, n, scenes[0])
+}
+
 func TestContact(t *testing.T) {
 	k := &kit{TB: t, named: map[string]string{}}
 	scenes := contactScenes(k)

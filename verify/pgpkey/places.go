@@ -67,6 +67,9 @@ func (s *search) openpgpkey(ctx context.Context, name string, own bool, keep fun
 // prove asks for the record again and proves it up to the trust anchor (RFC
 // 7929 section 5): the word of a resolver is not enough, and is in no transcript.
 func (s *search) prove(ctx context.Context, name string) (proven bool, trouble *verify.Trouble, err error) {
+	if err := dnssec.InForce(s.cfg.Anchors, s.Now); err != nil { // by them every record would look unsigned
+		return false, nil, &verify.Trouble{Code: verify.CodeInternal, Detail: "verify_anchor", Ours: true, Err: err}
+	}
 	var ours error
 	v, err := dnssec.New(dnssec.Config{Now: s.Now, Anchors: s.cfg.Anchors, Memory: s.cfg.Memory, Queries: maxProof, Exchange: func(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
 		a, err := s.Query(ctx, verify.Question{Name: name, Type: dns.TypeToString[qtype], NoCheck: true})

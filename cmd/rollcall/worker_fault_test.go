@@ -228,9 +228,9 @@ func (c *crew) busyWriter(e storetest.Engine) (stop func() (writes int)) {
 // TestSoakWorkersOnce has three processes share a queue beside a busy writer:
 // every row runs exactly once.
 func TestSoakWorkersOnce(t *testing.T) {
-	teams := 60
+	teams, least := 60, 2 // a short queue may be empty before the third process is up
 	if soaking() {
-		teams = 600 // 30,000 rows
+		teams, least = 600, 3 // 30,000 rows
 	}
 	for _, e := range storetest.Engines(t) {
 		t.Run(e.Name, func(t *testing.T) {
@@ -251,8 +251,8 @@ func TestSoakWorkersOnce(t *testing.T) {
 					t.Errorf("%s ran %d times", subject, n)
 				}
 			}
-			if len(runs) != c.rows || processes != 3 {
-				t.Errorf("%d subjects ran in %d processes, want %d in 3", len(runs), processes, c.rows)
+			if len(runs) != c.rows || processes < least {
+				t.Errorf("%d subjects ran in %d processes, want %d in %d or more", len(runs), processes, c.rows, least)
 			}
 			if f := c.figures(); len(f.Runs) != 1 || f.Runs[0].N != int64(c.rows) {
 				t.Errorf("runs = %+v, want %d", f.Runs, c.rows)

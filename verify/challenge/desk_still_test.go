@@ -171,3 +171,40 @@ func TestSecretariatThatOptedOut(t *testing.T) {
 		}
 	})
 }
+
+// TestSeenHaltedTooLate: a sender that has seen a halt, and writes after the campaign has gone on, pauses nothing.
+func TestSeenHaltedTooLate(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		o.crowd(3)
+		c := o.plan(challenge.Campaign{Policy: challenge.PresetHalfYearly})
+		c = o.steer(c.ID, challenge.MoveStart)
+		for o.pass(time.Hour); must[challenge.DeskFigures](t)(o.db.DeskFigures(ctx)).Mails == 0; o.pass(time.Hour) {
+			must[int](t)(o.Tick(ctx, 100))
+		}
+		err := o.db.Challenges(ctx, func(tx challenge.Tx) (err error) { // halted, and nobody told of it yet
+			if c, err = tx.Campaign(c.ID); err != nil {
+				return err
+			}
+			c.State, c.Pending, c.Since, c.Halted = challenge.CampaignHalted, challenge.EventPaused, o.clock(), o.clock()
+			return tx.PutCampaign(c)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.seen = func() {
+			o.seen = nil
+			o.steer(c.ID, challenge.MoveResume)
+		}
+		must[int](t)(o.sender.Send(ctx, 100))
+		for _, q := range must[[]challenge.Challenge](t)(o.db.ListChallenges(ctx, challenge.ListFilter{Campaign: c.ID, Limit: 100})) {
+			if !q.Paused.IsZero() {
+				t.Errorf("%s stands still for ever", q.Address)
+			}
+		}
+		o.days(6)
+		if n := len(o.boxed()); n != 5 {
+			t.Errorf("%d contacts have mail, want 5", n)
+		}
+	})
+}

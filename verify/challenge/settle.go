@@ -69,14 +69,24 @@ func (d *Desk) settleIn(ctx context.Context, list []*settlement) error {
 			if err != nil {
 				return err
 			}
+			event := one.event
+			if event.Kind == EventPaused { // whoever wanted that may have seen it before its campaign went on, or the address was let go
+				history, err := tx.Sent(&c, Caps{}, d.now())
+				if err != nil {
+					return err
+				}
+				if !history.Paused && !history.OptedOut {
+					event = Event{}
+				}
+			}
 			mine, err := tx.SettleMail(*one.mail, d.dueAgain(&c, one.again))
 			if err != nil {
 				return err
 			}
-			if !mine || one.event.Kind == "" {
+			if !mine || event.Kind == "" {
 				continue
 			}
-			if _, err := d.step(tx, c, one.event); err != nil {
+			if _, err := d.step(tx, c, event); err != nil {
 				return err
 			}
 		}

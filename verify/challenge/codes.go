@@ -26,6 +26,7 @@ const (
 	CodeResult         directory.Code = "challenge.result"
 	CodeSecondOperator directory.Code = "challenge.second-operator"
 	CodeSelftest       directory.Code = "challenge.selftest"
+	CodeUnconfirmed    directory.Code = "challenge.unconfirmed"
 	CodeUnvouched      directory.Code = "challenge.unvouched"
 )
 
@@ -57,6 +58,7 @@ func Codes() []directory.CodeInfo {
 		{Code: CodeNoWay, Title: "A contact is asked by what it has", Advice: "Ask a mailbox by code, one with a usable key by nonce or signed, and a telephone by phone."},
 		{Code: CodeOpen, Title: "A contact is asked one thing at a time", Advice: "Wait for the answer, or have the open question stopped."},
 		{Code: CodeOver, Title: "A question that is over changes no more", Advice: "Ask anew."},
+		{Code: CodeUnconfirmed, Title: "That nobody answers is confirmed of a contact that was asked, stayed silent and is still the same", Advice: "Close the case without confirming it, and ask anew."},
 		{Code: CodeResult, Title: "What another registrar found has its name, a level from 1 to 4 and a date that has passed", Advice: "Name the registrar as people know it."},
 		{Code: CodeSecondOperator, Title: "Another operator than the one who called approves a call", Advice: "Ask a colleague."},
 		{Code: CodeSelftest, Title: "The self-test of our own mails passes before a campaign begins or goes on", Advice: "Run rollcall mail selftest, and mend what it names."},

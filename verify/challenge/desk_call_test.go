@@ -92,7 +92,7 @@ func TestConfirmUnreachable(t *testing.T) {
 		if got := o.standing(0); got.State == directory.Failed {
 			t.Fatalf("silence alone is %s", got.State)
 		}
-		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseCall, confirmed); refusal(err) != challenge.CodeOver {
+		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseCall, confirmed); refusal(err) != challenge.CodeUnconfirmed {
 			t.Errorf("confirming a call: %v", err)
 		}
 		if err := o.Close(ctx, directory.Principal{Name: "ed", Role: directory.Editor}, c.ID, challenge.CaseUnreachable, confirmed); directory.KindOf(err) != directory.Forbidden {
@@ -122,7 +122,7 @@ func TestConfirmUnreachable(t *testing.T) {
 		if err := o.follower.Sync(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseUnreachable, confirmed); refusal(err) != challenge.CodeOver || len(o.open(challenge.CaseUnreachable)) != 1 {
+		if err := o.Close(ctx, deskOperator, c.ID, challenge.CaseUnreachable, confirmed); refusal(err) != challenge.CodeUnconfirmed || len(o.open(challenge.CaseUnreachable)) != 1 {
 			t.Errorf("confirming what has answered since: %v", err)
 		}
 	})

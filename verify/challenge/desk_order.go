@@ -187,7 +187,7 @@ func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind Cas
 	}
 	if how.Confirmed && kind != CaseUnreachable {
 		return &directory.Error{Kind: directory.Invalid, Op: "close case", Problems: []directory.Problem{{
-			Code: CodeOver, Field: "/confirmed", Value: string(kind), Reason: "only that a contact is unreachable is confirmed", Want: "the case " + string(CaseUnreachable)}}}
+			Code: CodeUnconfirmed, Field: "/confirmed", Value: string(kind), Reason: "only that a contact is unreachable is confirmed", Want: "the case " + string(CaseUnreachable)}}}
 	}
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		c, err := tx.Challenge(id)
@@ -219,7 +219,7 @@ func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind Cas
 func (d *Desk) confirm(tx Tx, c *Challenge, p directory.Principal) error {
 	refuse := func(reason string) error {
 		return &directory.Error{Kind: directory.Conflict, Op: "close case", Subject: string(c.ID), Problems: []directory.Problem{{
-			Code: CodeOver, Field: "/confirmed", Value: string(c.State), Reason: reason, Want: "close the case without confirming it"}}}
+			Code: CodeUnconfirmed, Field: "/confirmed", Value: string(c.State), Reason: reason, Want: "close the case without confirming it"}}}
 	}
 	team, contact, err := d.find(c.Team, c.Contact)
 	switch {

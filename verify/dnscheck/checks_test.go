@@ -354,6 +354,7 @@ func tlsrptCases() []a {
 		{check: "tlsrpt", name: "good", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test,https://t.team.test/r")},
 		{check: "tlsrpt", name: "missing", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=1\"\n", want: []string{"tlsrpt.missing"}},
 		{check: "tlsrpt", name: "missing, with DANE", zone: good + "_25._tcp.mail 300 TLSA 3 1 1 " + strings.Repeat("ab", 32) + "\n", want: []string{"tlsrpt.missing"}},
+		{check: "tlsrpt", name: "none needed, DANE behind an alias that is not signed", zone: "none", set: strayed},
 		{check: "tlsrpt", name: "the mail server's zone fails", zone: good, set: broken("_25._tcp.mail.team.test. TLSA"), trouble: verify.DNSServFail},
 		{check: "tlsrpt", name: "two", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test") + "_smtp._tls 300 TXT \"v=TLSRPTv1; rua=mailto:u@team.test\"\n", want: []string{"tlsrpt.several"}},
 		{check: "tlsrpt", name: "no rua", zone: txt("v=TLSRPTv1;"), want: []string{"tlsrpt.invalid"}},
@@ -376,6 +377,16 @@ func provider(n *network) {
 	n.Delegate("test.", "host.test.")
 }
 
+// strayed has a mail server whose name is an alias of no signed zone, for one that
+// has TLSA records which can't be used.
+func strayed(n *network) {
+	n.domain("@ 300 MX 10 mail.plain.test.\n")
+	n.Add("plain.test.", "mail 300 CNAME mx.host.test.\n", plain)
+	n.Delegate("test.", "plain.test.")
+	n.Add("host.test.", "mx 300 A 192.0.2.1\n_25._tcp.mx 300 TLSA 1 1 1 "+strings.Repeat("ab", 32)+"\n")
+	n.Delegate("test.", "host.test.")
+}
+
 func daneCases() []a {
 	digest := strings.Repeat("ab", 32)
 	tlsa := func(s string) string { return good + "_25._tcp.mail 300 TLSA " + s + "\n" }
@@ -383,6 +394,12 @@ func daneCases() []a {
 		{check: "dane", name: "none", zone: good},
 		{check: "dane", name: "good", zone: tlsa("3 1 1 " + digest)},
 		{check: "dane", name: "behind an alias", zone: "@ 300 MX 10 mail\nmail 300 CNAME host\nhost 300 A 192.0.2.1\n_25._tcp.host 300 TLSA 3 1 1 " + digest + "\n"},
+		{check: "dane", name: "behind an alias, not usable", zone: "@ 300 MX 10 mail\nmail 300 CNAME host\nhost 300 A 192.0.2.1\n_25._tcp.host 300 TLSA 1 1 1 " + digest + "\n", want: []string{"dane.none-usable", "dane.unusable"}},
+		{check: "dane", name: "behind an alias that is not signed, where nobody looks", zone: "none", set: strayed},
+		{check: "dane", name: "behind an alias that can't be proven now", zone: "none", set: func(n *network) {
+			strayed(n)
+			broken("plain.test. DS")(n)
+		}, trouble: verify.DNSServFail},
 		{check: "dane", name: "not signed", zone: "none", set: func(n *network) { n.domain(tlsa("3 1 1 "+digest), plain) }, want: []string{"dane.insecure"}},
 		{check: "dane", name: "signed wrongly", zone: tlsa("3 1 1 " + digest), set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Minute) }, want: []string{"dane.bogus"}},
 		{check: "dane", name: "signed wrongly, by a resolver that validates", zone: tlsa("3 1 1 " + digest), set: forged, want: []string{"dane.bogus"}},

@@ -53,24 +53,43 @@ func (r *run) tlsa(host string) error {
 // (RFC 7672 section 2.2.3).
 const tlsaLabels = "_25._tcp."
 
-// tlsaOf finds the TLSA records of a mail server: first at the name that its
-// aliases lead to, then at its own (RFC 7672 section 2.2.2).
+// tlsaOf finds the TLSA records of a mail server as senders do: first at the name
+// that its aliases lead to, where these are proven, then at its own (RFC 7672
+// section 2.2.2).
 func (r *run) tlsaOf(host string) (owner string, f found, err error) {
 	addr, err := r.unproven(host, dns.TypeA)
 	if err != nil {
 		return "", f, err
 	}
-	names := []string{addr.owner}
+	host = dns.CanonicalName(host)
 	if len(addr.aliases) > 0 {
-		names = append(names, dns.CanonicalName(host))
-	}
-	for _, name := range names {
-		owner = tlsaLabels + name
-		if f, err = r.unproven(owner, dns.TypeTLSA); err != nil || len(f.rrs) > 0 || f.bogus {
-			return owner, f, err
+		owner = tlsaLabels + addr.owner
+		if f, err = r.unproven(owner, dns.TypeTLSA); err != nil {
+			return "", f, err
+		}
+		if len(f.rrs) > 0 || f.bogus {
+			if followed, err := r.provenAliases(host); err != nil || followed {
+				return owner, f, err
+			}
 		}
 	}
-	return owner, f, nil
+	owner = tlsaLabels + host
+	f, err = r.unproven(owner, dns.TypeTLSA)
+	return owner, f, err
+}
+
+// provenAliases reports whether the way from a mail server's name to its addresses
+// is signed.
+func (r *run) provenAliases(host string) (bool, error) {
+	v, err := r.validator()
+	if err != nil {
+		return false, err
+	}
+	a, err := v.Query(r.ctx, host, dns.TypeA)
+	if err != nil {
+		return false, asTrouble(err)
+	}
+	return a.Status == dnssec.Secure, nil
 }
 
 func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {

@@ -13,7 +13,6 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/rollcall-csirt/rollcall/verify"
-	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 )
 
 // provenTLSA returns the TLSA records of a mail server that senders go by: proven
@@ -21,7 +20,7 @@ import (
 // name that they are for: the host's, or that which its aliases lead to. What is
 // wrong with others is for the check dane to say.
 func (r *run) provenTLSA(host string) (base string, list []*dns.TLSA, err error) {
-	owner, f, err := r.sentTLSA(host)
+	owner, f, err := r.tlsaOf(host)
 	if err != nil || len(f.rrs) == 0 {
 		return "", nil, err
 	}
@@ -35,29 +34,6 @@ func (r *run) provenTLSA(host string) (base string, list []*dns.TLSA, err error)
 		}
 	}
 	return strings.TrimSuffix(strings.TrimPrefix(owner, tlsaLabels), "."), list, nil
-}
-
-// sentTLSA is tlsaOf as senders do it: they follow proven aliases only (RFC 7672
-// section 2.2.2).
-func (r *run) sentTLSA(host string) (owner string, f found, err error) {
-	owner, f, err = r.tlsaOf(host)
-	own := tlsaLabels + dns.CanonicalName(host)
-	if err != nil || owner == own {
-		return owner, f, err
-	}
-	v, err := r.validator()
-	if err != nil {
-		return "", f, err
-	}
-	a, err := v.Query(r.ctx, dns.CanonicalName(host), dns.TypeA)
-	if err != nil {
-		return "", f, asTrouble(err)
-	}
-	if a.Status != dnssec.Secure {
-		owner = own
-		f, err = r.unproven(own, dns.TypeTLSA)
-	}
-	return owner, f, err
 }
 
 // fitsDANE reports whether one of the records fits what a server sent. An authority

@@ -42,7 +42,7 @@ mails are of questions that there are not.`,
 		}),
 	}
 	keyFlags(cmd.Flags(), sendKeyNames("db", "challenge_policies", "mail_plain", "mail_templates")...)
-	cmd.Flags().StringVar(&dir, "dir", "", "`FOLDER` for the mails, made where it is missing")
+	cmd.Flags().StringVar(&dir, "dir", "", "`FOLDER` for the mails, empty, or made where it is missing")
 	cmd.Flags().BoolVar(&first, "first-only", false, "make the first mail to each contact only")
 	return cmd
 }
@@ -54,7 +54,13 @@ func (c *call) rehearse(o *office, dir string, first bool) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, indexName), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	switch there, err := os.ReadDir(dir); {
+	case err != nil:
+		return err
+	case len(there) > 0:
+		return usage(c.cmd, "dir: %s has files; want a new folder or an empty one", dir)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, indexName), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -76,6 +82,9 @@ func (c *call) rehearse(o *office, dir string, first bool) error {
 	progress.done()
 	index.Flush()
 	if err := errors.Join(err, index.Error(), buffer.Flush(), f.Close()); err != nil {
+		if r.Contacts == 0 { // the same folder will do once the name of the campaign is right
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
 		return err
 	}
 	var skipped []string

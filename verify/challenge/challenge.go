@@ -149,6 +149,8 @@ type Posting struct {
 	Step     string    `json:"step"` // "first", "again", "reminder-1", "code-1": at most one mail for each
 	Asked    time.Time `json:"asked"`
 	Accepted time.Time `json:"accepted,omitzero"`  // by the relay
+	Delayed  time.Time `json:"delayed,omitzero"`   // when it was last reported that it has not arrived yet
+	Lost     bool      `json:"lost,omitempty"`     // it was given up on the way, for a reason that is not the address
 	Issue    Issue     `json:"issue,omitzero"`     // set by [Challenge.WithIssue]
 	Attempts int       `json:"attempts,omitempty"` // wrong codes
 	Used     time.Time `json:"used,omitzero"`      // its code was typed right: it counts once

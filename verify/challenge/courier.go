@@ -286,13 +286,14 @@ func (k *Courier) signer(ctx context.Context, c *Challenge) ([]byte, error) {
 	return nil, err
 }
 
-// body is the question of an outbox row: the same each time that it is posted.
+// body is the question of an outbox row: the same each time that it is posted, but for whole days that it had to wait.
 func (k *Courier) body(c *Challenge, m *OutMail) ([]byte, error) {
 	p := c.Posting(m.Step)
 	if p == nil {
 		return nil, fmt.Errorf("%w: no step %s", ErrDesk, m.Step)
 	}
-	return json.Marshal(Question{Challenge: c.ID, Contact: c.Contact, Revision: c.Revision, Nonce: k.cfg.Desk.cfg.Key.Nonce(c, p.Issue), Answer: k.cfg.Answer, Expires: p.Issue.Expires})
+	waited := c.expiresOut(p, k.cfg.Desk.now()).Sub(p.Issue.Expires).Truncate(24 * time.Hour)
+	return json.Marshal(Question{Challenge: c.ID, Contact: c.Contact, Revision: c.Revision, Nonce: k.cfg.Desk.cfg.Key.Nonce(c, p.Issue), Answer: k.cfg.Answer, Expires: p.Issue.Expires.Add(waited)})
 }
 
 // asked takes in what became of a question. One that nobody takes is one that came

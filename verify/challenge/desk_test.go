@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -368,6 +369,9 @@ func TestDeskSigned(t *testing.T) {
 		if got := o.answers("csirt@alpha.example", to, "Re: question", o.signed(nonce+"\n")); got.Event == challenge.EventProof || got.Refused != "other-key" {
 			t.Errorf("a reply signed by another key is %+v", got)
 		}
+		if cases := o.open(challenge.CaseOtherKey); len(cases) != 1 || !strings.EqualFold(cases[0].Note, fmt.Sprintf("%x", o.key.PrimaryKey.Fingerprint)) {
+			t.Errorf("the operator is told %+v", cases)
+		}
 		o.key = own
 		if got := o.answers("other@alpha.example", to, "Re: question", o.signed(nonce+"\n")); got.Event == challenge.EventProof {
 			t.Errorf("a reply from another address is %+v", got)
@@ -391,11 +395,19 @@ func TestDeskSigned(t *testing.T) {
 		if e := team.Evidence[len(team.Evidence)-1]; e.Method != challenge.MethodSigned || e.Note != "spf=fail; dkim=none; dmarc=fail reject" {
 			t.Errorf("the evidence: %+v", e)
 		}
-		var origins []string
+		var origins, refusals []string
 		for _, l := range must[[]challenge.Logged](t)(o.db.ChallengeLog(context.Background(), c.ID)) {
 			if l.Event.Origin != nil {
 				origins = append(origins, string(l.Event.Kind)+" "+l.Event.Origin.SPF)
 			}
+		}
+		for _, l := range must[[]challenge.Logged](t)(o.db.ChallengeLog(context.Background(), c.ID)) {
+			if l.Event.Kind == challenge.EventPlainReply {
+				refusals = append(refusals, l.Event.Status)
+			}
+		}
+		if want := []string{"not-signed", "other-key", "from-other"}; !slices.Equal(refusals, want) {
+			t.Errorf("the log keeps %q, want %q", refusals, want)
 		}
 		if want := "plain-reply pass, plain-reply pass, plain-reply pass, proof fail"; strings.Join(origins, ", ") != want {
 			t.Errorf("the log has %q, want %q", origins, want)

@@ -84,7 +84,8 @@ type Event struct {
 	At   time.Time // when it happened; zero is the time of the step
 
 	Step     string // of which mail: [Posting.Step]; "" is the first
-	Status   string // enhanced status code (RFC 3463)
+	Status   string // enhanced status code (RFC 3463); of a reply, why its signature proves nothing ([mail.Refusal])
+	Lost     bool   `json:",omitempty"` // of a delay: there will be no other try
 	Raw      string // SHA-256 of the stored raw evidence, in hex
 	By       ProofBy
 	Key      string // fingerprint of the key that signed or opened, in hex

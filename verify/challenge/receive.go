@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
@@ -53,6 +54,7 @@ type Received struct {
 	Event     EventKind  // what it was taken for; "" for nothing
 	Quick     bool       // it came within [QuickWithin]
 	Refused   string     // why it proves nothing, where it was to prove something
+	Signer    string     // the key that it says it was signed by, where that is not the one asked for
 }
 
 // Receive takes one mail in. After it returned nil the mail is kept; an error
@@ -154,7 +156,7 @@ func (r *Receiver) event(c *Challenge, env mail.Envelope, m *mail.Message, got *
 	hash := hex.EncodeToString(sum[:])
 	e := Event{ID: "mail/" + hash, At: r.cfg.Desk.now(), Step: got.Step, Raw: hash}
 	class := got.Class
-	if !class.Sort.Bounce() && class.Sort != mail.Loop && class.Sort != mail.Feedback {
+	if class.Sort != mail.Loop && class.Sort != mail.Feedback {
 		if kind, ok := r.proved(c, m, got, &e); ok {
 			e.Kind = kind
 			return e
@@ -166,9 +168,16 @@ func (r *Receiver) event(c *Challenge, env mail.Envelope, m *mail.Message, got *
 	e.Status = class.Status
 	switch class.Sort {
 	case mail.BounceHard:
-		e.Kind = EventBounced
+		switch {
+		case ourTrouble(class.Status):
+			e.Kind = EventUnsendable
+		case class.Elsewhere(c.Address):
+			e.Kind, e.Lost = EventDelayed, true
+		default:
+			e.Kind = EventBounced
+		}
 	case mail.BounceSoft, mail.Delayed:
-		e.Kind = EventDelayed
+		e.Kind, e.Lost = EventDelayed, class.Sort == mail.BounceSoft
 	case mail.Delivered:
 		e.Kind = EventDeliveredDSN
 	case mail.AutoReply, mail.Ticket:
@@ -176,9 +185,15 @@ func (r *Receiver) event(c *Challenge, env mail.Envelope, m *mail.Message, got *
 	case mail.Feedback:
 		e.Kind = EventOptOut
 	case mail.Reply:
-		e.Kind = EventPlainReply
+		e.Kind, e.Status, e.Key = EventPlainReply, got.Refused, got.Signer
 	}
 	return e
+}
+
+// ourTrouble reports whether a mail was not taken for what its sender is or may do, which says nothing of
+// the address: RFC 3463 section 3.8, without what RFC 7293 section 5 added to it.
+func ourTrouble(status string) bool {
+	return strings.HasPrefix(status, "5.7.") && status != "5.7.17" && status != "5.7.18"
 }
 
 // proved is proof without what programs send: a gateway signs, and opens, whatever passes it.
@@ -189,7 +204,7 @@ func (r *Receiver) proved(c *Challenge, m *mail.Message, got *Received, e *Event
 	}
 	with, copied := *e, false
 	kind, ok := r.proof(c, m, got, &with, &copied)
-	if ok && likely && (with.Quoted || copied || with.By == ProofNonce && got.Class.Sort == mail.Ticket) {
+	if ok && likely && (with.Quoted || copied || with.By == ProofNonce) {
 		got.Refused = "automatic"
 		return "", false
 	}
@@ -217,7 +232,7 @@ func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event,
 		if nonce == "" || p.Accepted.IsZero() && p.Asked.IsZero() {
 			continue
 		}
-		opener := mail.Opener{Own: r.cfg.Own, Key: armor, Nonce: nonce, From: append(aliases(team, c.Key), c.Address), Since: p.Asked, Until: p.Issue.Expires, Now: d.now()}
+		opener := mail.Opener{Own: r.cfg.Own, Key: armor, Nonce: nonce, From: append(aliases(team, c.Key), c.Address), Since: p.Asked, Until: c.expires(p, d.now()), Now: d.now()}
 		proof, err := opener.Open(m)
 		if err == nil {
 			e.By, e.Key, e.Quoted, e.Step, *copied = ProofSigned, string(proof.Fingerprint), proof.Quoted, p.Step, proof.Copied
@@ -230,10 +245,13 @@ func (r *Receiver) proof(c *Challenge, m *mail.Message, got *Received, e *Event,
 		var refused *mail.Refused
 		if errors.As(err, &refused) {
 			got.Refused = string(refused.Code)
+			if refused.Code == mail.OtherKey {
+				got.Signer = refused.Detail
+			}
 		}
 		// A nonce that only the key opens shows that the key was there, also
 		// without a signature. It must be in words of the mail's own.
-		if p.Issue.Sealed && c.Kind == KindNonce && opener.Says(m) && (&mail.Opener{From: []string{c.Address}}).Knows(m.Sender()) {
+		if p.Issue.Sealed && c.Kind == KindNonce && !c.expired(p, d.now()) && opener.Says(m) && (&mail.Opener{From: []string{c.Address}}).Knows(m.Sender()) {
 			e.By, e.Key, e.Step = ProofNonce, c.Key, p.Step
 			return EventProof, true
 		}

@@ -225,10 +225,10 @@ func (s *Sender) result(ctx context.Context, m *OutMail, r *mail.Result) error {
 	case r.Outcome == mail.Accepted:
 		e.Kind, e.ID = EventAccepted, "accepted/"+m.Step
 		return d.settle(ctx, m, e, time.Time{})
-	case r.Outcome == mail.Permanent && !r.Ours:
+	case r.Outcome == mail.Permanent && !r.Ours && !ourTrouble(r.Status):
 		e.Kind = EventRefused
 		return d.settle(ctx, m, e, time.Time{})
-	case m.Attempt >= s.cfg.Tries:
+	case r.Outcome == mail.Permanent && !r.Ours, m.Attempt >= s.cfg.Tries:
 		e.Kind = EventUnsendable
 		return d.settle(ctx, m, e, time.Time{})
 	}
@@ -252,10 +252,10 @@ func (s *Sender) letter(c *Challenge, m *OutMail) (mail.Letter, error) {
 	if err != nil {
 		return mail.Letter{}, err
 	}
-	policy := d.policyOf(c)
+	policy, now := d.policyOf(c), d.now()
 	l := mail.Letter{ID: letterID(c.ID, m.Step), Kind: mail.Kind(c.Kind), Language: languageOf(team), To: c.Address, Handle: string(team.Handle),
 		Tag: strings.TrimPrefix(c.Subject, SubjectPrefix), Token: secrets.Token, Code: secrets.Code, Nonce: secrets.Nonce,
-		Link: s.cfg.Pages + secrets.Token, Deadline: c.AnswerBy(policy, m.Created, p.Issue.Expires), Date: m.Created}
+		Link: s.cfg.Pages + secrets.Token, Deadline: c.AnswerBy(policy, now, c.expiresOut(p, now)), Date: now}
 	if mailbox, err := directory.ParseEmail(c.Address); err == nil {
 		l.Domain = string(mailbox.Domain())
 	}

@@ -107,7 +107,7 @@ var acts = map[EventKind]act{
 	EventRefused:      {(*step).bounced, asked | answered, false},
 	EventUnsendable:   {(*step).unsendable, asked, false},
 	EventBounced:      {(*step).bounced, asked | answered, false},
-	EventDelayed:      {(*step).nothing, asked, false},
+	EventDelayed:      {(*step).delayed, asked | answered, false},
 	EventDeliveredDSN: {(*step).arrived, asked | answered, false},
 
 	EventOpened:       {(*step).opened, asked | answered, false},
@@ -216,6 +216,7 @@ func (s *step) accepted() {
 	if p == nil || !p.Accepted.IsZero() {
 		return
 	}
+	p.Issue.Expires = p.Issue.Expires.Add(max(0, s.at.Sub(p.Asked))) // nobody could answer a mail that waited
 	p.Accepted = s.at
 	if p.Step == s.c.startStep() {
 		s.c.Accepted, s.c.Held = s.at, 0
@@ -227,9 +228,11 @@ func (s *step) accepted() {
 
 // unsendable takes in that our own side can't get a mail out, which is never the team's fault.
 func (s *step) unsendable() {
-	if s.c.Posting(s.e.Step) == nil {
+	p := s.c.Posting(s.e.Step)
+	if p == nil {
 		return
 	}
+	p.Lost = !p.Accepted.IsZero()
 	s.emit(Case{Kind: CaseUnsendable, Note: s.e.Status})
 	if s.e.Step == s.c.startStep() && s.c.Accepted.IsZero() {
 		s.close(OutcomeNotSent)
@@ -305,13 +308,27 @@ func (s *step) arrived() {
 	}
 }
 
+// delayed takes in that a mail has not arrived, so that silence about it no longer means that it did.
+func (s *step) delayed() {
+	p := s.c.Posting(s.e.Step)
+	if p == nil {
+		return
+	}
+	p.Delayed = later(p.Delayed, s.at)
+	p.Lost = p.Lost || s.e.Lost
+}
+
 // opened takes in that somebody, or something, fetched the answer page. A mail
 // scanner does so within seconds: it proves nothing.
 func (s *step) opened() { first(&s.c.Opened, s.at) }
 
+// replied takes in a reply that proves nothing. At one that is signed by another key somebody should look.
 func (s *step) replied() {
 	first(&s.c.Replied, s.at)
 	s.arrived()
+	if s.e.Key != "" && !s.rightKey() {
+		s.emit(Case{Kind: CaseOtherKey, Note: s.e.Key})
+	}
 }
 
 // autoReplied takes in an automatic answer (RFC 3834), which is a sign of

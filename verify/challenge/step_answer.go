@@ -72,14 +72,13 @@ func (s *step) codeAsked() {
 }
 
 // proof takes in a reply that proves something by the stored key. One by
-// another key proves nothing, and somebody should look at it.
+// another key proves nothing.
 func (s *step) proof() {
 	if !s.c.Kind.ByMail() {
 		return
 	}
 	if !s.rightKey() {
 		s.replied()
-		s.emit(Case{Kind: CaseOtherKey, Note: s.e.Key})
 		return
 	}
 	method, ok := map[ProofBy]string{ProofNonce: MethodNonce, ProofSigned: MethodSigned, ProofBoth: MethodBoth}[s.e.By]

@@ -73,13 +73,13 @@ func (c *Challenge) drillBy(p Policy) time.Time {
 // would be if it were at once. It is never after expires, when no answer counts any more;
 // a mail that comes after the window has until then.
 func (c *Challenge) AnswerBy(p Policy, asked, expires time.Time) time.Time {
-	start := c.clock()
-	if start.IsZero() {
-		start = asked
+	start, held := c.clock(), c.Held
+	if start.IsZero() { // what was held before then does not count
+		start, held = asked, 0
 	}
-	by := c.Calendar.After(start, p.Window).Add(c.Held)
+	by := c.Calendar.After(start, p.Window).Add(held)
 	if c.Kind == KindDrill {
-		by = c.Calendar.AfterOpen(start, p.drill().rough()).Add(c.Held)
+		by = c.Calendar.AfterOpen(start, p.drill().rough()).Add(held)
 	}
 	if !by.After(asked) || by.After(expires) {
 		return expires
@@ -99,11 +99,18 @@ func (c *Challenge) workTime(t time.Time) time.Time {
 func (c *Challenge) settleAt(p Policy) (EventKind, time.Time) {
 	start := c.Posting(c.startStep())
 	over := c.State == StateBounced || whenOf(c.State) != waiting || c.has(MethodAccepted)
-	if over || !c.Kind.ByMail() || start == nil || start.Accepted.IsZero() || c.cameBack(start.Step) {
+	if over || !c.Kind.ByMail() || start == nil || start.Accepted.IsZero() || start.Lost || c.cameBack(start.Step) {
 		return "", time.Time{}
 	}
-	return EventSettled, c.Calendar.After(start.Accepted, p.settle()).Add(c.Held)
+	from := start.Accepted
+	if !start.Delayed.IsZero() {
+		from = start.Delayed.Add(longestTried)
+	}
+	return EventSettled, c.Calendar.After(from, p.settle()).Add(c.Held)
 }
+
+// longestTried is how long relays try a mail: RFC 5321 section 4.5.4.1.
+const longestTried = 5 * 24 * time.Hour
 
 func (c *Challenge) has(method string) bool {
 	return slices.ContainsFunc(c.Proofs, func(p Proved) bool { return p.Method == method })
@@ -264,6 +271,9 @@ func (s *step) resume() {
 		return
 	}
 	s.once()
+	for i := range s.c.Postings {
+		s.c.Postings[i].Issue.Expires = s.c.expires(&s.c.Postings[i], s.now)
+	}
 	still := max(0, s.now.Sub(s.c.Paused))
 	s.c.Held, s.c.Paused, s.c.PausedBy = s.c.Held+still, time.Time{}, ""
 	if !s.c.Until.IsZero() {

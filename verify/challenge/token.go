@@ -189,14 +189,24 @@ func (p *Posting) usable(c *Challenge, now time.Time) Result {
 	return Right
 }
 
-// expired reports whether the secrets of a mail of c have run out. While c is
+// expired reports whether the secrets of a mail of c have run out.
+func (c *Challenge) expired(p *Posting, now time.Time) bool { return now.After(c.expires(p, now)) }
+
+// expires is until when the secrets of a mail of c count, as it looks at now. While c is
 // paused its time stands still, and so does theirs.
-func (c *Challenge) expired(p *Posting, now time.Time) bool {
-	held := c.Held
-	if !c.Paused.IsZero() {
-		held += max(0, now.Sub(c.Paused))
+func (c *Challenge) expires(p *Posting, now time.Time) time.Time {
+	if c.Paused.IsZero() || p.Accepted.IsZero() { // what has to wait before it goes out gets that back when it does
+		return p.Issue.Expires
 	}
-	return now.After(p.Issue.Expires.Add(held))
+	return p.Issue.Expires.Add(max(0, now.Sub(later(c.Paused, p.Accepted))))
+}
+
+// expiresOut is expires for a mail that goes out at now.
+func (c *Challenge) expiresOut(p *Posting, now time.Time) time.Time {
+	if !p.Accepted.IsZero() {
+		return c.expires(p, now)
+	}
+	return p.Issue.Expires.Add(max(0, now.Sub(p.Asked)))
 }
 
 // CheckNonce checks a nonce that was found in a reply. It has 160 bits, so

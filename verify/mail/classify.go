@@ -27,12 +27,15 @@ func (s Sort) Bounce() bool {
 }
 
 // Automatic tells how surely a mail was sent by a program: none of what people send carries what sure
-// goes by; what likely goes by is also on mails that people write by way of a ticket system, or
-// in their words.
+// goes by; what likely goes by is also on mails that people write by way of a ticket system, in
+// their words, or to where bounces go.
 func (c *Class) Automatic() (likely, sure bool) {
-	likely = c.Sort == AutoReply || c.Sort == Ticket
-	sure = likely && c.Submitted || c.Sort == AutoReply && c.Rule != "precedence" && c.Rule != "text"
-	return likely, sure
+	likely = c.Sort == AutoReply || c.Sort == Ticket || c.Sort.Bounce()
+	switch strings.TrimPrefix(c.Rule, "verp+") {
+	case "precedence", "text", "subject", "return-path":
+		return likely, likely && c.Submitted
+	}
+	return likely, likely && (c.Submitted || c.Sort != Ticket)
 }
 
 // Class is what a mail was taken for, and why.
@@ -47,6 +50,14 @@ type Class struct {
 	Status     string // RFC 3463
 	Recipient  string
 	Diagnostic string
+}
+
+// Elsewhere reports whether a bounce is about somebody that a mail to an address was passed on to: a role
+// address has several readers, and one who has left says nothing of the others. The same
+// mailbox may have another domain inside of an organisation.
+func (c *Class) Elsewhere(address string) bool {
+	local := func(a string) string { return strings.ToLower(a[:max(0, strings.LastIndexByte(a, '@'))]) }
+	return strings.Contains(c.Recipient, "@") && local(c.Recipient) != local(address)
 }
 
 // Classify says what a mail looks like.
@@ -148,9 +159,10 @@ func (c *classifier) bounceRule() string {
 		return "x-failed-recipients"
 	case containsAny(from, "mailer-daemon", "mail delivery system", "mail delivery subsystem", "mail-daemon", "mailerdaemon"):
 		return "mailer-daemon"
+	case c.env.From != "" && c.letter == "" && !strings.Contains(from, "postmaster"): // who writes so is a person, whatever the words
 	case startsAny(c.text, bounceTexts()...):
 		return "text"
-	case containsAny(strings.ToLower(c.subject), bounceSubjects()...) && (c.env.From == "" || c.letter != "" || strings.Contains(from, "postmaster")):
+	case containsAny(strings.ToLower(c.subject), bounceSubjects()...):
 		return "subject"
 	}
 	return ""

@@ -151,10 +151,9 @@ func hasWord(text, nonce string) bool {
 }
 
 // Says tells whether a mail says the nonce in its own words, signed or not, plain or encrypted to us. For a nonce that was
-// sent encrypted, that shows that somebody read it, as much as typing it does. It does not show who, and
-// a gateway that decrypts and quotes could have sent it; From is not looked at.
+// sent encrypted, that shows that somebody read it, as much as typing it does. It does not show who; From is not looked at.
 func (o *Opener) Says(m *Message) bool {
-	if hasWord(own(m.text()), o.Nonce) {
+	if o.says(m.text()) {
 		return true
 	}
 	found := candidates(m.Root)
@@ -162,7 +161,22 @@ func (o *Opener) Says(m *Message) bool {
 		return false
 	}
 	text, err := o.inside(m, found[0])
-	return err == nil && hasWord(own(text), o.Nonce)
+	return err == nil && o.says(text)
+}
+
+// says looks for the nonce in words of somebody's own. Our mail has it once, beside the token of our link: where both stand,
+// the mail may be repeated without any sign, as by a gateway that decrypts, and the nonce is looked for once more.
+func (o *Opener) says(text string) bool {
+	text = own(text)
+	nonces, others := 0, 0
+	for _, word := range secretWord.FindAllString(text, -1) {
+		if strings.EqualFold(word, o.Nonce) {
+			nonces++
+		} else {
+			others++
+		}
+	}
+	return hasWord(text, o.Nonce) && (others == 0 || nonces > 1)
 }
 
 // inside is the text of an encrypted mail, whoever signed it or not.

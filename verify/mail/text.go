@@ -59,11 +59,16 @@ func (p *Part) Text() string {
 	return s
 }
 
-// words takes the tags out of HTML. It is no parser: what it gives is searched, never shown.
+// words takes the tags out of HTML. It is no parser: what it gives is searched, never shown. What is quoted
+// gets the sign that plain text has for it.
 func words(s string) string {
 	var b strings.Builder
+	depth := 0
 	for s != "" {
 		text, rest, found := strings.Cut(s, "<")
+		if depth > 0 {
+			text = strings.ReplaceAll(text, "\n", "\n> ")
+		}
 		b.WriteString(text)
 		if !found {
 			break
@@ -71,6 +76,13 @@ func words(s string) string {
 		b.WriteByte(' ')
 		skip := ">"
 		switch {
+		case hasPrefixFold(rest, "blockquote"):
+			depth++
+			b.WriteString("\n> ")
+		case hasPrefixFold(rest, "/blockquote") && depth > 0:
+			if depth--; depth == 0 {
+				b.WriteByte('\n')
+			}
 		case strings.HasPrefix(rest, "!--"):
 			skip = "-->"
 		case hasPrefixFold(rest, "style"), hasPrefixFold(rest, "script"):

@@ -20,10 +20,11 @@ func (d *Desk) Look(ctx context.Context, token string) (Challenge, Checked, erro
 	return c, d.cfg.Key.CheckToken(&c, token, d.now()), err
 }
 
-// Opened notes that the page of a token was fetched, by whomever. It proves nothing.
+// Opened notes that the page of a token was fetched, by whomever. It proves nothing, and of a
+// question that is closed nothing is noted: its link may be fetched for years.
 func (d *Desk) Opened(ctx context.Context, token string) error {
 	c, checked, err := d.Look(ctx, token)
-	if err != nil || checked.Result == Unknown || !c.Opened.IsZero() {
+	if err != nil || checked.Result == Unknown || !c.Opened.IsZero() || c.State == StateClosed {
 		return err
 	}
 	_, err = d.Apply(ctx, c.ID, Event{ID: "opened", Kind: EventOpened, Step: checked.Step})

@@ -102,7 +102,7 @@ func (s *step) prove(level directory.Level, method string) {
 	first(&s.c.Arrived, s.at)
 	if !s.e.Quoted { // or it may be a program that signs whatever it sends: the key is theirs, the hand is nobody's
 		first(&s.c.Human, s.at)
-		if s.c.Kind == KindDrill && !s.at.After(s.c.drillBy(s.p)) {
+		if s.c.Kind == KindDrill && !s.at.After(s.c.drillBy(s.p, s.c.Sent)) {
 			level, method = directory.Drilled, MethodDrill
 		}
 	}

@@ -59,13 +59,21 @@ func (c *Challenge) afterClock(d Delay) time.Time {
 	return c.Calendar.After(c.clock(), d).Add(c.Held)
 }
 
-// drillBy returns when a drill must be answered: so much of the hours in which the team is there.
-func (c *Challenge) drillBy(p Policy) time.Time {
-	start := c.Accepted
-	if start.IsZero() {
-		start = c.Sent
+// answerFrom returns when the time to answer a mail that was asked for at asked began, and for
+// how long it stood still since. While the first mail has yet to be accepted, that is as soon as
+// it can be.
+func (c *Challenge) answerFrom(asked time.Time) (start time.Time, held time.Duration) {
+	if start = c.clock(); start.IsZero() {
+		return asked.Add(c.Held), 0
 	}
-	return c.Calendar.AfterOpen(start, p.drill().rough())
+	return start, c.Held
+}
+
+// drillBy returns when a drill must be answered: so much of the hours in which the team is there,
+// later by as long as the drill stood still.
+func (c *Challenge) drillBy(p Policy, asked time.Time) time.Time {
+	start, held := c.answerFrom(asked)
+	return c.Calendar.AfterOpen(start, p.drill().rough()).Add(held)
 }
 
 // AnswerBy returns until when a mail that was asked for at asked wants an answer: the
@@ -73,13 +81,10 @@ func (c *Challenge) drillBy(p Policy) time.Time {
 // would be if it were at once. It is never after expires, when no answer counts any more;
 // a mail that comes after the window has until then.
 func (c *Challenge) AnswerBy(p Policy, asked, expires time.Time) time.Time {
-	start := c.clock()
-	if start.IsZero() {
-		start = asked
-	}
-	by := c.Calendar.After(start, p.Window).Add(c.Held)
+	start, held := c.answerFrom(asked)
+	by := c.Calendar.After(start, p.Window).Add(held)
 	if c.Kind == KindDrill {
-		by = c.Calendar.AfterOpen(start, p.drill().rough()).Add(c.Held)
+		by = c.drillBy(p, asked)
 	}
 	if !by.After(asked) || by.After(expires) {
 		return expires

@@ -25,7 +25,8 @@ mail, 67 not for this instance, 75 try again later. That is also the answer to
 trouble of our own, such as a database that is away. In Postfix's master.cf:
 
   rollcall unix - n n - - pipe
-    user=rollcall argv=/usr/bin/rollcall receive --from=${sender} ${recipient}
+    user=rollcall null_sender=
+    argv=/usr/bin/rollcall receive --from=${sender} ${recipient}
 
 With --maildir it takes in what lies in a folder into which the site's mail server
 delivers, and ends; mail that is taken in is moved to cur/, what must come again
@@ -51,7 +52,7 @@ stays.`,
 	})
 	keyFlags(cmd.Flags(), append(mailKeyNames(), "db", "challenge_policies", "mail_aside", "mail_aside_max", "mail_authserv_ids", "mail_max_size", "verify_resolvers")...)
 	cmd.Flags().StringVar(&box, "maildir", "", "take in what lies in the Maildir `FOLDER`, and end")
-	cmd.Flags().StringVar(&from, "from", "", "return path of the mail as the `ADDRESS` that the mail server passes; empty for bounces")
+	cmd.Flags().StringVar(&from, "from", "", "return path of the mail as the `ADDRESS` that the mail server passes; empty, or MAILER-DAEMON, for bounces")
 	return cmd
 }
 

@@ -215,8 +215,8 @@ func (p *Page) said(w http.ResponseWriter, r *http.Request, f form, result Resul
 	s := screen{View: result.View, Chosen: f.Choice}
 	status := http.StatusOK
 	switch result.Said {
-	case SaidTaken, SaidMore:
-		s.Done, s.More = f.Choice, result.Said == SaidMore
+	case SaidTaken, SaidMore, SaidElsewhere, SaidSpent:
+		s.Done, s.Said = f.Choice, result.Said
 	case SaidWrong:
 		s.Wrong, s.Left, s.View.Status, status = true, result.Left, Open, http.StatusUnprocessableEntity
 	case SaidLocked:

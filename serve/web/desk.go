@@ -35,7 +35,7 @@ func (d *Desk) Show(ctx context.Context, token string) (View, error) {
 
 func (d *Desk) view(c *challenge.Challenge, r challenge.Result) View {
 	v := View{Confirm: d.desk.Confirms(c), NewCode: true}
-	v.Status = map[challenge.Result]Status{challenge.Right: Open, challenge.Wrong: Open, challenge.Locked: Locked, challenge.Expired: Expired, challenge.Used: Used}[r]
+	v.Status = map[challenge.Result]Status{challenge.Right: Open, challenge.Wrong: Open, challenge.Locked: Locked, challenge.Elsewhere: Locked, challenge.Spent: Locked, challenge.Expired: Expired, challenge.Used: Used}[r]
 	if n := len(c.Postings); n > 0 {
 		v.Expires = c.Postings[n-1].Issue.Expires
 	}
@@ -70,7 +70,8 @@ func (d *Desk) Answer(ctx context.Context, token, code string, choice Choice, me
 	if checked.Result == challenge.Unknown {
 		return Result{Said: SaidUnknown, View: View{Status: Unknown}}, nil
 	}
-	said := map[challenge.Result]Said{challenge.Right: SaidTaken, challenge.Wrong: SaidWrong, challenge.Locked: SaidLocked, challenge.Expired: SaidExpired, challenge.Used: SaidUsed}[checked.Result]
+	said := map[challenge.Result]Said{challenge.Right: SaidTaken, challenge.Wrong: SaidWrong, challenge.Locked: SaidLocked, challenge.Expired: SaidExpired, challenge.Used: SaidUsed,
+		challenge.Elsewhere: SaidElsewhere, challenge.Spent: SaidSpent}[checked.Result]
 	if said == SaidTaken && !taken {
 		said = SaidNothing
 	}
@@ -98,23 +99,9 @@ func (d *Desk) take(ctx context.Context, token, code string, choice Choice) (c c
 	case Stop:
 		return d.desk.OptOut(ctx, token)
 	default:
-		return d.newCode(ctx, token)
+		return d.desk.NewCode(ctx, token)
 	}
 	return c, checked, true, err
-}
-
-// newCode asks for a new code, which only a locked one is replaced by.
-func (d *Desk) newCode(ctx context.Context, token string) (challenge.Challenge, challenge.Checked, bool, error) {
-	checked, err := d.desk.NewCode(ctx, token)
-	if err != nil {
-		return challenge.Challenge{}, checked, false, err
-	}
-	locked := checked.Result == challenge.Locked
-	if locked {
-		checked.Result = challenge.Right
-	}
-	c, _, err := d.desk.Look(ctx, token)
-	return c, checked, locked, err
 }
 
 // LookNotice implements [Notices].

@@ -61,6 +61,9 @@ type texts struct {
 	StopDo     string `json:"stop_do"`
 	DoneStop   string `json:"done_stop"`
 
+	CodeElsewhere string `json:"code_elsewhere"`
+	CodesSpent    string `json:"codes_spent"`
+
 	SureTitle    string `json:"sure_title"`
 	SureText     string `json:"sure_text"`
 	NoticesTitle string `json:"notices_title"`
@@ -98,7 +101,7 @@ type screen struct {
 	View     View
 	Chosen   Choice // to be marked again after a mistake
 	Done     Choice // taken
-	More     bool
+	Said     Said   // how it was taken
 	Wrong    bool
 	Left     int
 	NoCode   bool
@@ -263,8 +266,13 @@ func (s screen) message(t texts) (text string, mistake bool) {
 }
 
 func (s screen) thanks(t texts) string {
-	if s.More {
+	switch s.Said {
+	case SaidMore:
 		return t.DoneMore
+	case SaidElsewhere:
+		return t.CodeElsewhere
+	case SaidSpent:
+		return t.CodesSpent
 	}
 	if s.Notices {
 		return t.DoneNotices

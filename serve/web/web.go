@@ -105,6 +105,10 @@ const (
 	SaidUsed    Said = "used"    //
 	SaidUnknown Said = "unknown" //
 	SaidNothing Said = "open"    // nothing came of it, since it is not offered: the form is shown again
+
+	// Where a new code was asked for, and none is on its way.
+	SaidElsewhere Said = "elsewhere" // another mail has one that works
+	SaidSpent     Said = "spent"     // no more are sent: an operator is told
 )
 
 // Result is what became of an answer, with what is needed to show the page again.

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -36,6 +37,7 @@ type desk struct {
 	broken  error
 	team    string
 	confirm bool
+	said    web.Said // to whoever asks for a new code; "" is taken
 
 	notice web.Status // of the link "notice"
 	sure   int        // confirmations
@@ -92,7 +94,7 @@ func (d *desk) Answer(_ context.Context, token, code string, choice web.Choice, 
 	defer d.mu.Unlock()
 	d.metas = append(d.metas, meta)
 	if choice == web.NewCode || choice == web.Confirm {
-		return web.Result{Said: web.SaidTaken, View: d.view(token)}, d.broken
+		return web.Result{Said: cmp.Or(d.said, web.SaidTaken), View: d.view(token)}, d.broken
 	}
 	checked := d.key.CheckCode(&d.c, token, code, noon)
 	event := map[web.Choice]challenge.EventKind{web.ForTeam: challenge.EventCodeRight, web.WrongAddress: challenge.EventWrongAddress, web.PleaseCall: challenge.EventPleaseCall}[choice]
@@ -462,6 +464,9 @@ func pages(t *testing.T, lang string) map[string]string {
 	for _, choice := range []web.Choice{web.ForTeam, web.WrongAddress, web.PleaseCall, web.Confirm, web.NewCode} {
 		add("taken: "+string(choice), nothing, answer("choice", string(choice), "code", "right"))
 	}
+	for _, said := range []web.Said{web.SaidElsewhere, web.SaidSpent} {
+		add("a new code: "+string(said), func(d *desk) { step(challenge.EventCodeWrong, 5)(d); d.said = said }, answer("choice", "new-code"))
+	}
 	nothingNew := func(s web.Status) func(*desk) { return func(d *desk) { d.notice = s } }
 	at := func(path string, fields ...string) func(*http.ServeMux, *desk) *http.Response {
 		return func(m *http.ServeMux, d *desk) *http.Response {
@@ -584,5 +589,25 @@ func TestNothingIsChosen(t *testing.T) {
 	}
 	if strings.Count(all["wrong code"], "checked") != 1 {
 		t.Error("the reader's choice is lost with a wrong code")
+	}
+}
+
+// TestNoNewCode: who is not sent a new code is told why, in every language, and not that one is on its way.
+func TestNoNewCode(t *testing.T) {
+	for _, lang := range web.Languages() {
+		all := pages(t, lang)
+		seen := map[string]string{}
+		for _, name := range []string{"locked", "taken: new-code", "a new code: elsewhere", "a new code: spent"} {
+			_, text, _ := strings.Cut(all[name], `<p id="message" class="`)
+			class, text, _ := strings.Cut(text, `"`)
+			_, text, _ = strings.Cut(text, ">")
+			text, _, _ = strings.Cut(text, "<")
+			if other, twice := seen[text]; twice || text == "" {
+				t.Errorf("%s in %s says %q, as does %s", name, lang, text, other)
+			}
+			if seen[text] = name; name != "locked" && (class != "done" || strings.Contains(all[name], `value="new-code"`)) {
+				t.Errorf("%s in %s: a message of the class %s, and the button is there: %t", name, lang, class, strings.Contains(all[name], `value="new-code"`))
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package challenge
 
 import (
 	"context"
+	"time"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 )
@@ -20,10 +21,11 @@ func (d *Desk) Look(ctx context.Context, token string) (Challenge, Checked, erro
 	return c, d.cfg.Key.CheckToken(&c, token, d.now()), err
 }
 
-// Opened notes that the page of a token was fetched, by whomever. It proves nothing.
+// Opened notes that the page of a token was fetched, by whomever. It proves nothing, and of a
+// question that is closed nothing is noted: its link may be fetched for years.
 func (d *Desk) Opened(ctx context.Context, token string) error {
 	c, checked, err := d.Look(ctx, token)
-	if err != nil || checked.Result == Unknown || !c.Opened.IsZero() {
+	if err != nil || checked.Result == Unknown || !c.Opened.IsZero() || c.State == StateClosed {
 		return err
 	}
 	_, err = d.Apply(ctx, c.ID, Event{ID: "opened", Kind: EventOpened, Step: checked.Step})
@@ -62,15 +64,56 @@ func (d *Desk) Type(ctx context.Context, token, code string, says EventKind) (c 
 	return c, checked, err
 }
 
+// The results of asking for a new code where none is sent.
+const (
+	Elsewhere Result = "elsewhere" // another mail that went out has a code that works
+	Spent     Result = "spent"     // no code works, and no more mails go out: an operator is told
+)
+
 // NewCode asks for a mail with a new code, after the old one was mistyped too
-// often. It goes to the same address as ever.
-func (d *Desk) NewCode(ctx context.Context, token string) (Checked, error) {
-	c, checked, err := d.Look(ctx, token)
-	if err != nil || checked.Result != Locked {
-		return checked, err
+// often. It goes to the same address as ever. The result is [Right] where such a
+// mail is on its way; else it says why none is. Locked is false where the link
+// has nothing to ask for: its own code works, or it works for nothing any more.
+func (d *Desk) NewCode(ctx context.Context, token string) (c Challenge, checked Checked, locked bool, err error) {
+	found, checked, err := d.Look(ctx, token)
+	if checked.Result == Locked && !found.Open() {
+		checked.Result = Used
 	}
-	_, err = d.Apply(ctx, c.ID, Event{ID: "new-code/" + checked.Step, Kind: EventCodeAsked, Step: checked.Step})
-	return checked, err
+	if err != nil || checked.Result != Locked {
+		return found, checked, false, err
+	}
+	err = d.cfg.Store.Challenges(ctx, func(tx Tx) (err error) {
+		if c, err = tx.Challenge(found.ID); err != nil {
+			return err
+		}
+		// Without an id: the same link may ask again, once the code that came of it is locked too.
+		if c, err = d.step(tx, c, Event{Kind: EventCodeAsked, Step: checked.Step}); err != nil {
+			return err
+		}
+		checked.Result = c.codeNow(d.now())
+		return nil
+	})
+	return c, checked, true, err
+}
+
+// codeNow returns what is left to whoever has asked for a new code, by the newest mail
+// whose code is not locked: [Right] is one that is on its way.
+func (c *Challenge) codeNow(now time.Time) Result {
+	if !c.Open() {
+		return Used
+	}
+	result := Spent
+	for i := range c.Postings {
+		p := &c.Postings[i]
+		switch usable := p.usable(c, now); {
+		case usable == Locked, c.cameBack(p.Step):
+		case usable == Right && !p.Accepted.IsZero():
+			result = Elsewhere
+		default:
+			result = usable
+		}
+	}
+	return result
 }
 
 // Confirms reports whether "still right" in one click counts for a question.

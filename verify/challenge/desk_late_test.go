@@ -36,3 +36,22 @@ func TestSecondReader(t *testing.T) {
 		})
 	}
 }
+
+// TestOpenedClosed: whoever fetches the link of a closed question again and again writes nothing.
+func TestOpenedClosed(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		c := o.ask(0, challenge.KindCode)
+		token, _ := o.said()
+		must[challenge.Challenge](t)(o.Stop(ctx, deskOperator, c.ID, ""))
+		before := must[[]challenge.Logged](t)(o.db.ChallengeLog(ctx, c.ID))
+		for range 3 {
+			if err := o.Opened(ctx, token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if after := must[[]challenge.Logged](t)(o.db.ChallengeLog(ctx, c.ID)); len(after) != len(before) || !o.see(c.ID).Opened.IsZero() {
+			t.Errorf("the log has %d lines, and had %d; opened %v", len(after), len(before), o.see(c.ID).Opened)
+		}
+	})
+}

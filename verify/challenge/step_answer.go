@@ -48,15 +48,16 @@ func (s *step) codeWrong() {
 	}
 }
 
-// codeAsked sends a new code where the old one was guessed at too often, as long
-// as there are mails left. A stranger who has the link can cost a contact mails,
-// and never more than that.
+// codeAsked sends a new code where the old ones were guessed at too often, or went
+// in mails that came back, as long as there are mails left. A stranger who has the
+// link can cost a contact mails, and never more than that.
 func (s *step) codeAsked() {
 	locked := len(s.c.Postings) > 0
 	codes := 0
 	for i := range s.c.Postings {
-		locked = locked && s.c.Postings[i].Attempts >= MaxAttempts
-		if strings.HasPrefix(s.c.Postings[i].Step, "code-") {
+		p := &s.c.Postings[i]
+		locked = locked && (p.Attempts >= MaxAttempts || s.c.cameBack(p.Step))
+		if strings.HasPrefix(p.Step, "code-") {
 			codes++
 		}
 	}
@@ -101,7 +102,7 @@ func (s *step) prove(level directory.Level, method string) {
 	first(&s.c.Arrived, s.at)
 	if !s.e.Quoted { // or it may be a program that signs whatever it sends: the key is theirs, the hand is nobody's
 		first(&s.c.Human, s.at)
-		if s.c.Kind == KindDrill && !s.at.After(s.c.drillBy(s.p)) {
+		if s.c.Kind == KindDrill && !s.at.After(s.c.drillBy(s.p, s.c.Sent)) {
 			level, method = directory.Drilled, MethodDrill
 		}
 	}

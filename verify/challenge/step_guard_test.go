@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
@@ -214,6 +215,8 @@ func TestAnswerBy(t *testing.T) {
 	drill.Calendar.Hours.Always = true
 	held := sent(challenge.KindCode, p)
 	held.Held = 24 * time.Hour
+	friday, waited := monday.AddDate(0, 0, 4).Add(2*time.Hour), scheduledAt(challenge.KindDrill)
+	waited.Calendar.Hours, waited.State, waited.Sent, waited.Held = hours(t, "Mon-Fri 08:00-13:00"), challenge.StateSent, friday, 24*time.Hour
 	for _, tt := range []struct {
 		name  string
 		c     challenge.Challenge
@@ -227,9 +230,35 @@ func TestAnswerBy(t *testing.T) {
 		{"a campaign that ends sooner", planned, monday, monday.AddDate(0, 0, 3), monday.AddDate(0, 0, 3)},
 		{"a new code after the window", sent(challenge.KindCode, p), monday.AddDate(0, 0, 12), end, end},
 		{"a drill", drill, monday, end, monday.Add(2 * time.Hour)},
+		{"a drill whose mail was held back over a weekend", waited, friday.AddDate(0, 0, 1), end, friday.AddDate(0, 0, 3).Add(-2 * time.Hour)},
 	} {
 		if got := tt.c.AnswerBy(p, tt.asked, tt.end); !got.Equal(tt.want) {
 			t.Errorf("%s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestDrillInTime: a drill is answered in time until the moment that its mails name, however long
+// it stood still before or after the relay took the first one.
+func TestDrillInTime(t *testing.T) {
+	p := preset(t, challenge.PresetReactionTest)
+	day := 24.0
+	due, accepted := at(challenge.EventDue, 0), at(challenge.EventAccepted, 0)
+	for name, events := range map[string][]challenge.Event{
+		"never paused":                        {due, accepted},
+		"paused for a day":                    {due, accepted, at(challenge.EventPaused, 0.1), at(challenge.EventResumed, day)},
+		"paused twice":                        {due, accepted, at(challenge.EventPaused, 0.1), at(challenge.EventResumed, day), at(challenge.EventPaused, day+0.1), at(challenge.EventResumed, 2*day)},
+		"paused before the mail was accepted": {due, at(challenge.EventPaused, 0.1), at(challenge.EventResumed, day)},
+		"held back, and accepted at once":     {due, at(challenge.EventPaused, 0.1), at(challenge.EventResumed, day), at(challenge.EventAccepted, day)},
+	} {
+		planned := scheduledAt(challenge.KindDrill)
+		planned.Calendar.Hours = hours(t, "Mon-Fri 08:00-17:00")
+		c, _ := run(planned, p, events...)
+		by := c.AnswerBy(p, c.Postings[0].Asked, monday.AddDate(0, 0, 30))
+		for late, want := range map[time.Duration]directory.Level{-time.Hour: directory.Drilled, 0: directory.Drilled, time.Second: directory.Answered} {
+			if got, _ := challenge.Step(c, challenge.Event{Kind: challenge.EventCodeRight}, by.Add(late), p); got.Reached != want {
+				t.Errorf("%s: an answer at %s, to be there by %s, is level %d, want %d", name, by.Add(late), by, got.Reached, want)
+			}
 		}
 	}
 }

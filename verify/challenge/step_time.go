@@ -59,27 +59,31 @@ func (c *Challenge) afterClock(d Delay) time.Time {
 	return c.Calendar.After(c.clock(), d).Add(c.Held)
 }
 
-// drillBy returns when a drill must be answered: so much of the hours in which the team is there.
-func (c *Challenge) drillBy(p Policy) time.Time {
-	start := c.Accepted
-	if start.IsZero() {
-		start = c.Sent
+// answerFrom returns when the time to answer a mail that goes out at asked began, and for
+// how long it stood still since. While the first mail has yet to be accepted, that is now.
+func (c *Challenge) answerFrom(asked time.Time) (start time.Time, held time.Duration) {
+	if start = c.clock(); start.IsZero() {
+		return asked, 0
 	}
-	return c.Calendar.AfterOpen(start, p.drill().rough())
+	return start, c.Held
 }
 
-// AnswerBy returns until when a mail that was asked for at asked wants an answer: the
+// drillBy returns when a drill must be answered: so much of the hours in which the team is there,
+// later by as long as the drill stood still.
+func (c *Challenge) drillBy(p Policy, asked time.Time) time.Time {
+	start, held := c.answerFrom(asked)
+	return c.Calendar.AfterOpen(start, p.drill().rough()).Add(held)
+}
+
+// AnswerBy returns until when a mail that goes out at asked wants an answer: the
 // window of p, or what a drill allows, reckoned from when the first mail was accepted, or
 // would be if it were at once. It is never after expires, when no answer counts any more;
 // a mail that comes after the window has until then.
 func (c *Challenge) AnswerBy(p Policy, asked, expires time.Time) time.Time {
-	start, held := c.clock(), c.Held
-	if start.IsZero() { // what was held before then does not count
-		start, held = asked, 0
-	}
+	start, held := c.answerFrom(asked)
 	by := c.Calendar.After(start, p.Window).Add(held)
 	if c.Kind == KindDrill {
-		by = c.Calendar.AfterOpen(start, p.drill().rough()).Add(held)
+		by = c.drillBy(p, asked)
 	}
 	if !by.After(asked) || by.After(expires) {
 		return expires

@@ -113,3 +113,27 @@ func TestPipe(t *testing.T) {
 		})
 	}
 }
+
+// TestNullPath: the sender of a bounce is empty, however a mail server passes that on.
+func TestNullPath(t *testing.T) {
+	id := instance(t)
+	for sender, want := range map[string]string{"": "", "<>": "", "MAILER-DAEMON": "", "<mailer-daemon>": "", "MAILER-DAEMON@mx.team.example": "MAILER-DAEMON@mx.team.example", "<x@team.example>": "x@team.example"} {
+		b := &inbox{}
+		text := "Return-Path: " + sender + "\nFrom: csirt@team.example\nDelivered-To: " + id.Return(letter) + "\n\nhello\n"
+		for _, p := range []mail.Pipe{{From: &sender, In: strings.NewReader("From: csirt@team.example\n\nhello\n"), To: []string{id.Return(letter)}}, {In: strings.NewReader(text)}} {
+			p.Accepts, p.Handle = id.Accepts, b.handle
+			if got, err := p.Receive(context.Background()); got != mail.ExitOK {
+				t.Errorf("%q: Receive = %d, %v", sender, got, err)
+			}
+		}
+		d := mail.Maildir{Dir: maildir(t, map[string]string{"1.a": text}), Accepts: id.Accepts, Handle: b.handle}
+		if n, err := d.Scan(t.Context()); n != 1 || err != nil {
+			t.Errorf("%q: Scan = %d, %v", sender, n, err)
+		}
+		for i, env := range b.all() {
+			if env.From != want {
+				t.Errorf("%q became %q by way %d, want %q", sender, env.From, i, want)
+			}
+		}
+	}
+}

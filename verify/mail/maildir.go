@@ -142,7 +142,7 @@ func envelopeOf(raw []byte, accepts func(string) bool) Envelope {
 	if err != nil {
 		return env // Read will say why
 	}
-	env.From = strings.Trim(h.Get("Return-Path"), "<> ")
+	env.From = returnPath(h.Get("Return-Path"))
 	if from := addresses(h.Get("From")); len(h.All("Return-Path")) == 0 && len(from) == 1 {
 		env.From = from[0]
 	}
@@ -156,4 +156,14 @@ func envelopeOf(raw []byte, accepts func(string) bool) Envelope {
 		}
 	}
 	return env
+}
+
+// returnPath reads a return path as mail servers write it down: for the null path of bounces, Postfix's pipe(8)
+// without null_sender= and Sendmail have MAILER-DAEMON, without a domain.
+func returnPath(text string) string {
+	text = strings.Trim(text, "<> ")
+	if strings.EqualFold(text, "MAILER-DAEMON") {
+		return ""
+	}
+	return text
 }

@@ -40,7 +40,7 @@ func (p Pipe) Receive(ctx context.Context) (int, error) {
 	}
 	env := envelopeOf(raw, p.Accepts)
 	if p.From != nil {
-		env.From = *p.From
+		env.From = returnPath(*p.From)
 	}
 	if len(p.To) > 0 {
 		env.To = nil

@@ -21,7 +21,7 @@ func mailCommand(w world) *cobra.Command {
 whether others will believe our mails, and shows their texts. All but init need
 mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the configuration), the folder that init
 makes, and what else init needs.`,
-		Example: `  rollcall mail init --mail-dir /var/lib/rollcall/mail --mail-address rollcall@example.org --mail-contact https://rollcall.example.org/about
+		Example: `  rollcall mail init --mail-dir /var/lib/rollcall/mail --mail-address rollcall@rollcall.example.org --mail-contact https://rollcall.example.org/about
   rollcall mail selftest --config rollcall.toml
   rollcall mail preview --config rollcall.toml --kind code --language fr`,
 		Args: cobra.ArbitraryArgs, RunE: group,
@@ -36,7 +36,7 @@ func mailInitCommand(w world) *cobra.Command {
 		Long: `Init makes what is missing in mail_dir: an OpenPGP key, two keys for DKIM, the key
 of return paths, and the key with which tokens and codes are made. What is there
 is never replaced. Keep a copy of the folder, apart from that of the database.`,
-		Example: "  rollcall mail init --mail-dir mail --mail-address rollcall@example.org --mail-contact https://rollcall.example.org/about",
+		Example: "  rollcall mail init --mail-dir mail --mail-address rollcall@rollcall.example.org --mail-contact https://rollcall.example.org/about",
 		Args:    exactArgs(), RunE: w.action((*call).mailInit),
 	}
 	keyFlags(cmd.Flags(), mailKeyNames()...)
@@ -47,7 +47,7 @@ func mailDNSCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "dns", Short: "Print the records to publish",
 		Long:    "Dns prints the records of the keys of the mail identity, as lines of a zone file.",
-		Example: "  rollcall mail dns --mail-dir mail --mail-address rollcall@example.org --mail-contact https://rollcall.example.org/about",
+		Example: "  rollcall mail dns --mail-dir mail --mail-address rollcall@rollcall.example.org --mail-contact https://rollcall.example.org/about",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error {
 			id, err := c.openIdentity()
 			if err != nil {

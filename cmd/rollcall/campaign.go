@@ -208,7 +208,7 @@ func campaignShowCommand(w world) *cobra.Command {
 			return c.withDesk(func(d *challenge.Desk) error {
 				one, progress, err := d.Campaign(c.ctx, c.operator(), challenge.CampaignID(c.args[0]))
 				if err != nil {
-					return err
+					return wanting(err, "an id that rollcall campaign list prints")
 				}
 				if asJSON {
 					return printJSON(c.stdout, api.CampaignOf(&one, &progress))

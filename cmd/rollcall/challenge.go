@@ -52,7 +52,8 @@ func teamNamed(x *directory.Index, ref string) (*directory.Team, error) {
 	if team, ok := x.Team(directory.TeamID(ref)); ok {
 		return team, nil
 	}
-	return nil, &directory.Error{Kind: directory.NotFound, Op: "read team", Subject: ref}
+	return nil, &directory.Error{Kind: directory.NotFound, Op: "find team", Subject: ref, Problems: []directory.Problem{
+		{Code: "team.unknown", Value: ref, Reason: "no team has this handle or id", Want: "a handle or UUID from the list of teams"}}}
 }
 
 // contactNamed finds a contact of a team, by its id or by its value.
@@ -183,7 +184,7 @@ func challengeShowCommand(w world) *cobra.Command {
 			return c.withTable(func(d *challenge.Desk, x *directory.Index) error {
 				q, log, err := d.See(c.ctx, c.operator(), challenge.ID(c.args[0]))
 				if err != nil {
-					return err
+					return wanting(err, "an id that rollcall challenge list prints")
 				}
 				story := api.StoryOf(x, &q, log, d.PhoneCode(c.operator(), &q), c.operator())
 				if asJSON {

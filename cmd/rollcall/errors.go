@@ -70,6 +70,14 @@ func asUsage(err error) error {
 	return err
 }
 
+// wanting adds to an error about what is not there what would be right.
+func wanting(err error, want string) error {
+	if directory.KindOf(err) == directory.NotFound {
+		return fmt.Errorf("%w; want %s", err, want)
+	}
+	return err
+}
+
 // exitCode returns the status for err.
 func exitCode(err error) int {
 	if err == nil {

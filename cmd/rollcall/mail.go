@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -21,7 +22,7 @@ func mailCommand(w world) *cobra.Command {
 whether others will believe our mails, and shows their texts. All but init need
 mail_dir (--mail-dir, ROLLCALL_MAIL_DIR or the configuration), the folder that init
 makes, and what else init needs.`,
-		Example: `  rollcall mail init --mail-dir /var/lib/rollcall/mail --mail-address rollcall@example.org --mail-contact https://rollcall.example.org/about
+		Example: `  rollcall mail init --mail-dir /var/lib/rollcall/mail --mail-address rollcall@rollcall.example.org --mail-contact https://rollcall.example.org/about
   rollcall mail selftest --config rollcall.toml
   rollcall mail preview --config rollcall.toml --kind code --language fr`,
 		Args: cobra.ArbitraryArgs, RunE: group,
@@ -36,7 +37,7 @@ func mailInitCommand(w world) *cobra.Command {
 		Long: `Init makes what is missing in mail_dir: an OpenPGP key, two keys for DKIM, the key
 of return paths, and the key with which tokens and codes are made. What is there
 is never replaced. Keep a copy of the folder, apart from that of the database.`,
-		Example: "  rollcall mail init --mail-dir mail --mail-address rollcall@example.org --mail-contact https://rollcall.example.org/about",
+		Example: "  rollcall mail init --mail-dir mail --mail-address rollcall@rollcall.example.org --mail-contact https://rollcall.example.org/about",
 		Args:    exactArgs(), RunE: w.action((*call).mailInit),
 	}
 	keyFlags(cmd.Flags(), mailKeyNames()...)
@@ -47,8 +48,11 @@ func mailDNSCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "dns", Short: "Print the records to publish",
 		Long:    "Dns prints the records of the keys of the mail identity, as lines of a zone file.",
-		Example: "  rollcall mail dns --mail-dir mail --mail-address rollcall@example.org --mail-contact https://rollcall.example.org/about",
+		Example: "  rollcall mail dns --mail-dir mail --mail-address rollcall@rollcall.example.org --mail-contact https://rollcall.example.org/about",
 		Args:    exactArgs(), RunE: w.action(func(c *call) error {
+			if err := c.needsIdentity(); err != nil {
+				return err
+			}
 			id, err := c.openIdentity()
 			if err != nil {
 				return err
@@ -261,12 +265,38 @@ func (c *call) mailPreview(kind, of mail.Kind, language string) error {
 	if !kind.Repeats() {
 		of = ""
 	}
+	if err := c.previewable(composer, kind, of, language); err != nil {
+		return err
+	}
 	subject, text, err := composer.Preview(kind, of, language)
 	if err != nil {
-		return usage(c.cmd, "kind: %v", err)
+		return err
 	}
 	_, err = fmt.Fprintf(c.stdout, "Subject: %s\n\n%s", subject, text)
 	return err
+}
+
+// previewable refuses a kind or language that there are no texts of.
+func (c *call) previewable(composer *mail.Composer, kind, of mail.Kind, language string) error {
+	if kinds := mail.Kinds(); !slices.Contains(kinds, kind) {
+		return usage(c.cmd, "kind: %q is no kind of mail; want one of %s", kind, joinKinds(kinds))
+	}
+	if kinds := []mail.Kind{mail.KindCode, mail.KindNonce, mail.KindSigned, mail.KindBoth}; kind.Repeats() && !slices.Contains(kinds, of) {
+		return usage(c.cmd, "of: %q is nothing that a %s asks for; want one of %s", of, kind, joinKinds(kinds))
+	}
+	tag, known := strings.ToLower(language), composer.Languages()
+	if !slices.ContainsFunc(known, func(l string) bool { return tag == l || strings.HasPrefix(tag, l+"-") }) {
+		return usage(c.cmd, "language: there are no texts in %q; want one of %s", language, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+func joinKinds(kinds []mail.Kind) string {
+	words := make([]string, len(kinds))
+	for i, k := range kinds {
+		words[i] = string(k)
+	}
+	return strings.Join(words, ", ")
 }
 
 func mailAsideCommand(w world) *cobra.Command {

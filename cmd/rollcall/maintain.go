@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -47,22 +48,28 @@ func (c *call) migrate(dryRun bool) error {
 }
 
 func backupCommand(w world) *cobra.Command {
+	var force bool
 	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Copy everything into one file, beside a running server",
 		Long: `Backup writes the database as it is at one moment into FILE, while others read
 and write. FILE appears whole or not at all; - is the standard output. The file
 can be restored into SQLite and PostgreSQL alike. It holds what the database
-holds, contacts that are not public too: keep it as you keep the database.`,
+holds, contacts that are not public too: keep it as you keep the database. A file
+that holds something is refused without --force.`,
 		Example: "  rollcall backup --db teams.db teams.backup\n  rollcall backup --db postgres://rollcall@db.example.org/rollcall - | gpg -e -r backup@example.org > teams.backup.gpg",
-		Args:    exactArgs("FILE"), RunE: w.action((*call).backup),
+		Args:    exactArgs("FILE"), RunE: w.action(func(c *call) error { return c.backup(force) }),
 	}
 	keyFlags(cmd.Flags(), "db")
+	cmd.Flags().BoolVar(&force, "force", false, "replace what FILE holds")
 	return cmd
 }
 
-func (c *call) backup() error {
+func (c *call) backup(force bool) error {
 	return c.withStore(func(db *store.DB) error {
 		var info store.BackupInfo
+		if err := c.spare(c.args[0], force); err != nil {
+			return err
+		}
 		err := c.output(c.args[0], func(out io.Writer) (err error) {
 			info, err = db.Backup(c.ctx, out)
 			return err
@@ -72,6 +79,20 @@ func (c *call) backup() error {
 		}
 		return err
 	}, store.MustExist)
+}
+
+// spare refuses a file that holds something, unless it is to be replaced.
+func (c *call) spare(name string, force bool) error {
+	if name == "-" || force {
+		return nil
+	}
+	if err := c.replaceable(name); err != nil {
+		return err
+	}
+	if info, err := os.Stat(name); err == nil && info.Size() > 0 {
+		return usage(c.cmd, "%s: the file holds something; want another name, or --force to replace it", name)
+	}
+	return nil
 }
 
 func restoreCommand(w world) *cobra.Command {

@@ -241,6 +241,9 @@ func (c *call) policies() (file policyFile, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&file); err != nil {
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok { // it names types of Go
+			err = fmt.Errorf("/%s is a JSON %s", strings.ReplaceAll(wrong.Field, ".", "/"), wrong.Value)
+		}
 		return file, &exitError{exitUsage, fmt.Errorf("challenge_policies: %s: %w; want an object with policies, rules and secretariats", path, err)}
 	}
 	var policies []challenge.Policy

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
@@ -72,6 +73,9 @@ func (c *call) newOfficeRun(o *office, s challenge.Store, aloof bool) (*officeRu
 	if aloof {
 		return r, nil
 	}
+	if err := c.waysIn(); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
 	r.courier = c.newCourier(o, r.tally)
 	for _, at := range []struct {
 		key, address string
@@ -92,6 +96,25 @@ func (c *call) newOfficeRun(o *office, s challenge.Store, aloof bool) (*officeRu
 		c.log.Info("taking mail", "address", l.Addr().String(), "lmtp", at.lmtp)
 	}
 	return r, nil
+}
+
+// waysIn looks at how mail is to come in: a Maildir must be there, and where nothing is set, only a
+// pipe, of which nothing is known here, brings answers and bounces.
+func (c *call) waysIn() error {
+	m := &c.cfg.Challenge
+	if m.SMTP == "" && m.LMTP == "" && m.Maildir == "" {
+		c.log.Warn("answers and bounces by mail can't come in: set mail_smtp, mail_lmtp or mail_maildir, or pipe them to rollcall receive")
+	}
+	if m.Maildir == "" {
+		return nil
+	}
+	for _, part := range []string{"new", "cur"} {
+		path := filepath.Join(m.Maildir, part)
+		if _, err := os.ReadDir(path); err != nil {
+			return &exitError{exitUsage, fmt.Errorf("mail_maildir: %w; want a Maildir: a folder with new, cur and tmp in it, into which the mail server delivers", err)}
+		}
+	}
+	return nil
 }
 
 // newCourier makes what posts to endpoints. A machine without resolvers can ask by

@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io/fs"
+	"maps"
 	"mime"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +66,9 @@ func (c *Composer) Preview(kind, of Kind, language string) (subject, text string
 	}
 	return "", "", fmt.Errorf("%w: nothing can be asked for as %q of %q", ErrLetter, kind, of)
 }
+
+// Languages lists the tags of those that there are texts in, the operator's own too, in small letters.
+func (c *Composer) Languages() []string { return slices.Sorted(maps.Keys(c.templates)) }
 
 // Render makes a letter into a mail. The errors are [ErrLetter] for a letter that must not be sent,
 // and [ErrKey] for a team's key that can't be encrypted to now.

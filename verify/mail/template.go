@@ -221,7 +221,7 @@ func moment(t time.Time) string {
 func samples() []Letter {
 	base := Letter{
 		ID: "sample", To: "csirt@example.org", Handle: "example-csirt", Domain: "example.org", Tag: "7F3K9Q2M", Token: "0123456789abcdef",
-		Code: "K7QM-3T9X", Nonce: "SAMPLE7NONCE4WORD2", Link: "https://rollcall.example/a/0000", Stop: "https://rollcall.example/stop/0000",
+		Code: "K7QM-3T9X", Nonce: "SAMPLE7NONCE4WORD2", Link: "https://rollcall.example/answer/0000", Stop: "https://rollcall.example/stop/0000",
 		Key: "sample", Date: time.Unix(1.8e9, 0), Deadline: time.Unix(1.81e9, 0),
 		Items: []Item{
 			{Code: "contact.due", Group: GroupContact, Subject: "csirt@example.org", Title: "The proof that the contact answers has run out", Advice: "Answer the next challenge, or ask the operator for one.", Due: time.Unix(1.82e9, 0)},

@@ -29,20 +29,27 @@ const (
 	nothing              // no such name, and none below it
 )
 
-// denials verifies what the authority section has.
+// denials verifies what the authority section has, each set of records once.
 func (v *Validator) denials(z *zone, m *dns.Msg) (*denial, error) {
 	d := &denial{zone: z.name, fault: "no proof that it does not exist"}
+	done := map[dns.Question]bool{} // by owner and type
 	seen := 0
 	for _, rr := range m.Ns {
 		h := rr.Header()
-		if h.Rrtype != dns.TypeNSEC && h.Rrtype != dns.TypeNSEC3 || !dns.IsSubDomain(z.name, h.Name) {
+		if h.Rrtype != dns.TypeNSEC && h.Rrtype != dns.TypeNSEC3 || h.Class != dns.ClassINET || !dns.IsSubDomain(z.name, h.Name) {
 			continue
 		}
 		if seen++; seen > maxDenials {
 			return nil, ErrWork
 		}
 		owner := dns.CanonicalName(h.Name)
-		sig, reason, err := v.verify(z, pick(m.Ns, owner, h.Rrtype), signatures(m.Ns, owner))
+		set := dns.Question{Name: owner, Qtype: h.Rrtype}
+		if done[set] {
+			continue
+		}
+		done[set] = true
+		rrs := pick(m.Ns, owner, h.Rrtype)
+		sig, reason, err := v.verify(z, rrs, signatures(m.Ns, owner))
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +57,9 @@ func (v *Validator) denials(z *zone, m *dns.Msg) (*denial, error) {
 			d.fault = owner + " " + dns.TypeToString[h.Rrtype] + ": " + reason
 			continue
 		}
-		d.add(rr, sig)
+		for _, rr := range rrs { // those that were verified, and no other
+			d.add(rr, sig)
+		}
 	}
 	return d, nil
 }

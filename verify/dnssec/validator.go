@@ -237,7 +237,8 @@ func (v *Validator) ask(ctx context.Context, name string, qtype uint16) (*dns.Ms
 	return m, nil
 }
 
-// pick returns the records of one owner and type.
+// pick returns the records of one owner and type. A signature is on those of one
+// class too (RFC 4035 section 5.3.1), and no other than IN counts here.
 func pick(rrs []dns.RR, owner string, qtype uint16) (list []dns.RR) {
 	for _, rr := range rrs {
 		if h := rr.Header(); h.Rrtype == qtype && h.Class == dns.ClassINET && dns.CanonicalName(h.Name) == owner {
@@ -250,7 +251,7 @@ func pick(rrs []dns.RR, owner string, qtype uint16) (list []dns.RR) {
 // signatures returns the RRSIG records of one owner.
 func signatures(rrs []dns.RR, owner string) (list []*dns.RRSIG) {
 	for _, rr := range rrs {
-		if sig, ok := rr.(*dns.RRSIG); ok && dns.CanonicalName(sig.Hdr.Name) == owner {
+		if sig, ok := rr.(*dns.RRSIG); ok && sig.Hdr.Class == dns.ClassINET && dns.CanonicalName(sig.Hdr.Name) == owner {
 			list = append(list, sig)
 		}
 	}
@@ -259,7 +260,7 @@ func signatures(rrs []dns.RR, owner string) (list []*dns.RRSIG) {
 
 func dnameAbove(rrs []dns.RR, name string) *dns.DNAME {
 	for _, rr := range rrs {
-		if d, ok := rr.(*dns.DNAME); ok && dns.IsSubDomain(d.Hdr.Name, name) && dns.CanonicalName(d.Hdr.Name) != name {
+		if d, ok := rr.(*dns.DNAME); ok && d.Hdr.Class == dns.ClassINET && dns.IsSubDomain(d.Hdr.Name, name) && dns.CanonicalName(d.Hdr.Name) != name {
 			return d
 		}
 	}

@@ -203,6 +203,18 @@ func TestLies(t *testing.T) {
 					w.Zones["good.example."].Deny(m, "good.example.", "")
 				}
 			}},
+			{"no DS, by a record of another class", "www.good.example.", "A", "example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				if m.Question[0].Name == "good.example." {
+					m.Answer, m.Ns = nil, nil
+					z.Deny(m, "good.example.", "")
+					m.Ns = append(chaos(m.Ns, dns.TypeNS), m.Ns...)
+				}
+			}},
+			{"no type, by a record of another class", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				m.Answer = nil
+				z.Deny(m, "www.good.example.", "")
+				m.Ns = append(chaos(m.Ns, dns.TypeTXT), m.Ns...)
+			}},
 			{"no type, by the record above the cut", "good.example.", "MX", "good.example.", func(w *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
 				m.Ns = nil
 				w.Zones["example."].Deny(m, "good.example.", "")
@@ -226,6 +238,44 @@ func TestLies(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestOtherClass holds the rule that a signature is on records of one class (RFC
+// 4035 section 5.3.1): what stands beside them in another changes nothing.
+func TestOtherClass(t *testing.T) {
+	for kind, change := range map[string][]func(*dnssectest.Zone){"NSEC": nil, "NSEC3": {nsec3}} {
+		w := example(t, change...)
+		for _, z := range w.Zones {
+			z.Spoil = func(m *dns.Msg) {
+				m.Answer = append(chaos(m.Answer, dns.TypeTXT), m.Answer...)
+				m.Ns = append(chaos(m.Ns, dns.TypeTXT), m.Ns...)
+			}
+		}
+		for name, want := range map[string]dnssec.Status{
+			"www.good.example.": dnssec.Secure, "alias.good.example.": dnssec.Secure, "deep.good.example.": dnssec.Secure, "nowhere.good.example.": dnssec.Secure,
+			"any.wild.good.example.": dnssec.Secure, "www.plain.example.": dnssec.Insecure,
+		} {
+			if a := ask(t, w, name, "A"); a.Status != want {
+				t.Errorf("%s: Query(%s) = %s (%s), want %s", kind, name, a.Status, a.Reason, want)
+			}
+		}
+	}
+}
+
+// chaos copies records into the class CH, those of non-existence with other types.
+func chaos(rrs []dns.RR, types ...uint16) (list []dns.RR) {
+	for _, rr := range rrs {
+		c := dns.Copy(rr)
+		c.Header().Class = dns.ClassCHAOS
+		switch c := c.(type) {
+		case *dns.NSEC:
+			c.TypeBitMap = types
+		case *dns.NSEC3:
+			c.TypeBitMap = types
+		}
+		list = append(list, c)
+	}
+	return list
 }
 
 func TestManyRounds(t *testing.T) {

@@ -261,9 +261,11 @@ func (d *denial) match3(name string) *dns.NSEC3 {
 	return nil
 }
 
+// cover3 returns the record in whose span the hash of name lies. The library
+// counts the owner's own hash in, whose name exists (RFC 5155 section 1.3).
 func (d *denial) cover3(name string) *dns.NSEC3 {
 	for _, n := range d.nsec3 {
-		if d.owns(n) && n.Cover(name) {
+		if d.owns(n) && n.Cover(name) && !n.Match(name) {
 			return n
 		}
 	}

@@ -187,6 +187,14 @@ func TestLies(t *testing.T) {
 				m.Answer, m.Rcode = nil, dns.RcodeNameError
 				z.Deny(m, "nowhere.good.example.", "*.good.example.")
 			}},
+			{"no such name, by its own record", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				m.Answer, m.Rcode = nil, dns.RcodeNameError
+				z.Deny(m, "www.good.example.", "*.good.example.")
+			}},
+			{"no such name below another, by its own record", "a.deep.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				m.Answer, m.Rcode = nil, dns.RcodeNameError
+				z.Deny(m, "a.deep.good.example.", "*.deep.good.example.")
+			}},
 			{"no such name, without a word on the wildcard", "any.wild.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
 				m.Answer, m.Ns, m.Rcode = nil, nil, dns.RcodeNameError
 				z.Deny(m, "any.wild.good.example.", "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -182,17 +183,20 @@ func (v *Validator) positive(ctx context.Context, a *Answer, m *dns.Msg, rrs []d
 	return nil
 }
 
-// dname follows a signed DNAME (RFC 6672): the CNAME made of it is not signed.
+// dname follows a signed DNAME (RFC 6672): the CNAME made of it is not signed. One
+// that fails its proof leads nowhere.
 func (v *Validator) dname(ctx context.Context, a *Answer, m *dns.Msg, d *dns.DNAME) (string, error) {
-	owner, name := dns.CanonicalName(d.Hdr.Name), a.Owner
-	keep := dns.CountLabel(name) - dns.CountLabel(owner)
-	offsets := dns.Split(name)
-	target := dns.CanonicalName(name[:offsets[keep]] + dns.CanonicalName(d.Target))
+	if err := v.positive(ctx, a, m, []dns.RR{d}); err != nil || a.Status == Bogus {
+		return "", err
+	}
+	offsets := dns.Split(a.Owner)
+	keep := len(offsets) - dns.CountLabel(d.Hdr.Name)
+	target := a.Owner[:offsets[keep]] + strings.TrimPrefix(dns.CanonicalName(d.Target), ".")
 	if _, ok := dns.IsDomainName(target); !ok {
 		a.lower(Bogus, "a DNAME that makes a name too long")
 		return "", nil
 	}
-	return target, v.positive(ctx, a, m, []dns.RR{d})
+	return target, nil
 }
 
 // negative asks for proof that there is nothing.
@@ -258,9 +262,15 @@ func signatures(rrs []dns.RR, owner string) (list []*dns.RRSIG) {
 	return list
 }
 
+// dnameAbove returns the DNAME that makes an alias of name. One at the root is passed
+// over: no zone would be left beside it.
 func dnameAbove(rrs []dns.RR, name string) *dns.DNAME {
 	for _, rr := range rrs {
-		if d, ok := rr.(*dns.DNAME); ok && d.Hdr.Class == dns.ClassINET && dns.IsSubDomain(d.Hdr.Name, name) && dns.CanonicalName(d.Hdr.Name) != name {
+		d, ok := rr.(*dns.DNAME)
+		if !ok || d.Hdr.Class != dns.ClassINET {
+			continue
+		}
+		if owner := dns.CanonicalName(d.Hdr.Name); owner != "." && owner != name && dns.IsSubDomain(owner, name) {
 			return d
 		}
 	}

@@ -153,6 +153,34 @@ func TestDNAME(t *testing.T) {
 	if a.Status != dnssec.Secure || a.Owner != "www.good.example." || len(a.RRs) != 1 {
 		t.Errorf("Query = %+v, want what the DNAME says and not what the CNAME says", a)
 	}
+	z.At("tree.good.example.", dns.TypeDNAME)[0].(*dns.DNAME).Target = "."
+	a = ask(t, w, "www.tree.good.example.", "A")
+	if a.Status != dnssec.Secure || a.Owner != "www." || a.Rcode != dns.RcodeNameError {
+		t.Errorf("Query = %+v, want that there is no www., to which a DNAME of the root leads", a)
+	}
+}
+
+// TestForgedDNAME has DNAME records that nobody signed, at names of which some
+// leave no label to keep.
+func TestForgedDNAME(t *testing.T) {
+	for _, owner := range []string{".", "example.", "good.example.", "WWW.good.example.", "a.www.good.example."} {
+		for _, target := range []string{".", "x.", strings.Repeat("long.", 50)} {
+			for _, zone := range []string{"good.example.", "plain.example."} {
+				w, name := example(t), "www."+zone
+				owner := strings.Replace(owner, "good.example.", zone, 1)
+				w.Zones[zone].Spoil = func(m *dns.Msg) {
+					if m.Question[0].Name == name && m.Question[0].Qtype == dns.TypeA {
+						m.Ns, m.Answer = nil, []dns.RR{
+							&dns.DNAME{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeDNAME, Class: dns.ClassINET}, Target: target},
+							&dns.CNAME{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: "nowhere."}}
+					}
+				}
+				if a := ask(t, w, name, "A"); a.Status == dnssec.Secure || zone == "good.example." && a.Status != dnssec.Bogus {
+					t.Errorf("%s DNAME %s: Query(%s) = %s (%s), want it not proven", owner, target, name, a.Status, a.Reason)
+				}
+			}
+		}
+	}
 }
 
 // TestLies spoils good answers in the ways that an attacker would.
@@ -375,4 +403,53 @@ func TestConfig(t *testing.T) {
 			t.Errorf("New(%+v) = nil error", cfg)
 		}
 	}
+}
+
+// FuzzQuery hands any message in place of an answer: none may end in a panic, nor
+// make an address secure that the zone does not have.
+func FuzzQuery(f *testing.F) {
+	w := example(f, nsec3)
+	const name = "www.good.example."
+	head := func(rtype uint16) dns.RR_Header {
+		return dns.RR_Header{Name: name, Rrtype: rtype, Class: dns.ClassINET}
+	}
+	for _, asked := range []string{name, "nowhere.good.example.", "any.wild.good.example.", "deep.good.example.", "lost.good.example."} {
+		m, _ := w.Exchange(f.Context(), asked, dns.TypeA)
+		f.Add(packed(f, m))
+	}
+	for _, owner := range []string{".", "good.example."} {
+		m := new(dns.Msg).SetQuestion(name, dns.TypeA)
+		top := head(dns.TypeDNAME)
+		top.Name = owner
+		m.Answer = []dns.RR{&dns.DNAME{Hdr: top, Target: "x."}, &dns.CNAME{Hdr: head(dns.TypeCNAME), Target: name + "x."}}
+		f.Add(packed(f, m))
+	}
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		forged := new(dns.Msg)
+		if forged.Unpack(wire) != nil {
+			return
+		}
+		v, err := dnssec.New(dnssec.Config{Anchors: w.Anchors(), Now: now, Exchange: func(ctx context.Context, q string, qtype uint16) (*dns.Msg, error) {
+			if q == name && qtype == dns.TypeA {
+				return forged, nil
+			}
+			return w.Exchange(ctx, q, qtype)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := v.Query(t.Context(), name, dns.TypeA)
+		if err == nil && a.Status == dnssec.Secure && a.Owner == name && (len(a.RRs) != 1 || a.RRs[0].(*dns.A).A.String() != "192.0.2.1") {
+			t.Errorf("Query = %+v, which the zone does not have", a)
+		}
+	})
+}
+
+func packed(t testing.TB, m *dns.Msg) []byte {
+	t.Helper()
+	wire, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire
 }

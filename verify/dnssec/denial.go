@@ -134,15 +134,17 @@ func (d *denial) noName(name string) (Status, string) {
 }
 
 // noCloser proves that no name closer to owner exists than the wildcard that
-// gave it, whose signature counts labels (RFC 4035 section 5.3.4, RFC 5155 section 8.8).
+// gave it, whose signature counts labels (RFC 4035 section 5.3.4, RFC 5155 section
+// 8.8): the closest one that exists must be the wildcard's own, and owner must not
+// be one without records.
 func (d *denial) noCloser(owner string, labels int) (Status, string) {
-	offsets := dns.Split(owner)
-	next := owner[offsets[len(offsets)-labels-1]:]
-	switch c := d.cover3(next); {
-	case d.heavy:
+	if d.heavy {
 		return Insecure, tooHeavy
-	case d.coverNSEC(owner) != nil:
+	}
+	if ce, ok := d.encloser(owner); ok && ce == tail(owner, labels) {
 		return Secure, ""
+	}
+	switch c := d.cover3(tail(owner, labels+1)); {
 	case c != nil && c.Flags&1 != 0:
 		return Insecure, "opt-out"
 	case c != nil:

@@ -298,6 +298,36 @@ func TestOtherClass(t *testing.T) {
 	}
 }
 
+// TestWildcardDeeper answers for names by a wildcard that can't have given them,
+// since a closer name exists, if only without records (RFC 4035 section 5.3.4, RFC
+// 5155 section 8.8).
+func TestWildcardDeeper(t *testing.T) {
+	for kind, change := range map[string][]func(*dnssectest.Zone){"NSEC": nil, "NSEC3": {nsec3}} {
+		w := example(t, change...)
+		z := w.Zones["good.example."]
+		star, err := dns.NewRR("*.good.example. 300 A 192.0.2.9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		z.Records = append(z.Records, star)
+		z.Spoil = func(m *dns.Msg) {
+			if q := m.Question[0]; q.Qtype == dns.TypeA {
+				m.Answer, m.Ns, m.Rcode = z.Signed([]dns.RR{star}, q.Name), nil, dns.RcodeSuccess
+				z.Deny(m, q.Name, "")
+			}
+		}
+		for name, want := range map[string]dnssec.Status{
+			"new.good.example.": dnssec.Secure, "x.new.good.example.": dnssec.Secure, "zzz.good.example.": dnssec.Secure,
+			"www.good.example.": dnssec.Bogus, "x.www.good.example.": dnssec.Bogus, "deep.good.example.": dnssec.Bogus, "x.deep.good.example.": dnssec.Bogus,
+			"x.a.deep.good.example.": dnssec.Bogus, "x.wild.good.example.": dnssec.Bogus,
+		} {
+			if a := ask(t, w, name, "A"); a.Status != want || !a.Wildcard {
+				t.Errorf("%s: Query(%s) = %s (%s), by a wildcard: %t; want %s", kind, name, a.Status, a.Reason, a.Wildcard, want)
+			}
+		}
+	}
+}
+
 // chaos copies records into the class CH, those of non-existence with other types.
 func chaos(rrs []dns.RR, types ...uint16) (list []dns.RR) {
 	for _, rr := range rrs {

@@ -496,11 +496,30 @@ func dnssecCases() []a {
 		{check: "dnssec", name: "expired", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Second) }, want: []string{"dnssec.bogus"}},
 		{check: "dnssec", name: "soon", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(71 * time.Hour) }, want: []string{"dnssec.expires-soon"}},
 		{check: "dnssec", name: "not so soon", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(73 * time.Hour) }},
+		{check: "dnssec", name: "an alias of a name that is not signed", zone: "none", set: aliased(plain)},
+		{check: "dnssec", name: "an alias of a name that is signed wrongly", zone: "none", set: aliased(func(z *dnssectest.Zone) { z.Until = now.Add(-time.Minute) })},
+		{check: "dnssec", name: "an alias that is signed wrongly", zone: "none", set: func(n *network) {
+			aliased(plain)(n)
+			n.Zones["test."].Spoil = func(m *dns.Msg) {
+				if m.Question[0].Name == "team.test." {
+					m.Answer = m.Answer[:1]
+				}
+			}
+		}, want: []string{"dnssec.bogus"}},
 		{check: "dnssec", name: "no anchor", zone: good, set: func(n *network) { n.Zones["."].Key.Hdr.Name = "elsewhere." }, want: []string{"dnssec.indeterminate"}},
 		{check: "dnssec", name: "servers fail", zone: good, set: broken("team.test. DS"), trouble: verify.DNSServFail},
 		{check: "dnssec", name: "the answer is an error", zone: good, set: func(n *network) {
 			n.Zones["team.test."].Spoil = func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure }
 		}, trouble: verify.DNSRcode},
+	}
+}
+
+// aliased makes the domain an alias of a name in the zone of somebody else.
+func aliased(change func(*dnssectest.Zone)) func(*network) {
+	return func(n *network) {
+		n.Zones["test."].Records = append(n.Zones["test."].Records, rr("team.test. 300 CNAME edge.cdn.test."))
+		n.Add("cdn.test.", "edge 300 A 192.0.2.7\n", change)
+		n.Delegate("test.", "cdn.test.")
 	}
 }
 

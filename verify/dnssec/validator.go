@@ -116,18 +116,35 @@ func (v *Validator) Query(ctx context.Context, name string, qtype uint16) (Answe
 	v.ofName = 0
 	a := Answer{Status: Secure, Owner: dns.CanonicalName(name)}
 	for range maxCNAMEs {
-		m, err := v.ask(ctx, a.Owner, qtype)
-		if err != nil {
+		if alias, err := v.hop(ctx, &a, qtype); err != nil || !alias {
 			return a, err
 		}
-		next, err := v.step(ctx, &a, m, qtype)
-		if err != nil || next == "" {
-			return a, err
-		}
-		a.Aliases, a.Owner = append(a.Aliases, a.Owner), next
 	}
 	a.lower(Bogus, "more than 16 aliases")
 	return a, nil
+}
+
+// QueryOwn is [Validator.Query] for what the zone of the name itself says: an alias
+// is proven and not followed, and Owner is then what it leads to.
+func (v *Validator) QueryOwn(ctx context.Context, name string, qtype uint16) (Answer, error) {
+	v.ofName = 0
+	a := Answer{Status: Secure, Owner: dns.CanonicalName(name)}
+	_, err := v.hop(ctx, &a, qtype)
+	return a, err
+}
+
+// hop asks about a.Owner, and reports whether an alias leads on: to the next Owner.
+func (v *Validator) hop(ctx context.Context, a *Answer, qtype uint16) (alias bool, err error) {
+	m, err := v.ask(ctx, a.Owner, qtype)
+	if err != nil {
+		return false, err
+	}
+	next, err := v.step(ctx, a, m, qtype)
+	if err != nil || next == "" {
+		return false, err
+	}
+	a.Aliases, a.Owner = append(a.Aliases, a.Owner), next
+	return true, nil
 }
 
 // step judges one message about a.Owner and returns where an alias leads.

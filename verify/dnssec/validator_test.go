@@ -125,6 +125,34 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// TestQueryOwn follows no alias, whatever it leads to.
+func TestQueryOwn(t *testing.T) {
+	w := example(t)
+	for _, c := range []struct {
+		name   string
+		status dnssec.Status
+		rrs    int
+		owner  string
+	}{
+		{"www.good.example.", dnssec.Secure, 1, "www.good.example."},
+		{"deep.good.example.", dnssec.Secure, 0, "deep.good.example."},
+		{"alias.good.example.", dnssec.Secure, 0, "www.good.example."},
+		{"away.good.example.", dnssec.Secure, 0, "www.plain.example."},
+		{"loop.good.example.", dnssec.Secure, 0, "loop.good.example."},
+		{"alias.plain.example.", dnssec.Insecure, 0, "www.plain.example."},
+		{"alias.expired.example.", dnssec.Bogus, 0, "www.expired.example."},
+	} {
+		v, err := dnssec.New(dnssec.Config{Exchange: w.Exchange, Anchors: w.Anchors(), Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := v.QueryOwn(t.Context(), c.name, dns.TypeA)
+		if err != nil || a.Status != c.status || a.Owner != c.owner || len(a.RRs) != c.rrs {
+			t.Errorf("QueryOwn(%s) = %+v, %v; want %s, %d records of %s", c.name, a, err, c.status, c.rrs, c.owner)
+		}
+	}
+}
+
 // TestOptOut holds the rule that a span of opted-out names proves nothing
 // about them (RFC 5155 sections 8.6 and 9.2).
 func TestOptOut(t *testing.T) {

@@ -494,8 +494,11 @@ func dnssecCases() []a {
 		{check: "dnssec", name: "good", zone: good},
 		{check: "dnssec", name: "not signed", zone: "none", set: func(n *network) { n.domain(good, plain) }, want: []string{"dnssec.unsigned"}},
 		{check: "dnssec", name: "expired", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Second) }, want: []string{"dnssec.bogus"}},
-		{check: "dnssec", name: "soon", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(71 * time.Hour) }, want: []string{"dnssec.expires-soon"}},
-		{check: "dnssec", name: "not so soon", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(73 * time.Hour) }},
+		{check: "dnssec", name: "soon", zone: good, set: signed(-30*24*time.Hour, 71*time.Hour), want: []string{"dnssec.expires-soon"}},
+		{check: "dnssec", name: "not so soon", zone: good, set: signed(-30*24*time.Hour, 73*time.Hour)},
+		{check: "dnssec", name: "signed when asked", zone: good, set: signed(-25*time.Hour, 25*time.Hour)},
+		{check: "dnssec", name: "signed for a week, with less than a quarter left", zone: good, set: signed(-127*time.Hour, 41*time.Hour), want: []string{"dnssec.expires-soon"}},
+		{check: "dnssec", name: "signed for a week, with more than a quarter left", zone: good, set: signed(-125*time.Hour, 43*time.Hour)},
 		{check: "dnssec", name: "an alias of a name that is not signed", zone: "none", set: aliased(plain)},
 		{check: "dnssec", name: "an alias of a name that is signed wrongly", zone: "none", set: aliased(func(z *dnssectest.Zone) { z.Until = now.Add(-time.Minute) })},
 		{check: "dnssec", name: "an alias that is signed wrongly", zone: "none", set: func(n *network) {
@@ -511,6 +514,13 @@ func dnssecCases() []a {
 		{check: "dnssec", name: "the answer is an error", zone: good, set: func(n *network) {
 			n.Zones["team.test."].Spoil = func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure }
 		}, trouble: verify.DNSRcode},
+	}
+}
+
+// signed sets from when to when the signatures of the team's zone are valid.
+func signed(from, until time.Duration) func(*network) {
+	return func(n *network) {
+		n.Zones["team.test."].From, n.Zones["team.test."].Until = now.Add(from), now.Add(until)
 	}
 }
 

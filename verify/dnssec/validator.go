@@ -87,10 +87,12 @@ type Answer struct {
 	Aliases []string
 	// Wildcard reports whether a wildcard gave one of the records.
 	Wildcard bool
-	// Expires is when the first of the signatures on the answer itself runs
-	// out; zero when it has none.
-	Expires time.Time
+	// Signatures are when those on the answer itself are valid.
+	Signatures []Validity
 }
+
+// Validity is from when to when a signature is valid.
+type Validity struct{ From, Until time.Time }
 
 // lower takes in that a part of the answer is worse than the rest.
 func (a *Answer) lower(s Status, reason string) {
@@ -100,13 +102,8 @@ func (a *Answer) lower(s Status, reason string) {
 	}
 }
 
-func (a *Answer) expire(sig *dns.RRSIG, now time.Time) {
-	if sig == nil {
-		return
-	}
-	if at := sigTime(sig.Expiration, now); a.Expires.IsZero() || at.Before(a.Expires) {
-		a.Expires = at
-	}
+func (a *Answer) signed(sig *dns.RRSIG, now time.Time) {
+	a.Signatures = append(a.Signatures, Validity{sigTime(sig.Inception, now), sigTime(sig.Expiration, now)})
 }
 
 // Query asks for records and proves what comes back, aliases and
@@ -186,7 +183,7 @@ func (v *Validator) positive(ctx context.Context, a *Answer, m *dns.Msg, rrs []d
 		a.lower(Bogus, fmt.Sprintf("%s %s: %s", owner, dns.TypeToString[rrs[0].Header().Rrtype], reason))
 		return nil
 	}
-	a.expire(sig, v.cfg.Now)
+	a.signed(sig, v.cfg.Now)
 	if int(sig.Labels) < dns.CountLabel(owner) && !isWildcard(owner, int(sig.Labels)) {
 		// RFC 4035 section 5.3.4: a wildcard's answer needs proof that no closer name exists.
 		a.Wildcard = true
@@ -237,7 +234,7 @@ func (v *Validator) negative(ctx context.Context, a *Answer, m *dns.Msg, qtype u
 	s, reason := prove(a.Owner, qtype)
 	if s == Secure {
 		for _, sig := range d.sigs {
-			a.expire(sig, v.cfg.Now)
+			a.signed(sig, v.cfg.Now)
 		}
 	}
 	a.lower(s, reason)

@@ -328,6 +328,8 @@ func stsCases() []a {
 	return []a{
 		{check: "mtasts", name: "none", zone: good},
 		{check: "mtasts", name: "good", zone: record, set: serve(200, "text/plain", policy)},
+		{check: "mtasts", name: "extensions", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=20261121; x-note=1; 1.ext_2=a;\"\n", set: serve(200, "text/plain", policy)},
+		{check: "mtasts", name: "no name of an extension", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=20261121; -note=1;\"\n", want: []string{"mtasts.invalid"}},
 		{check: "mtasts", name: "two records", zone: record + "_mta-sts 300 TXT \"v=STSv1; id=1\"\n", want: []string{"mtasts.several"}},
 		{check: "mtasts", name: "no id", zone: good + "_mta-sts 300 TXT \"v=STSv1;\"\n", want: []string{"mtasts.invalid"}},
 		{check: "mtasts", name: "a bad id", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=2026-11-21\"\n", want: []string{"mtasts.invalid"}},
@@ -352,6 +354,7 @@ func tlsrptCases() []a {
 	return []a{
 		{check: "tlsrpt", name: "none needed", zone: good},
 		{check: "tlsrpt", name: "good", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test,https://t.team.test/r")},
+		{check: "tlsrpt", name: "extensions", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test; x-note=1; 1.ext_2=a")},
 		{check: "tlsrpt", name: "missing", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=1\"\n", want: []string{"tlsrpt.missing"}},
 		{check: "tlsrpt", name: "missing, with DANE", zone: good + "_25._tcp.mail 300 TLSA 3 1 1 " + strings.Repeat("ab", 32) + "\n", want: []string{"tlsrpt.missing"}},
 		{check: "tlsrpt", name: "none needed, DANE behind an alias that is not signed", zone: "none", set: strayed},

@@ -276,8 +276,8 @@ func signatures(rrs []dns.RR, owner string) (list []*dns.RRSIG) {
 	return list
 }
 
-// dnameAbove returns the DNAME that makes an alias of name. One at the root is passed
-// over: no zone would be left beside it.
+// dnameAbove returns the DNAME that makes an alias of name. Against RFC 6672: one
+// at the root is passed over, since it would leave no zone beside it.
 func dnameAbove(rrs []dns.RR, name string) *dns.DNAME {
 	for _, rr := range rrs {
 		d, ok := rr.(*dns.DNAME)

@@ -156,7 +156,7 @@ func (v *Validator) step(ctx context.Context, a *Answer, m *dns.Msg, qtype uint1
 		return "", v.positive(ctx, a, m, rrs)
 	}
 	if rrs := pick(m.Answer, a.Owner, dns.TypeCNAME); len(rrs) > 0 && qtype != dns.TypeCNAME {
-		if d := dnameAbove(m.Answer, a.Owner); d != nil {
+		if d := dnameAbove(m.Answer, a.Owner); d != nil && len(dns.CanonicalName(d.Hdr.Name)) >= len(v.anchorOf(a.Owner)) {
 			return v.dname(ctx, a, m, d)
 		}
 		return dns.CanonicalName(rrs[0].(*dns.CNAME).Target), v.positive(ctx, a, m, rrs[:1])

@@ -125,6 +125,46 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// TestIsland has a zone with a trust anchor of its own below one that is not
+// signed, in whose name records and aliases for it are forged.
+func TestIsland(t *testing.T) {
+	w := dnssectest.New(t)
+	w.Add(".", "")
+	w.Add("example.", "", plain)
+	z := w.Add("good.example.", leaf)
+	w.Delegate(".", "example.")
+	w.Delegate("example.", "good.example.")
+	anchors := append(w.Anchors(), dnssec.Anchor{DS: z.Key.ToDS(dns.SHA256)})
+	head := func(name string, rtype uint16) dns.RR_Header {
+		return dns.RR_Header{Name: name, Rrtype: rtype, Class: dns.ClassINET}
+	}
+	for name, c := range map[string]struct {
+		spoil func(m *dns.Msg)
+		want  dnssec.Status
+	}{
+		"as it is": {nil, dnssec.Secure},
+		"signed in the name of the zone above": {func(m *dns.Msg) {
+			if m.Question[0].Qtype == dns.TypeA {
+				m.Answer[1].(*dns.RRSIG).SignerName = "example."
+			}
+		}, dnssec.Bogus},
+		"an alias of the whole zone above": {func(m *dns.Msg) {
+			if m.Question[0].Qtype == dns.TypeA {
+				m.Answer = []dns.RR{&dns.DNAME{Hdr: head("example.", dns.TypeDNAME), Target: "x."}, &dns.CNAME{Hdr: head("www.good.example.", dns.TypeCNAME), Target: "www.good.x."}}
+			}
+		}, dnssec.Bogus},
+	} {
+		z.Spoil = c.spoil
+		v, err := dnssec.New(dnssec.Config{Exchange: w.Exchange, Anchors: anchors, Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := v.Query(t.Context(), "www.good.example.", dns.TypeA); err != nil || a.Status != c.want {
+			t.Errorf("%s: Query = %s (%s), %v; want %s", name, a.Status, a.Reason, err, c.want)
+		}
+	}
+}
+
 // TestQueryOwn follows no alias, whatever it leads to.
 func TestQueryOwn(t *testing.T) {
 	w := example(t)

@@ -328,6 +328,8 @@ func stsCases() []a {
 	return []a{
 		{check: "mtasts", name: "none", zone: good},
 		{check: "mtasts", name: "good", zone: record, set: serve(200, "text/plain", policy)},
+		{check: "mtasts", name: "extensions", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=20261121; x-note=1; 1.ext_2=a;\"\n", set: serve(200, "text/plain", policy)},
+		{check: "mtasts", name: "no name of an extension", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=20261121; -note=1;\"\n", want: []string{"mtasts.invalid"}},
 		{check: "mtasts", name: "two records", zone: record + "_mta-sts 300 TXT \"v=STSv1; id=1\"\n", want: []string{"mtasts.several"}},
 		{check: "mtasts", name: "no id", zone: good + "_mta-sts 300 TXT \"v=STSv1;\"\n", want: []string{"mtasts.invalid"}},
 		{check: "mtasts", name: "a bad id", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=2026-11-21\"\n", want: []string{"mtasts.invalid"}},
@@ -352,6 +354,7 @@ func tlsrptCases() []a {
 	return []a{
 		{check: "tlsrpt", name: "none needed", zone: good},
 		{check: "tlsrpt", name: "good", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test,https://t.team.test/r")},
+		{check: "tlsrpt", name: "extensions", zone: txt("v=TLSRPTv1; rua=mailto:t@team.test; x-note=1; 1.ext_2=a")},
 		{check: "tlsrpt", name: "missing", zone: good + "_mta-sts 300 TXT \"v=STSv1; id=1\"\n", want: []string{"tlsrpt.missing"}},
 		{check: "tlsrpt", name: "missing, with DANE", zone: good + "_25._tcp.mail 300 TLSA 3 1 1 " + strings.Repeat("ab", 32) + "\n", want: []string{"tlsrpt.missing"}},
 		{check: "tlsrpt", name: "none needed, DANE behind an alias that is not signed", zone: "none", set: strayed},
@@ -494,13 +497,42 @@ func dnssecCases() []a {
 		{check: "dnssec", name: "good", zone: good},
 		{check: "dnssec", name: "not signed", zone: "none", set: func(n *network) { n.domain(good, plain) }, want: []string{"dnssec.unsigned"}},
 		{check: "dnssec", name: "expired", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(-time.Second) }, want: []string{"dnssec.bogus"}},
-		{check: "dnssec", name: "soon", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(71 * time.Hour) }, want: []string{"dnssec.expires-soon"}},
-		{check: "dnssec", name: "not so soon", zone: good, set: func(n *network) { n.Zones["team.test."].Until = now.Add(73 * time.Hour) }},
+		{check: "dnssec", name: "soon", zone: good, set: signed(-30*24*time.Hour, 71*time.Hour), want: []string{"dnssec.expires-soon"}},
+		{check: "dnssec", name: "not so soon", zone: good, set: signed(-30*24*time.Hour, 73*time.Hour)},
+		{check: "dnssec", name: "signed when asked", zone: good, set: signed(-25*time.Hour, 25*time.Hour)},
+		{check: "dnssec", name: "signed for a week, with less than a quarter left", zone: good, set: signed(-127*time.Hour, 41*time.Hour), want: []string{"dnssec.expires-soon"}},
+		{check: "dnssec", name: "signed for a week, with more than a quarter left", zone: good, set: signed(-125*time.Hour, 43*time.Hour)},
+		{check: "dnssec", name: "an alias of a name that is not signed", zone: "none", set: aliased(plain)},
+		{check: "dnssec", name: "an alias of a name that is signed wrongly", zone: "none", set: aliased(func(z *dnssectest.Zone) { z.Until = now.Add(-time.Minute) })},
+		{check: "dnssec", name: "an alias that is signed wrongly", zone: "none", set: func(n *network) {
+			aliased(plain)(n)
+			n.Zones["test."].Spoil = func(m *dns.Msg) {
+				if m.Question[0].Name == "team.test." {
+					m.Answer = m.Answer[:1]
+				}
+			}
+		}, want: []string{"dnssec.bogus"}},
 		{check: "dnssec", name: "no anchor", zone: good, set: func(n *network) { n.Zones["."].Key.Hdr.Name = "elsewhere." }, want: []string{"dnssec.indeterminate"}},
 		{check: "dnssec", name: "servers fail", zone: good, set: broken("team.test. DS"), trouble: verify.DNSServFail},
 		{check: "dnssec", name: "the answer is an error", zone: good, set: func(n *network) {
 			n.Zones["team.test."].Spoil = func(m *dns.Msg) { m.Rcode = dns.RcodeServerFailure }
 		}, trouble: verify.DNSRcode},
+	}
+}
+
+// signed sets from when to when the signatures of the team's zone are valid.
+func signed(from, until time.Duration) func(*network) {
+	return func(n *network) {
+		n.Zones["team.test."].From, n.Zones["team.test."].Until = now.Add(from), now.Add(until)
+	}
+}
+
+// aliased makes the domain an alias of a name in the zone of somebody else.
+func aliased(change func(*dnssectest.Zone)) func(*network) {
+	return func(n *network) {
+		n.Zones["test."].Records = append(n.Zones["test."].Records, rr("team.test. 300 CNAME edge.cdn.test."))
+		n.Add("cdn.test.", "edge 300 A 192.0.2.7\n", change)
+		n.Delegate("test.", "cdn.test.")
 	}
 }
 

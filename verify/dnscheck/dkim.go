@@ -33,7 +33,7 @@ func ParseDKIMKey(s string) (k DKIMKey, err error) {
 	refuse := func(format string, args ...any) (DKIMKey, error) {
 		return k, fmt.Errorf("%w: "+format, append([]any{ErrDKIMKey}, args...)...)
 	}
-	list, err := parseTags(withoutBlanks(s))
+	list, err := parseTags(withoutBlanks(s), isTagName)
 	if err != nil {
 		return k, fmt.Errorf("%w: %w", ErrDKIMKey, err)
 	}

@@ -32,7 +32,7 @@ var ErrDMARC = errors.New("dnscheck: no DMARC record")
 // and values that no reader knows are passed over, and a record without a
 // valid p counts as p=none.
 func ParseDMARC(s string) (DMARC, error) {
-	tags, err := parseTags(s)
+	tags, err := parseTags(s, isTagName)
 	if err != nil {
 		return DMARC{}, fmt.Errorf("%w: %w", ErrDMARC, err)
 	}

@@ -1,6 +1,7 @@
 package dnscheck
 
 import (
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -20,10 +21,11 @@ var (
 		Title: "No trust anchor covers the domain", Advice: "Nothing to do, unless the domain ought to hang below the root."}
 )
 
-// soonBogus is how long before their end signatures are warned of.
+// soonBogus is how long before their end signatures are warned of, at most.
 const soonBogus = 72 * time.Hour
 
-// dnssecCheck proves the domain's SOA and MX records by itself.
+// dnssecCheck proves the domain's SOA and MX records by itself. Where the domain is
+// an alias, that is proven instead: the zone that it leads to is of others.
 func dnssecCheck(cfg Config) verify.Check {
 	problems := []verify.Problem{dnssecUnsigned, dnssecBogus, dnssecSoon, dnssecIndeterminate}
 	return check(cfg, "dnssec", "DNSSEC of the domain", domains, problems, func(r *run) error {
@@ -31,9 +33,9 @@ func dnssecCheck(cfg Config) verify.Check {
 		if err != nil {
 			return err
 		}
-		var first time.Time
+		var signed []dnssec.Validity
 		for _, qtype := range []uint16{dns.TypeSOA, dns.TypeMX} {
-			a, err := v.Query(r.ctx, r.domain(), qtype)
+			a, err := v.QueryOwn(r.ctx, r.domain(), qtype)
 			if err != nil {
 				return asTrouble(err)
 			}
@@ -41,12 +43,10 @@ func dnssecCheck(cfg Config) verify.Check {
 				r.fact("dnssec", string(a.Status))
 				return r.notSecure(a)
 			}
-			if !a.Expires.IsZero() && (first.IsZero() || a.Expires.Before(first)) {
-				first = a.Expires
-			}
+			signed = append(signed, a.Signatures...)
 		}
 		r.fact("dnssec", string(dnssec.Secure))
-		r.expiring(first)
+		r.expiring(signed)
 		return nil
 	})
 }
@@ -67,14 +67,21 @@ func (r *run) notSecure(a dnssec.Answer) error {
 }
 
 // expiring warns of signatures that nobody renewed.
-func (r *run) expiring(first time.Time) {
-	if first.IsZero() {
+func (r *run) expiring(signed []dnssec.Validity) {
+	if len(signed) == 0 {
 		return
 	}
-	warn := first.Add(-soonBogus)
-	if !warn.After(r.t.Now) {
-		r.find(dnssecSoon, first.UTC().Format(time.RFC3339))
-		warn = first
+	slices.SortFunc(signed, func(a, b dnssec.Validity) int { return a.Until.Compare(b.Until) })
+	if i := slices.IndexFunc(signed, func(s dnssec.Validity) bool { return !soon(s).After(r.t.Now) }); i >= 0 {
+		r.find(dnssecSoon, signed[i].Until.UTC().Format(time.RFC3339))
+		r.out.Until = signed[0].Until
+		return
 	}
-	r.out.Until = warn
+	r.out.Until = soon(slices.MinFunc(signed, func(a, b dnssec.Validity) int { return soon(a).Compare(soon(b)) }))
+}
+
+// soon is from when on a signature is warned of. Those who sign when they are asked
+// do so for two days or less, and must have renewed it when a quarter is left.
+func soon(s dnssec.Validity) time.Time {
+	return s.Until.Add(-min(soonBogus, s.Until.Sub(s.From)/4))
 }

@@ -140,7 +140,7 @@ func mtaSTSCheck(cfg Config) verify.Check {
 
 // validSTS reads the record (RFC 8461 section 3.1).
 func validSTS(s string) bool {
-	tags, err := parseTags(s)
+	tags, err := parseTags(s, isExtensionName)
 	if err != nil || len(tags) == 0 || tags[0] != (tag{"v", "STSv1"}) {
 		return false
 	}

@@ -52,7 +52,7 @@ func TestParseDMARC(t *testing.T) {
 			t.Errorf("ParseDMARC(%q): (-want +got)\n%s", text, d)
 		}
 	}
-	for _, bad := range []string{"", "v=DMARC2; p=none", "p=none; v=DMARC1", "v=dmarc1; p=none", "v=DMARC1; ; p=none", "v=DMARC1; p", "v=DMARC1; p=none; p=none", "v=DMARC1; 1p=none", "v=spf1 -all"} {
+	for _, bad := range []string{"", "v=DMARC2; p=none", "p=none; v=DMARC1", "v=dmarc1; p=none", "v=DMARC1; ; p=none", "v=DMARC1; p", "v=DMARC1; p=none; p=none", "v=DMARC1; 1p=none", "v=DMARC1; p=none; x-y=1", "v=spf1 -all"} {
 		if got, err := dnscheck.ParseDMARC(bad); !errors.Is(err, dnscheck.ErrDMARC) {
 			t.Errorf("ParseDMARC(%q) = %+v, %v; want %v", bad, got, err, dnscheck.ErrDMARC)
 		}
@@ -91,7 +91,14 @@ func TestParseTLSRPT(t *testing.T) {
 	if err != nil || len(got) != 2 {
 		t.Errorf("ParseTLSRPT = %q, %v; want two", got, err)
 	}
-	for _, bad := range []string{"", "v=TLSRPTv1", "v=TLSRPTv1; rua=", "v=TLSRPTv1; rua=ftp://x", "rua=mailto:a@x; v=TLSRPTv1", "v=TLSRPTv1; rua=mailto:", "v=TLSRPTv1; rua=https:///x"} {
+	const record = "v=TLSRPTv1; rua=mailto:reports@example.com; "
+	for _, ok := range []string{"x-note=1", "x.note_2=1;", "1st=1", strings.Repeat("x", 32) + "=1"} { // section 3: tlsrpt-ext-name
+		if got, err := dnscheck.ParseTLSRPT(record + ok); err != nil || len(got) != 1 {
+			t.Errorf("ParseTLSRPT(%q) = %q, %v; want one", record+ok, got, err)
+		}
+	}
+	for _, bad := range []string{record + "-x=1", record + ".x=1", record + "_x=1", record + "x y=1", record + "x+y=1", record + "=1", record + strings.Repeat("x", 33) + "=1",
+		"", "v=TLSRPTv1", "v=TLSRPTv1; rua=", "v=TLSRPTv1; rua=ftp://x", "rua=mailto:a@x; v=TLSRPTv1", "v=TLSRPTv1; rua=mailto:", "v=TLSRPTv1; rua=https:///x"} {
 		if got, err := dnscheck.ParseTLSRPT(bad); !errors.Is(err, dnscheck.ErrTLSRPT) {
 			t.Errorf("ParseTLSRPT(%q) = %q, %v; want %v", bad, got, err, dnscheck.ErrTLSRPT)
 		}

@@ -17,7 +17,7 @@ var ErrTLSRPT = errors.New("dnscheck: no TLS-RPT record")
 // ParseTLSRPT returns where reports go (RFC 8460 section 3): mailto: and https:
 // URIs.
 func ParseTLSRPT(s string) ([]string, error) {
-	tags, err := parseTags(s)
+	tags, err := parseTags(s, isExtensionName)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTLSRPT, err)
 	}

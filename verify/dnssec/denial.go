@@ -29,20 +29,27 @@ const (
 	nothing              // no such name, and none below it
 )
 
-// denials verifies what the authority section has.
+// denials verifies what the authority section has, each set of records once.
 func (v *Validator) denials(z *zone, m *dns.Msg) (*denial, error) {
 	d := &denial{zone: z.name, fault: "no proof that it does not exist"}
+	done := map[dns.Question]bool{} // by owner and type
 	seen := 0
 	for _, rr := range m.Ns {
 		h := rr.Header()
-		if h.Rrtype != dns.TypeNSEC && h.Rrtype != dns.TypeNSEC3 || !dns.IsSubDomain(z.name, h.Name) {
+		if h.Rrtype != dns.TypeNSEC && h.Rrtype != dns.TypeNSEC3 || h.Class != dns.ClassINET || !dns.IsSubDomain(z.name, h.Name) {
 			continue
 		}
 		if seen++; seen > maxDenials {
 			return nil, ErrWork
 		}
 		owner := dns.CanonicalName(h.Name)
-		sig, reason, err := v.verify(z, pick(m.Ns, owner, h.Rrtype), signatures(m.Ns, owner))
+		set := dns.Question{Name: owner, Qtype: h.Rrtype}
+		if done[set] {
+			continue
+		}
+		done[set] = true
+		rrs := pick(m.Ns, owner, h.Rrtype)
+		sig, reason, err := v.verify(z, rrs, signatures(m.Ns, owner))
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +57,9 @@ func (v *Validator) denials(z *zone, m *dns.Msg) (*denial, error) {
 			d.fault = owner + " " + dns.TypeToString[h.Rrtype] + ": " + reason
 			continue
 		}
-		d.add(rr, sig)
+		for _, rr := range rrs { // those that were verified, and no other
+			d.add(rr, sig)
+		}
 	}
 	return d, nil
 }
@@ -125,15 +134,17 @@ func (d *denial) noName(name string) (Status, string) {
 }
 
 // noCloser proves that no name closer to owner exists than the wildcard that
-// gave it, whose signature counts labels (RFC 4035 section 5.3.4, RFC 5155 section 8.8).
+// gave it, whose signature counts labels (RFC 4035 section 5.3.4, RFC 5155 section
+// 8.8): the closest one that exists must be the wildcard's own, and owner must not
+// be one without records.
 func (d *denial) noCloser(owner string, labels int) (Status, string) {
-	offsets := dns.Split(owner)
-	next := owner[offsets[len(offsets)-labels-1]:]
-	switch c := d.cover3(next); {
-	case d.heavy:
+	if d.heavy {
 		return Insecure, tooHeavy
-	case d.coverNSEC(owner) != nil:
+	}
+	if ce, ok := d.encloser(owner); ok && ce == tail(owner, labels) {
 		return Secure, ""
+	}
+	switch c := d.cover3(tail(owner, labels+1)); {
 	case c != nil && c.Flags&1 != 0:
 		return Insecure, "opt-out"
 	case c != nil:
@@ -252,9 +263,11 @@ func (d *denial) match3(name string) *dns.NSEC3 {
 	return nil
 }
 
+// cover3 returns the record in whose span the hash of name lies. The library
+// counts the owner's own hash in, whose name exists (RFC 5155 section 1.3).
 func (d *denial) cover3(name string) *dns.NSEC3 {
 	for _, n := range d.nsec3 {
-		if d.owns(n) && n.Cover(name) {
+		if d.owns(n) && n.Cover(name) && !n.Match(name) {
 			return n
 		}
 	}

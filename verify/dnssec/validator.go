@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -86,10 +87,12 @@ type Answer struct {
 	Aliases []string
 	// Wildcard reports whether a wildcard gave one of the records.
 	Wildcard bool
-	// Expires is when the first of the signatures on the answer itself runs
-	// out; zero when it has none.
-	Expires time.Time
+	// Signatures are when those on the answer itself are valid.
+	Signatures []Validity
 }
+
+// Validity is from when to when a signature is valid.
+type Validity struct{ From, Until time.Time }
 
 // lower takes in that a part of the answer is worse than the rest.
 func (a *Answer) lower(s Status, reason string) {
@@ -99,13 +102,8 @@ func (a *Answer) lower(s Status, reason string) {
 	}
 }
 
-func (a *Answer) expire(sig *dns.RRSIG, now time.Time) {
-	if sig == nil {
-		return
-	}
-	if at := sigTime(sig.Expiration, now); a.Expires.IsZero() || at.Before(a.Expires) {
-		a.Expires = at
-	}
+func (a *Answer) signed(sig *dns.RRSIG, now time.Time) {
+	a.Signatures = append(a.Signatures, Validity{sigTime(sig.Inception, now), sigTime(sig.Expiration, now)})
 }
 
 // Query asks for records and proves what comes back, aliases and
@@ -115,18 +113,35 @@ func (v *Validator) Query(ctx context.Context, name string, qtype uint16) (Answe
 	v.ofName = 0
 	a := Answer{Status: Secure, Owner: dns.CanonicalName(name)}
 	for range maxCNAMEs {
-		m, err := v.ask(ctx, a.Owner, qtype)
-		if err != nil {
+		if alias, err := v.hop(ctx, &a, qtype); err != nil || !alias {
 			return a, err
 		}
-		next, err := v.step(ctx, &a, m, qtype)
-		if err != nil || next == "" {
-			return a, err
-		}
-		a.Aliases, a.Owner = append(a.Aliases, a.Owner), next
 	}
 	a.lower(Bogus, "more than 16 aliases")
 	return a, nil
+}
+
+// QueryOwn is [Validator.Query] for what the zone of the name itself says: an alias
+// is proven and not followed, and Owner is then what it leads to.
+func (v *Validator) QueryOwn(ctx context.Context, name string, qtype uint16) (Answer, error) {
+	v.ofName = 0
+	a := Answer{Status: Secure, Owner: dns.CanonicalName(name)}
+	_, err := v.hop(ctx, &a, qtype)
+	return a, err
+}
+
+// hop asks about a.Owner, and reports whether an alias leads on: to the next Owner.
+func (v *Validator) hop(ctx context.Context, a *Answer, qtype uint16) (alias bool, err error) {
+	m, err := v.ask(ctx, a.Owner, qtype)
+	if err != nil {
+		return false, err
+	}
+	next, err := v.step(ctx, a, m, qtype)
+	if err != nil || next == "" {
+		return false, err
+	}
+	a.Aliases, a.Owner = append(a.Aliases, a.Owner), next
+	return true, nil
 }
 
 // step judges one message about a.Owner and returns where an alias leads.
@@ -141,7 +156,7 @@ func (v *Validator) step(ctx context.Context, a *Answer, m *dns.Msg, qtype uint1
 		return "", v.positive(ctx, a, m, rrs)
 	}
 	if rrs := pick(m.Answer, a.Owner, dns.TypeCNAME); len(rrs) > 0 && qtype != dns.TypeCNAME {
-		if d := dnameAbove(m.Answer, a.Owner); d != nil {
+		if d := dnameAbove(m.Answer, a.Owner); d != nil && len(dns.CanonicalName(d.Hdr.Name)) >= len(v.anchorOf(a.Owner)) {
 			return v.dname(ctx, a, m, d)
 		}
 		return dns.CanonicalName(rrs[0].(*dns.CNAME).Target), v.positive(ctx, a, m, rrs[:1])
@@ -168,7 +183,7 @@ func (v *Validator) positive(ctx context.Context, a *Answer, m *dns.Msg, rrs []d
 		a.lower(Bogus, fmt.Sprintf("%s %s: %s", owner, dns.TypeToString[rrs[0].Header().Rrtype], reason))
 		return nil
 	}
-	a.expire(sig, v.cfg.Now)
+	a.signed(sig, v.cfg.Now)
 	if int(sig.Labels) < dns.CountLabel(owner) && !isWildcard(owner, int(sig.Labels)) {
 		// RFC 4035 section 5.3.4: a wildcard's answer needs proof that no closer name exists.
 		a.Wildcard = true
@@ -182,17 +197,20 @@ func (v *Validator) positive(ctx context.Context, a *Answer, m *dns.Msg, rrs []d
 	return nil
 }
 
-// dname follows a signed DNAME (RFC 6672): the CNAME made of it is not signed.
+// dname follows a signed DNAME (RFC 6672): the CNAME made of it is not signed. One
+// that fails its proof leads nowhere.
 func (v *Validator) dname(ctx context.Context, a *Answer, m *dns.Msg, d *dns.DNAME) (string, error) {
-	owner, name := dns.CanonicalName(d.Hdr.Name), a.Owner
-	keep := dns.CountLabel(name) - dns.CountLabel(owner)
-	offsets := dns.Split(name)
-	target := dns.CanonicalName(name[:offsets[keep]] + dns.CanonicalName(d.Target))
+	if err := v.positive(ctx, a, m, []dns.RR{d}); err != nil || a.Status == Bogus {
+		return "", err
+	}
+	offsets := dns.Split(a.Owner)
+	keep := len(offsets) - dns.CountLabel(d.Hdr.Name)
+	target := a.Owner[:offsets[keep]] + strings.TrimPrefix(dns.CanonicalName(d.Target), ".")
 	if _, ok := dns.IsDomainName(target); !ok {
 		a.lower(Bogus, "a DNAME that makes a name too long")
 		return "", nil
 	}
-	return target, v.positive(ctx, a, m, []dns.RR{d})
+	return target, nil
 }
 
 // negative asks for proof that there is nothing.
@@ -216,7 +234,7 @@ func (v *Validator) negative(ctx context.Context, a *Answer, m *dns.Msg, qtype u
 	s, reason := prove(a.Owner, qtype)
 	if s == Secure {
 		for _, sig := range d.sigs {
-			a.expire(sig, v.cfg.Now)
+			a.signed(sig, v.cfg.Now)
 		}
 	}
 	a.lower(s, reason)
@@ -237,7 +255,8 @@ func (v *Validator) ask(ctx context.Context, name string, qtype uint16) (*dns.Ms
 	return m, nil
 }
 
-// pick returns the records of one owner and type.
+// pick returns the records of one owner and type. A signature is on those of one
+// class too (RFC 4035 section 5.3.1), and no other than IN counts here.
 func pick(rrs []dns.RR, owner string, qtype uint16) (list []dns.RR) {
 	for _, rr := range rrs {
 		if h := rr.Header(); h.Rrtype == qtype && h.Class == dns.ClassINET && dns.CanonicalName(h.Name) == owner {
@@ -250,16 +269,22 @@ func pick(rrs []dns.RR, owner string, qtype uint16) (list []dns.RR) {
 // signatures returns the RRSIG records of one owner.
 func signatures(rrs []dns.RR, owner string) (list []*dns.RRSIG) {
 	for _, rr := range rrs {
-		if sig, ok := rr.(*dns.RRSIG); ok && dns.CanonicalName(sig.Hdr.Name) == owner {
+		if sig, ok := rr.(*dns.RRSIG); ok && sig.Hdr.Class == dns.ClassINET && dns.CanonicalName(sig.Hdr.Name) == owner {
 			list = append(list, sig)
 		}
 	}
 	return list
 }
 
+// dnameAbove returns the DNAME that makes an alias of name. Against RFC 6672: one
+// at the root is passed over, since it would leave no zone beside it.
 func dnameAbove(rrs []dns.RR, name string) *dns.DNAME {
 	for _, rr := range rrs {
-		if d, ok := rr.(*dns.DNAME); ok && dns.IsSubDomain(d.Hdr.Name, name) && dns.CanonicalName(d.Hdr.Name) != name {
+		d, ok := rr.(*dns.DNAME)
+		if !ok || d.Hdr.Class != dns.ClassINET {
+			continue
+		}
+		if owner := dns.CanonicalName(d.Hdr.Name); owner != "." && owner != name && dns.IsSubDomain(owner, name) {
 			return d
 		}
 	}

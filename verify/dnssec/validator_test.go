@@ -125,6 +125,74 @@ func TestQuery(t *testing.T) {
 	}
 }
 
+// TestIsland has a zone with a trust anchor of its own below one that is not
+// signed, in whose name records and aliases for it are forged.
+func TestIsland(t *testing.T) {
+	w := dnssectest.New(t)
+	w.Add(".", "")
+	w.Add("example.", "", plain)
+	z := w.Add("good.example.", leaf)
+	w.Delegate(".", "example.")
+	w.Delegate("example.", "good.example.")
+	anchors := append(w.Anchors(), dnssec.Anchor{DS: z.Key.ToDS(dns.SHA256)})
+	head := func(name string, rtype uint16) dns.RR_Header {
+		return dns.RR_Header{Name: name, Rrtype: rtype, Class: dns.ClassINET}
+	}
+	for name, c := range map[string]struct {
+		spoil func(m *dns.Msg)
+		want  dnssec.Status
+	}{
+		"as it is": {nil, dnssec.Secure},
+		"signed in the name of the zone above": {func(m *dns.Msg) {
+			if m.Question[0].Qtype == dns.TypeA {
+				m.Answer[1].(*dns.RRSIG).SignerName = "example."
+			}
+		}, dnssec.Bogus},
+		"an alias of the whole zone above": {func(m *dns.Msg) {
+			if m.Question[0].Qtype == dns.TypeA {
+				m.Answer = []dns.RR{&dns.DNAME{Hdr: head("example.", dns.TypeDNAME), Target: "x."}, &dns.CNAME{Hdr: head("www.good.example.", dns.TypeCNAME), Target: "www.good.x."}}
+			}
+		}, dnssec.Bogus},
+	} {
+		z.Spoil = c.spoil
+		v, err := dnssec.New(dnssec.Config{Exchange: w.Exchange, Anchors: anchors, Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a, err := v.Query(t.Context(), "www.good.example.", dns.TypeA); err != nil || a.Status != c.want {
+			t.Errorf("%s: Query = %s (%s), %v; want %s", name, a.Status, a.Reason, err, c.want)
+		}
+	}
+}
+
+// TestQueryOwn follows no alias, whatever it leads to.
+func TestQueryOwn(t *testing.T) {
+	w := example(t)
+	for _, c := range []struct {
+		name   string
+		status dnssec.Status
+		rrs    int
+		owner  string
+	}{
+		{"www.good.example.", dnssec.Secure, 1, "www.good.example."},
+		{"deep.good.example.", dnssec.Secure, 0, "deep.good.example."},
+		{"alias.good.example.", dnssec.Secure, 0, "www.good.example."},
+		{"away.good.example.", dnssec.Secure, 0, "www.plain.example."},
+		{"loop.good.example.", dnssec.Secure, 0, "loop.good.example."},
+		{"alias.plain.example.", dnssec.Insecure, 0, "www.plain.example."},
+		{"alias.expired.example.", dnssec.Bogus, 0, "www.expired.example."},
+	} {
+		v, err := dnssec.New(dnssec.Config{Exchange: w.Exchange, Anchors: w.Anchors(), Now: now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := v.QueryOwn(t.Context(), c.name, dns.TypeA)
+		if err != nil || a.Status != c.status || a.Owner != c.owner || len(a.RRs) != c.rrs {
+			t.Errorf("QueryOwn(%s) = %+v, %v; want %s, %d records of %s", c.name, a, err, c.status, c.rrs, c.owner)
+		}
+	}
+}
+
 // TestOptOut holds the rule that a span of opted-out names proves nothing
 // about them (RFC 5155 sections 8.6 and 9.2).
 func TestOptOut(t *testing.T) {
@@ -152,6 +220,34 @@ func TestDNAME(t *testing.T) {
 	a := ask(t, w, "www.tree.good.example.", "A")
 	if a.Status != dnssec.Secure || a.Owner != "www.good.example." || len(a.RRs) != 1 {
 		t.Errorf("Query = %+v, want what the DNAME says and not what the CNAME says", a)
+	}
+	z.At("tree.good.example.", dns.TypeDNAME)[0].(*dns.DNAME).Target = "."
+	a = ask(t, w, "www.tree.good.example.", "A")
+	if a.Status != dnssec.Secure || a.Owner != "www." || a.Rcode != dns.RcodeNameError {
+		t.Errorf("Query = %+v, want that there is no www., to which a DNAME of the root leads", a)
+	}
+}
+
+// TestForgedDNAME has DNAME records that nobody signed, at names of which some
+// leave no label to keep.
+func TestForgedDNAME(t *testing.T) {
+	for _, owner := range []string{".", "example.", "good.example.", "WWW.good.example.", "a.www.good.example."} {
+		for _, target := range []string{".", "x.", strings.Repeat("long.", 50)} {
+			for _, zone := range []string{"good.example.", "plain.example."} {
+				w, name := example(t), "www."+zone
+				owner := strings.Replace(owner, "good.example.", zone, 1)
+				w.Zones[zone].Spoil = func(m *dns.Msg) {
+					if m.Question[0].Name == name && m.Question[0].Qtype == dns.TypeA {
+						m.Ns, m.Answer = nil, []dns.RR{
+							&dns.DNAME{Hdr: dns.RR_Header{Name: owner, Rrtype: dns.TypeDNAME, Class: dns.ClassINET}, Target: target},
+							&dns.CNAME{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET}, Target: "nowhere."}}
+					}
+				}
+				if a := ask(t, w, name, "A"); a.Status == dnssec.Secure || zone == "good.example." && a.Status != dnssec.Bogus {
+					t.Errorf("%s DNAME %s: Query(%s) = %s (%s), want it not proven", owner, target, name, a.Status, a.Reason)
+				}
+			}
+		}
 	}
 }
 
@@ -187,6 +283,14 @@ func TestLies(t *testing.T) {
 				m.Answer, m.Rcode = nil, dns.RcodeNameError
 				z.Deny(m, "nowhere.good.example.", "*.good.example.")
 			}},
+			{"no such name, by its own record", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				m.Answer, m.Rcode = nil, dns.RcodeNameError
+				z.Deny(m, "www.good.example.", "*.good.example.")
+			}},
+			{"no such name below another, by its own record", "a.deep.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				m.Answer, m.Rcode = nil, dns.RcodeNameError
+				z.Deny(m, "a.deep.good.example.", "*.deep.good.example.")
+			}},
 			{"no such name, without a word on the wildcard", "any.wild.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
 				m.Answer, m.Ns, m.Rcode = nil, nil, dns.RcodeNameError
 				z.Deny(m, "any.wild.good.example.", "")
@@ -202,6 +306,18 @@ func TestLies(t *testing.T) {
 					m.Answer, m.Ns = nil, nil
 					w.Zones["good.example."].Deny(m, "good.example.", "")
 				}
+			}},
+			{"no DS, by a record of another class", "www.good.example.", "A", "example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				if m.Question[0].Name == "good.example." {
+					m.Answer, m.Ns = nil, nil
+					z.Deny(m, "good.example.", "")
+					m.Ns = append(chaos(m.Ns, dns.TypeNS), m.Ns...)
+				}
+			}},
+			{"no type, by a record of another class", "www.good.example.", "A", "good.example.", func(_ *dnssectest.World, z *dnssectest.Zone, m *dns.Msg) {
+				m.Answer = nil
+				z.Deny(m, "www.good.example.", "")
+				m.Ns = append(chaos(m.Ns, dns.TypeTXT), m.Ns...)
 			}},
 			{"no type, by the record above the cut", "good.example.", "MX", "good.example.", func(w *dnssectest.World, _ *dnssectest.Zone, m *dns.Msg) {
 				m.Ns = nil
@@ -226,6 +342,74 @@ func TestLies(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestOtherClass holds the rule that a signature is on records of one class (RFC
+// 4035 section 5.3.1): what stands beside them in another changes nothing.
+func TestOtherClass(t *testing.T) {
+	for kind, change := range map[string][]func(*dnssectest.Zone){"NSEC": nil, "NSEC3": {nsec3}} {
+		w := example(t, change...)
+		for _, z := range w.Zones {
+			z.Spoil = func(m *dns.Msg) {
+				m.Answer = append(chaos(m.Answer, dns.TypeTXT), m.Answer...)
+				m.Ns = append(chaos(m.Ns, dns.TypeTXT), m.Ns...)
+			}
+		}
+		for name, want := range map[string]dnssec.Status{
+			"www.good.example.": dnssec.Secure, "alias.good.example.": dnssec.Secure, "deep.good.example.": dnssec.Secure, "nowhere.good.example.": dnssec.Secure,
+			"any.wild.good.example.": dnssec.Secure, "www.plain.example.": dnssec.Insecure,
+		} {
+			if a := ask(t, w, name, "A"); a.Status != want {
+				t.Errorf("%s: Query(%s) = %s (%s), want %s", kind, name, a.Status, a.Reason, want)
+			}
+		}
+	}
+}
+
+// TestWildcardDeeper answers for names by a wildcard that can't have given them,
+// since a closer name exists, if only without records (RFC 4035 section 5.3.4, RFC
+// 5155 section 8.8).
+func TestWildcardDeeper(t *testing.T) {
+	for kind, change := range map[string][]func(*dnssectest.Zone){"NSEC": nil, "NSEC3": {nsec3}} {
+		w := example(t, change...)
+		z := w.Zones["good.example."]
+		star, err := dns.NewRR("*.good.example. 300 A 192.0.2.9")
+		if err != nil {
+			t.Fatal(err)
+		}
+		z.Records = append(z.Records, star)
+		z.Spoil = func(m *dns.Msg) {
+			if q := m.Question[0]; q.Qtype == dns.TypeA {
+				m.Answer, m.Ns, m.Rcode = z.Signed([]dns.RR{star}, q.Name), nil, dns.RcodeSuccess
+				z.Deny(m, q.Name, "")
+			}
+		}
+		for name, want := range map[string]dnssec.Status{
+			"new.good.example.": dnssec.Secure, "x.new.good.example.": dnssec.Secure, "zzz.good.example.": dnssec.Secure,
+			"www.good.example.": dnssec.Bogus, "x.www.good.example.": dnssec.Bogus, "deep.good.example.": dnssec.Bogus, "x.deep.good.example.": dnssec.Bogus,
+			"x.a.deep.good.example.": dnssec.Bogus, "x.wild.good.example.": dnssec.Bogus,
+		} {
+			if a := ask(t, w, name, "A"); a.Status != want || !a.Wildcard {
+				t.Errorf("%s: Query(%s) = %s (%s), by a wildcard: %t; want %s", kind, name, a.Status, a.Reason, a.Wildcard, want)
+			}
+		}
+	}
+}
+
+// chaos copies records into the class CH, those of non-existence with other types.
+func chaos(rrs []dns.RR, types ...uint16) (list []dns.RR) {
+	for _, rr := range rrs {
+		c := dns.Copy(rr)
+		c.Header().Class = dns.ClassCHAOS
+		switch c := c.(type) {
+		case *dns.NSEC:
+			c.TypeBitMap = types
+		case *dns.NSEC3:
+			c.TypeBitMap = types
+		}
+		list = append(list, c)
+	}
+	return list
 }
 
 func TestManyRounds(t *testing.T) {
@@ -317,4 +501,53 @@ func TestConfig(t *testing.T) {
 			t.Errorf("New(%+v) = nil error", cfg)
 		}
 	}
+}
+
+// FuzzQuery hands any message in place of an answer: none may end in a panic, nor
+// make an address secure that the zone does not have.
+func FuzzQuery(f *testing.F) {
+	w := example(f, nsec3)
+	const name = "www.good.example."
+	head := func(rtype uint16) dns.RR_Header {
+		return dns.RR_Header{Name: name, Rrtype: rtype, Class: dns.ClassINET}
+	}
+	for _, asked := range []string{name, "nowhere.good.example.", "any.wild.good.example.", "deep.good.example.", "lost.good.example."} {
+		m, _ := w.Exchange(f.Context(), asked, dns.TypeA)
+		f.Add(packed(f, m))
+	}
+	for _, owner := range []string{".", "good.example."} {
+		m := new(dns.Msg).SetQuestion(name, dns.TypeA)
+		top := head(dns.TypeDNAME)
+		top.Name = owner
+		m.Answer = []dns.RR{&dns.DNAME{Hdr: top, Target: "x."}, &dns.CNAME{Hdr: head(dns.TypeCNAME), Target: name + "x."}}
+		f.Add(packed(f, m))
+	}
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		forged := new(dns.Msg)
+		if forged.Unpack(wire) != nil {
+			return
+		}
+		v, err := dnssec.New(dnssec.Config{Anchors: w.Anchors(), Now: now, Exchange: func(ctx context.Context, q string, qtype uint16) (*dns.Msg, error) {
+			if q == name && qtype == dns.TypeA {
+				return forged, nil
+			}
+			return w.Exchange(ctx, q, qtype)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := v.Query(t.Context(), name, dns.TypeA)
+		if err == nil && a.Status == dnssec.Secure && a.Owner == name && (len(a.RRs) != 1 || a.RRs[0].(*dns.A).A.String() != "192.0.2.1") {
+			t.Errorf("Query = %+v, which the zone does not have", a)
+		}
+	})
+}
+
+func packed(t testing.TB, m *dns.Msg) []byte {
+	t.Helper()
+	wire, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wire
 }

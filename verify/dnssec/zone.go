@@ -44,12 +44,13 @@ func (v *Validator) zoneOf(ctx context.Context, name string, qtype uint16) (*zon
 
 // signerOf returns the zone that says it signed a set of records; where none
 // says so, the deepest one that they lie in. Whether a zone above signs what a
-// zone below ought to is not asked: it could as well have delegated elsewhere.
+// zone below ought to is not asked: it could as well have delegated elsewhere. Zones
+// above the closest trust anchor have no say.
 func (v *Validator) signerOf(ctx context.Context, h *dns.RR_Header, sigs []*dns.RRSIG) (*zone, error) {
 	owner, signer := dns.CanonicalName(h.Name), ""
 	for _, s := range sigs {
 		name := dns.CanonicalName(s.SignerName)
-		if s.TypeCovered == h.Rrtype && dns.IsSubDomain(name, owner) && len(name) > len(signer) {
+		if s.TypeCovered == h.Rrtype && dns.IsSubDomain(name, owner) && len(name) > len(signer) && len(name) >= len(v.anchorOf(owner)) {
 			signer = name
 		}
 	}
@@ -59,15 +60,21 @@ func (v *Validator) signerOf(ctx context.Context, h *dns.RR_Header, sigs []*dns.
 	return v.zoneOf(ctx, signer, dns.TypeDNSKEY)
 }
 
-// anchored returns the zone of the closest trust anchor above name.
-func (v *Validator) anchored(ctx context.Context, name string) (*zone, error) {
-	apex := ""
+// anchorOf returns the closest name above name that has a trust anchor; "" if none
+// has.
+func (v *Validator) anchorOf(name string) (apex string) {
 	for _, a := range v.cfg.Anchors {
 		owner := dns.CanonicalName(a.DS.Hdr.Name)
 		if a.holds(v.cfg.Now) && dns.IsSubDomain(owner, name) && len(owner) > len(apex) {
 			apex = owner
 		}
 	}
+	return apex
+}
+
+// anchored returns the zone of the closest trust anchor above name.
+func (v *Validator) anchored(ctx context.Context, name string) (*zone, error) {
+	apex := v.anchorOf(name)
 	if apex == "" {
 		return &zone{name: name, status: Indeterminate, reason: "no trust anchor covers " + name}, nil
 	}

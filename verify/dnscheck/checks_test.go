@@ -370,6 +370,21 @@ func forged(n *network) {
 	n.Zones["team.test."].Until = now.Add(-time.Minute)
 }
 
+// lies lets the resolver give other records to whoever does not ask for proof.
+func lies(lines ...string) func(*network) {
+	return func(n *network) {
+		n.lies = map[string][]string{}
+		for _, line := range lines {
+			h := rr(line).Header()
+			key := dns.CanonicalName(h.Name) + " " + dns.TypeToString[h.Rrtype]
+			if h.Rrtype == dns.TypeCNAME {
+				key = dns.CanonicalName(h.Name) + " A"
+			}
+			n.lies[key] = append(n.lies[key], line)
+		}
+	}
+}
+
 // provider has a mail server in a zone of its own, named by the domain.
 func provider(n *network) {
 	n.domain("@ 300 MX 10 mail.host.test.\n", plain)
@@ -417,6 +432,12 @@ func daneCases() []a {
 		{check: "dane", name: "usage 1 only", zone: tlsa("1 1 1 " + digest), want: []string{"dane.none-usable", "dane.unusable"}},
 		{check: "dane", name: "a short digest", zone: tlsa("3 1 1 abab") + "_25._tcp.mail 300 TLSA 3 1 1 " + digest + "\n", want: []string{"dane.unusable"}},
 		{check: "dane", name: "a whole key", zone: tlsa("3 1 0 " + digest), want: []string{"dane.full-match"}},
+		{check: "dane", name: "other records without proof", zone: tlsa("3 1 1 " + digest), set: lies("_25._tcp.mail.team.test. 300 TLSA 1 1 1 " + digest)},
+		{check: "dane", name: "records that are proven not to be there", zone: good, set: lies("_25._tcp.mail.team.test. 300 TLSA 1 1 1 " + digest)},
+		{check: "dane", name: "not usable, and others without proof", zone: tlsa("1 1 1 " + digest), set: lies("_25._tcp.mail.team.test. 300 TLSA 3 1 1 " + digest), want: []string{"dane.none-usable", "dane.unusable"}},
+		{check: "dane", name: "another mail server without proof", zone: good + "x 300 A 192.0.2.2\n_25._tcp.x 300 TLSA 1 1 1 " + digest + "\n", set: lies("team.test. 300 MX 10 x.team.test.")},
+		{check: "dane", name: "another alias without proof", zone: "@ 300 MX 10 mail\nmail 300 CNAME host\nhost 300 A 192.0.2.1\nx 300 A 192.0.2.2\n_25._tcp.x 300 TLSA 1 1 1 " + digest + "\n",
+			set: lies("mail.team.test. 300 CNAME x.team.test.", "x.team.test. 300 A 192.0.2.2")},
 		{check: "dane", name: "servers fail", zone: good, set: broken("_25._tcp.mail.team.test. TLSA"), trouble: verify.DNSServFail},
 		{check: "dane", name: "the keys can't be had", zone: tlsa("3 1 1 " + digest), set: broken("team.test. DNSKEY"), trouble: verify.DNSServFail},
 	}

@@ -474,6 +474,12 @@ func keyCases(t *testing.T) []a {
 		{check: "openpgpkey", name: "none, signed wrongly, by a resolver that validates", zone: good, set: forged, trouble: verify.DNSBogus},
 		{check: "openpgpkey", name: "no key", zone: good + owner + " 300 OPENPGPKEY aGVsbG8=\n", want: []string{"openpgpkey.garbled"}},
 		{check: "openpgpkey", name: "a wildcard", zone: good + "*._openpgpkey 300 TYPE61 \\# " + fmt.Sprint(len(binary)) + " " + fmt.Sprintf("%x", binary) + "\n", claims: claims, want: []string{"openpgpkey.wildcard"}},
+		{check: "openpgpkey", name: "another without proof", zone: record, set: lies(owner + " 300 OPENPGPKEY aGVsbG8="), claims: claims},
+		{check: "openpgpkey", name: "one that is not there, in a zone that is not signed", zone: "none", set: func(n *network) { n.domain(good, plain); lies(owner + " 300 OPENPGPKEY aGVsbG8=")(n) }},
+		{check: "openpgpkey", name: "one that may be there, signed wrongly", zone: good, set: func(n *network) {
+			n.Zones["team.test."].Until = now.Add(-time.Minute)
+			lies(owner + " 300 OPENPGPKEY aGVsbG8=")(n)
+		}, trouble: verify.DNSBogus},
 		{check: "openpgpkey", name: "servers fail", zone: record, set: broken(owner + " OPENPGPKEY"), trouble: verify.DNSServFail},
 		{check: "smimea", name: "none", zone: good},
 		{check: "smimea", name: "good", zone: sm("3 0 1 " + digest)},
@@ -482,6 +488,7 @@ func keyCases(t *testing.T) []a {
 		{check: "smimea", name: "signed wrongly, by a resolver that validates", zone: sm("3 0 1 " + digest), set: forged, want: []string{"smimea.bogus"}},
 		{check: "smimea", name: "unknown numbers", zone: sm("3 7 1 " + digest), want: []string{"smimea.unusable"}},
 		{check: "smimea", name: "a wildcard", zone: good + "*._smimecert 300 SMIMEA 3 0 1 " + digest + "\n", want: []string{"smimea.wildcard"}},
+		{check: "smimea", name: "another without proof", zone: sm("3 0 1 " + digest), set: lies(smime + " 300 SMIMEA 3 7 1 " + digest)},
 		{check: "smimea", name: "servers fail", zone: good, set: broken(smime + " SMIMEA"), trouble: verify.DNSServFail},
 		{check: "cert", name: "none", zone: good},
 		{check: "cert", name: "an OpenPGP key", zone: good + "cert 300 CERT PGP 0 0 aGVsbG8=\n", want: []string{"cert.legacy"}},

@@ -327,6 +327,33 @@ func contactScenes(k *kit) []scene {
 		s.before = []verify.Fact{{Name: "channel.vks", Value: at + " found " + print(k.key("other", d))}}
 		s.codes, s.keys = "channel-mismatch not-in-wkd", "other vks"
 	})
+	add(15, "nor does one of the security.txt", func(d string, s *scene) {
+		s.sites = []lab.Site{advanced(d, public(k, k.key("one", d))), {Host: d, NoIPv6: true, Refuse: true}}
+		s.before = []verify.Fact{
+			{Name: "channel.securitytxt", Value: "https://" + d + "/.well-known/security.txt absent"},
+			{Name: "channel.securitytxt", Value: "https://" + d + "/key.asc found " + print(k.key("two", d))},
+			{Name: "channel.securitytxt", Value: "https://" + d + "/gone.asc broken"},
+			{Name: "channel.vks", Value: "https://vks." + d + "/ found " + print(k.key("three", d))},
+		}
+		s.codes, s.keys = "channels-disagree", "one wkd; two securitytxt"
+	})
+	add(15, "nor one of a record that the security.txt named", func(d string, s *scene) {
+		s.sites = []lab.Site{advanced(d, public(k, k.key("one", d))), {Host: d, NoIPv6: true, Refuse: true}}
+		s.before = []verify.Fact{{Name: "channel.openpgpkey", Value: pgpkey.OPENPGPKEYName(email(k, "psirt@"+d)) + " found " + print(k.key("two", d))}}
+		s.codes, s.keys = "channels-disagree", "one wkd; two openpgpkey"
+	})
+	add(15, "a security.txt that is there and names nothing is believed", func(d string, s *scene) {
+		s.sites = []lab.Site{advanced(d, public(k, k.key("one", d))), text(d)}
+		s.before = []verify.Fact{{Name: "channel.securitytxt", Value: "https://" + d + "/key.asc found " + print(k.key("two", d))}}
+		s.keys = "one wkd"
+	})
+	add(14, "a key that has to be proven, on one channel and where a security.txt that is out of reach had it", func(d string, s *scene) {
+		old, next := k.key("old", d), k.key("new", d)
+		s.sites, s.claims = []lab.Site{advanced(d, public(k, next)), {Host: d, NoIPv6: true, Refuse: true}}, k.team(d, old, next)
+		s.before = []verify.Fact{{Name: "channel.securitytxt", Value: "https://" + d + "/key.asc found " + print(next)}}
+		s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
+		s.keys, s.sighted = "new wkd,securitytxt,profile", "new wkd"
+	})
 	add(14, "a new key, certified by the old", func(d string, s *scene) {
 		old, next := k.key("old", d), k.key("new", d)
 		must(k, next.SignIdentity("Example <csirt@"+d+">", old, at(made.Add(time.Hour))))

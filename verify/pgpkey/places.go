@@ -133,6 +133,7 @@ func (s *search) securityTxt(ctx context.Context, d directory.Domain, keep func(
 // securityTxtAt is [search.securityTxt], and returns the text; nil where there is none.
 func (s *search) securityTxtAt(ctx context.Context, d directory.Domain, keep func(Report) bool) ([]byte, error) {
 	file := s.add(ChannelSecurityTxt, "https://"+string(d)+"/.well-known/security.txt")
+	file.file = true
 	x, err := s.fetch(ctx, file, 32<<10) // RFC 9116 section 5.4
 	if err != nil || x == nil {
 		return nil, err

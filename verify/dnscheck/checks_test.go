@@ -1,6 +1,7 @@
 package dnscheck_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -577,6 +578,19 @@ func nsCases() []a {
 			n.servers[netip.MustParseAddr("192.0.2.99")] = authority(lines...)
 		}
 	}
+	differs := authority("referral team.test. 300 NS ns1.team.test.", "referral team.test. 300 NS ns3.team.test.", "glue ns1.team.test. 300 A 192.0.2.53")
+	// above are the servers of the parent: the two addresses of the first, and that of the second
+	above := func(servers ...func(verify.Question) *verify.Answer) func(*network) {
+		return func(n *network) {
+			set(authority(soa), authority(soa))(n)
+			z := n.Zones["test."]
+			z.Records = append(z.Records, rr("test. 300 NS ns.test."), rr("test. 300 NS ns2.test."),
+				rr("ns.test. 300 A 192.0.2.99"), rr("ns.test. 300 AAAA 2001:db8::99"), rr("ns2.test. 300 A 192.0.2.98"))
+			for i, f := range append(servers, servers[len(servers)-1], servers[len(servers)-1])[:3] {
+				n.servers[netip.MustParseAddr([]string{"192.0.2.99", "2001:db8::99", "192.0.2.98"}[i])] = f
+			}
+		}
+	}
 	return []a{
 		{check: "nameserver", name: "good", zone: two, set: set(authority(soa), authority(soa))},
 		{check: "nameserver", name: "no such domain", zone: "none"},
@@ -584,6 +598,17 @@ func nsCases() []a {
 		{check: "nameserver", name: "the parent differs", zone: two, set: parent("ns1.team.test.", "ns3.team.test."), want: []string{"nameserver.delegation-differs"}},
 		{check: "nameserver", name: "the parent has another address", zone: two, set: parent("ns1.team.test.", "ns2.team.test.", "ns2.team.test. 300 A 198.51.100.54"), want: []string{"nameserver.glue-differs"}},
 		{check: "nameserver", name: "the parent has no address", zone: two, set: parent("ns1.team.test.", "ns2.team.test.", "other.test. 300 A 198.51.100.53"), want: []string{"nameserver.glue-differs"}},
+		{check: "nameserver", name: "the parent does not answer", zone: two, set: above(nil), trouble: verify.DNSTimeout},
+		{check: "nameserver", name: "the parent refuses", zone: two, set: above(refuses), trouble: verify.DNSRefused},
+		{check: "nameserver", name: "the parent may not be asked", zone: two, set: above(forbidden), trouble: verify.DNSAddress, ours: true},
+		{check: "nameserver", name: "there is no way to the parent from here", zone: two, set: above(unreached), trouble: verify.DNSNoRoute},
+		{check: "nameserver", name: "there is a way to the parent's other address", zone: two, set: above(unreached, differs), want: []string{"nameserver.delegation-differs"}},
+		{check: "nameserver", name: "the parent's first server does not answer", zone: two, set: above(nil, nil, differs), want: []string{"nameserver.delegation-differs"}},
+		{check: "nameserver", name: "the parent's first server serves both zones, the other does not answer", zone: two, set: above(authority("team.test. 300 NS ns1.team.test.", "team.test. 300 NS ns2.team.test."), nil)},
+		{check: "nameserver", name: "the name of the parent's server can't be resolved", zone: two, set: func(n *network) {
+			above(differs)(n)
+			n.broken = map[string]verify.Code{"ns.test. A": verify.DNSServFail, "ns2.test. A": verify.DNSServFail}
+		}, trouble: verify.DNSServFail},
 		{check: "nameserver", name: "one", zone: strings.Replace(two, "@ 300 NS ns2\n", "", 1), set: set(authority(soa), nil), want: []string{"nameserver.single"}},
 		{check: "nameserver", name: "one is lame", zone: two, set: set(authority(soa), refuses), want: []string{"nameserver.lame"}},
 		{check: "nameserver", name: "one answers without authority", zone: two, set: set(authority(soa), authority("referral . 300 NS a.root.")), want: []string{"nameserver.lame"}},
@@ -611,6 +636,40 @@ func nsCases() []a {
 		{check: "nameserver", name: "all are silent", zone: two, set: set(nil, nil), trouble: verify.DNSTimeout},
 		{check: "nameserver", name: "servers fail", zone: two, set: broken("team.test. NS"), trouble: verify.DNSServFail},
 	}
+}
+
+// full is a network on which our turn to ask one server has not come.
+type full struct {
+	*network
+	server netip.Addr
+}
+
+func (n full) Query(ctx context.Context, q verify.Question) (*verify.Answer, error) {
+	if q.Server.Addr() == n.server {
+		return nil, &verify.Trouble{Code: verify.CodeBusy, Ours: true}
+	}
+	return n.network.Query(ctx, q)
+}
+
+// TestParentBusy: trouble of our own while the parent is asked is no conclusion,
+// though another of its servers would answer.
+func TestParentBusy(t *testing.T) {
+	for _, c := range nsCases() {
+		if c.name != "the parent's first server does not answer" {
+			continue
+		}
+		n := newNetwork(t)
+		n.domain(c.zone)
+		c.set(n)
+		i := slices.IndexFunc(n.checks(), func(c verify.Check) bool { return c.Name == "nameserver" })
+		_, err := n.checks()[i].Run(t.Context(), full{n, netip.MustParseAddr("192.0.2.99")}, verify.Target{Subject: subjectOf("nameserver"), Now: now})
+		var trouble *verify.Trouble
+		if !errors.As(err, &trouble) || trouble.Code != verify.CodeBusy || !trouble.Ours {
+			t.Errorf("Run = %v, want our own trouble %s", err, verify.CodeBusy)
+		}
+		return
+	}
+	t.Fatal("no such case")
 }
 
 func expiryCases() []a {

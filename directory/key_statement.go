@@ -232,6 +232,9 @@ func (w *witness) certified(f Fingerprint, data []byte) (time.Time, error) {
 			continue
 		}
 		for _, c := range id.OtherCertifications {
+			if !c.Packet.CheckKeyIdOrFingerprint(w.cert.Entity.PrimaryKey) { // anybody's, and as many as anybody likes
+				continue
+			}
 			if tries++; tries > maxCertified {
 				return time.Time{}, errNotBy
 			}

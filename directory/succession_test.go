@@ -312,6 +312,14 @@ func TestStatements(t *testing.T) {
 			old.certifies(next, later)
 			return []byte(armored(t, openpgp.PublicKeyType, next.packets()))
 		}, ""},
+		{"a certification after 70 of strangers", func(old, next owned) []byte {
+			stranger := newOwned(t, "stranger@example.net")
+			for range 70 {
+				stranger.certifies(next, later)
+			}
+			old.certifies(next, later)
+			return next.packets()
+		}, ""},
 		{"a certification over SHA-1", func(old, next owned) []byte {
 			old.certifies(next, later)
 			for name, id := range next.Identities {

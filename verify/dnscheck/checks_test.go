@@ -1,6 +1,7 @@
 package dnscheck_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -373,6 +374,21 @@ func forged(n *network) {
 	n.Zones["team.test."].Until = now.Add(-time.Minute)
 }
 
+// lies lets the resolver give other records to whoever does not ask for proof.
+func lies(lines ...string) func(*network) {
+	return func(n *network) {
+		n.lies = map[string][]string{}
+		for _, line := range lines {
+			h := rr(line).Header()
+			key := dns.CanonicalName(h.Name) + " " + dns.TypeToString[h.Rrtype]
+			if h.Rrtype == dns.TypeCNAME {
+				key = dns.CanonicalName(h.Name) + " A"
+			}
+			n.lies[key] = append(n.lies[key], line)
+		}
+	}
+}
+
 // provider has a mail server in a zone of its own, named by the domain.
 func provider(n *network) {
 	n.domain("@ 300 MX 10 mail.host.test.\n", plain)
@@ -420,6 +436,12 @@ func daneCases() []a {
 		{check: "dane", name: "usage 1 only", zone: tlsa("1 1 1 " + digest), want: []string{"dane.none-usable", "dane.unusable"}},
 		{check: "dane", name: "a short digest", zone: tlsa("3 1 1 abab") + "_25._tcp.mail 300 TLSA 3 1 1 " + digest + "\n", want: []string{"dane.unusable"}},
 		{check: "dane", name: "a whole key", zone: tlsa("3 1 0 " + digest), want: []string{"dane.full-match"}},
+		{check: "dane", name: "other records without proof", zone: tlsa("3 1 1 " + digest), set: lies("_25._tcp.mail.team.test. 300 TLSA 1 1 1 " + digest)},
+		{check: "dane", name: "records that are proven not to be there", zone: good, set: lies("_25._tcp.mail.team.test. 300 TLSA 1 1 1 " + digest)},
+		{check: "dane", name: "not usable, and others without proof", zone: tlsa("1 1 1 " + digest), set: lies("_25._tcp.mail.team.test. 300 TLSA 3 1 1 " + digest), want: []string{"dane.none-usable", "dane.unusable"}},
+		{check: "dane", name: "another mail server without proof", zone: good + "x 300 A 192.0.2.2\n_25._tcp.x 300 TLSA 1 1 1 " + digest + "\n", set: lies("team.test. 300 MX 10 x.team.test.")},
+		{check: "dane", name: "another alias without proof", zone: "@ 300 MX 10 mail\nmail 300 CNAME host\nhost 300 A 192.0.2.1\nx 300 A 192.0.2.2\n_25._tcp.x 300 TLSA 1 1 1 " + digest + "\n",
+			set: lies("mail.team.test. 300 CNAME x.team.test.", "x.team.test. 300 A 192.0.2.2")},
 		{check: "dane", name: "servers fail", zone: good, set: broken("_25._tcp.mail.team.test. TLSA"), trouble: verify.DNSServFail},
 		{check: "dane", name: "the keys can't be had", zone: tlsa("3 1 1 " + digest), set: broken("team.test. DNSKEY"), trouble: verify.DNSServFail},
 	}
@@ -456,6 +478,12 @@ func keyCases(t *testing.T) []a {
 		{check: "openpgpkey", name: "none, signed wrongly, by a resolver that validates", zone: good, set: forged, trouble: verify.DNSBogus},
 		{check: "openpgpkey", name: "no key", zone: good + owner + " 300 OPENPGPKEY aGVsbG8=\n", want: []string{"openpgpkey.garbled"}},
 		{check: "openpgpkey", name: "a wildcard", zone: good + "*._openpgpkey 300 TYPE61 \\# " + fmt.Sprint(len(binary)) + " " + fmt.Sprintf("%x", binary) + "\n", claims: claims, want: []string{"openpgpkey.wildcard"}},
+		{check: "openpgpkey", name: "another without proof", zone: record, set: lies(owner + " 300 OPENPGPKEY aGVsbG8="), claims: claims},
+		{check: "openpgpkey", name: "one that is not there, in a zone that is not signed", zone: "none", set: func(n *network) { n.domain(good, plain); lies(owner + " 300 OPENPGPKEY aGVsbG8=")(n) }},
+		{check: "openpgpkey", name: "one that may be there, signed wrongly", zone: good, set: func(n *network) {
+			n.Zones["team.test."].Until = now.Add(-time.Minute)
+			lies(owner + " 300 OPENPGPKEY aGVsbG8=")(n)
+		}, trouble: verify.DNSBogus},
 		{check: "openpgpkey", name: "servers fail", zone: record, set: broken(owner + " OPENPGPKEY"), trouble: verify.DNSServFail},
 		{check: "smimea", name: "none", zone: good},
 		{check: "smimea", name: "good", zone: sm("3 0 1 " + digest)},
@@ -464,6 +492,7 @@ func keyCases(t *testing.T) []a {
 		{check: "smimea", name: "signed wrongly, by a resolver that validates", zone: sm("3 0 1 " + digest), set: forged, want: []string{"smimea.bogus"}},
 		{check: "smimea", name: "unknown numbers", zone: sm("3 7 1 " + digest), want: []string{"smimea.unusable"}},
 		{check: "smimea", name: "a wildcard", zone: good + "*._smimecert 300 SMIMEA 3 0 1 " + digest + "\n", want: []string{"smimea.wildcard"}},
+		{check: "smimea", name: "another without proof", zone: sm("3 0 1 " + digest), set: lies(smime + " 300 SMIMEA 3 7 1 " + digest)},
 		{check: "smimea", name: "servers fail", zone: good, set: broken(smime + " SMIMEA"), trouble: verify.DNSServFail},
 		{check: "cert", name: "none", zone: good},
 		{check: "cert", name: "an OpenPGP key", zone: good + "cert 300 CERT PGP 0 0 aGVsbG8=\n", want: []string{"cert.legacy"}},
@@ -581,6 +610,19 @@ func nsCases() []a {
 			n.servers[netip.MustParseAddr("192.0.2.99")] = authority(lines...)
 		}
 	}
+	differs := authority("referral team.test. 300 NS ns1.team.test.", "referral team.test. 300 NS ns3.team.test.", "glue ns1.team.test. 300 A 192.0.2.53")
+	// above are the servers of the parent: the two addresses of the first, and that of the second
+	above := func(servers ...func(verify.Question) *verify.Answer) func(*network) {
+		return func(n *network) {
+			set(authority(soa), authority(soa))(n)
+			z := n.Zones["test."]
+			z.Records = append(z.Records, rr("test. 300 NS ns.test."), rr("test. 300 NS ns2.test."),
+				rr("ns.test. 300 A 192.0.2.99"), rr("ns.test. 300 AAAA 2001:db8::99"), rr("ns2.test. 300 A 192.0.2.98"))
+			for i, f := range append(servers, servers[len(servers)-1], servers[len(servers)-1])[:3] {
+				n.servers[netip.MustParseAddr([]string{"192.0.2.99", "2001:db8::99", "192.0.2.98"}[i])] = f
+			}
+		}
+	}
 	return []a{
 		{check: "nameserver", name: "good", zone: two, set: set(authority(soa), authority(soa))},
 		{check: "nameserver", name: "no such domain", zone: "none"},
@@ -588,6 +630,17 @@ func nsCases() []a {
 		{check: "nameserver", name: "the parent differs", zone: two, set: parent("ns1.team.test.", "ns3.team.test."), want: []string{"nameserver.delegation-differs"}},
 		{check: "nameserver", name: "the parent has another address", zone: two, set: parent("ns1.team.test.", "ns2.team.test.", "ns2.team.test. 300 A 198.51.100.54"), want: []string{"nameserver.glue-differs"}},
 		{check: "nameserver", name: "the parent has no address", zone: two, set: parent("ns1.team.test.", "ns2.team.test.", "other.test. 300 A 198.51.100.53"), want: []string{"nameserver.glue-differs"}},
+		{check: "nameserver", name: "the parent does not answer", zone: two, set: above(nil), trouble: verify.DNSTimeout},
+		{check: "nameserver", name: "the parent refuses", zone: two, set: above(refuses), trouble: verify.DNSRefused},
+		{check: "nameserver", name: "the parent may not be asked", zone: two, set: above(forbidden), trouble: verify.DNSAddress, ours: true},
+		{check: "nameserver", name: "there is no way to the parent from here", zone: two, set: above(unreached), trouble: verify.DNSNoRoute},
+		{check: "nameserver", name: "there is a way to the parent's other address", zone: two, set: above(unreached, differs), want: []string{"nameserver.delegation-differs"}},
+		{check: "nameserver", name: "the parent's first server does not answer", zone: two, set: above(nil, nil, differs), want: []string{"nameserver.delegation-differs"}},
+		{check: "nameserver", name: "the parent's first server serves both zones, the other does not answer", zone: two, set: above(authority("team.test. 300 NS ns1.team.test.", "team.test. 300 NS ns2.team.test."), nil)},
+		{check: "nameserver", name: "the name of the parent's server can't be resolved", zone: two, set: func(n *network) {
+			above(differs)(n)
+			n.broken = map[string]verify.Code{"ns.test. A": verify.DNSServFail, "ns2.test. A": verify.DNSServFail}
+		}, trouble: verify.DNSServFail},
 		{check: "nameserver", name: "one", zone: strings.Replace(two, "@ 300 NS ns2\n", "", 1), set: set(authority(soa), nil), want: []string{"nameserver.single"}},
 		{check: "nameserver", name: "one is lame", zone: two, set: set(authority(soa), refuses), want: []string{"nameserver.lame"}},
 		{check: "nameserver", name: "one answers without authority", zone: two, set: set(authority(soa), authority("referral . 300 NS a.root.")), want: []string{"nameserver.lame"}},
@@ -615,6 +668,40 @@ func nsCases() []a {
 		{check: "nameserver", name: "all are silent", zone: two, set: set(nil, nil), trouble: verify.DNSTimeout},
 		{check: "nameserver", name: "servers fail", zone: two, set: broken("team.test. NS"), trouble: verify.DNSServFail},
 	}
+}
+
+// full is a network on which our turn to ask one server has not come.
+type full struct {
+	*network
+	server netip.Addr
+}
+
+func (n full) Query(ctx context.Context, q verify.Question) (*verify.Answer, error) {
+	if q.Server.Addr() == n.server {
+		return nil, &verify.Trouble{Code: verify.CodeBusy, Ours: true}
+	}
+	return n.network.Query(ctx, q)
+}
+
+// TestParentBusy: trouble of our own while the parent is asked is no conclusion,
+// though another of its servers would answer.
+func TestParentBusy(t *testing.T) {
+	for _, c := range nsCases() {
+		if c.name != "the parent's first server does not answer" {
+			continue
+		}
+		n := newNetwork(t)
+		n.domain(c.zone)
+		c.set(n)
+		i := slices.IndexFunc(n.checks(), func(c verify.Check) bool { return c.Name == "nameserver" })
+		_, err := n.checks()[i].Run(t.Context(), full{n, netip.MustParseAddr("192.0.2.99")}, verify.Target{Subject: subjectOf("nameserver"), Now: now})
+		var trouble *verify.Trouble
+		if !errors.As(err, &trouble) || trouble.Code != verify.CodeBusy || !trouble.Ours {
+			t.Errorf("Run = %v, want our own trouble %s", err, verify.CodeBusy)
+		}
+		return
+	}
+	t.Fatal("no such case")
 }
 
 func expiryCases() []a {

@@ -75,11 +75,11 @@ func (r *run) control() error {
 	}
 	name := r.cfg.Label + "." + r.domain()
 	r.fact("record", name)
-	status, err := r.signedness(name)
-	if err != nil || status == dnssec.Bogus {
+	proof, err := r.signedness(name)
+	if err != nil || proof.Status == dnssec.Bogus {
 		return err
 	}
-	view, err := r.everywhere(name)
+	view, err := r.everywhere(name, proof)
 	switch {
 	case err != nil:
 		return err
@@ -87,30 +87,32 @@ func (r *run) control() error {
 		r.out.Until = r.t.Now.Add(time.Hour)
 		return nil
 	}
-	next := r.t.Control.Saw(view.sight, view.until, string(status), r.t.Now)
+	next := r.t.Control.Saw(view.sight, view.until, string(proof.Status), r.t.Now)
 	r.out.Control = &next
 	r.fact("state", next.State)
 	r.judge(&next, view)
 	return nil
 }
 
-// signedness tells what can be proven of the record by ourselves.
-func (r *run) signedness(name string) (dnssec.Status, error) {
+// signedness tells what can be proven of the record by ourselves: that it is
+// there, or that it is not.
+func (r *run) signedness(name string) (dnssec.Answer, error) {
 	v, err := r.validator()
 	if err != nil {
-		return "", err
+		return dnssec.Answer{}, err
 	}
 	a, err := v.Query(r.ctx, name, txtType)
 	switch {
 	case err != nil:
-		return "", asTrouble(err)
+		return a, asTrouble(err)
 	case len(a.Aliases) > maxControlAliases:
-		return dnssec.Indeterminate, nil // they are counted again below
+		a.Status = dnssec.Indeterminate
+		return a, nil // they are counted again below
 	case a.Status == dnssec.Bogus:
 		r.find(controlBogus, a.Reason)
 	}
 	r.fact("dnssec", string(a.Status))
-	return a.Status, nil
+	return a, nil
 }
 
 // judge puts into findings what is known now, and says when that may change.

@@ -9,6 +9,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/rollcall-csirt/rollcall/verify"
+	"github.com/rollcall-csirt/rollcall/verify/dnssec"
 )
 
 const (
@@ -25,8 +26,10 @@ const (
 
 // everywhere asks all authoritative servers for the record, each by itself, so
 // that no cache stands in between, and then the resolvers, so that nobody is
-// believed whom the rest of the world does not ask. nil is that they disagree.
-func (r *run) everywhere(name string) (*controlView, error) {
+// believed whom the rest of the world does not ask. What DNSSEC proves has to be
+// the same: that the record is not there is proven as well as that it is. nil is
+// that they disagree.
+func (r *run) everywhere(name string, proof dnssec.Answer) (*controlView, error) {
 	var view *controlView
 	owner := dns.CanonicalName(name)
 	for hops := 0; ; hops++ {
@@ -45,7 +48,7 @@ func (r *run) everywhere(name string) (*controlView, error) {
 			return view, nil
 		}
 	}
-	return r.resolvers(name, *view)
+	return r.resolvers(name, *view, proof)
 }
 
 // answer is what one who was asked says.
@@ -184,12 +187,26 @@ func (r *run) zoneAt(name string) (string, error) {
 // resolvers asks the resolvers for the record and holds what they say against
 // what the authoritative servers said. Where a second resolver is configured
 // it has to lead to the same (see [verify.Corroborated]).
-func (r *run) resolvers(name string, view controlView) (*controlView, error) {
+func (r *run) resolvers(name string, view controlView, proof dnssec.Answer) (*controlView, error) {
 	v, err := r.resolved(name)
 	if err != nil {
 		return nil, err
 	}
-	return r.agreed([]answer{{"the name servers", view}, {"the resolver", v}}), nil
+	list := []answer{{"the name servers", view}, {"the resolver", v}}
+	if proof.Status == dnssec.Secure {
+		list = append(list, answer{"DNSSEC", viewOf(textsOf(proof.RRs), r.t.Control.Digest, r.t.Now)})
+	}
+	return r.agreed(list), nil
+}
+
+// textsOf are those of TXT records, each record's strings joined.
+func textsOf(rrs []dns.RR) (texts []string) {
+	for _, rr := range rrs {
+		if t, ok := rr.(*dns.TXT); ok {
+			texts = append(texts, strings.Join(t.Txt, ""))
+		}
+	}
+	return texts
 }
 
 // resolved asks for the record as anybody would, and again where an answer ends

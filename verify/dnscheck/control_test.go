@@ -177,6 +177,18 @@ func proofCases() []controlCase {
 			set: with(everywhere(forever), proofServers(authority(published(forever)), authority(published("token="+proofToken+" expiry=2027-01-01"))))}},
 		{a: a{name: "the resolvers know nothing yet", control: proof(waiting), want: []string{"control.inconsistent"}, set: proofServers(authority(published(forever)), authority(published(forever)))}},
 		{a: a{name: "the resolvers remember", control: proof(confirmed, gone(48*time.Hour)), want: []string{"control.inconsistent"}, set: with(everywhere(forever), absent)}},
+		{a: a{name: "seen by all, and proven not to be there", control: proof(waiting), want: []string{"control.inconsistent"},
+			set: with(proofServers(authority(published(forever)), authority(published(forever))), lies(published(forever)))}},
+		{a: a{name: "seen by all, and proven to be another", control: proof(waiting), want: []string{"control.inconsistent"},
+			set: with(everywhere("token=AAAA"), proofServers(authority(published(forever)), authority(published(forever))), lies(published(forever)))}},
+		{a: a{name: "seen by all, behind an alias that is proven to lead to nothing", control: proof(waiting), want: []string{"control.inconsistent"}, set: func(n *network) {
+			delegated(aliases(1)...)(n)
+			z := n.Zones["host.test."]
+			z.Records = slices.DeleteFunc(z.Records, func(r dns.RR) bool { return r.Header().Rrtype == dns.TypeTXT })
+			lies(published(forever))(n)
+		}}},
+		{a: a{name: "seen by nobody, and proven to be there", control: proof(confirmed, gone(48*time.Hour)), want: []string{"control.inconsistent"},
+			set: with(everywhere(forever), absent, func(n *network) { n.lies = map[string][]string{proofName + " TXT": nil} })}},
 		{a: a{name: "its signatures expired", control: proof(confirmed, gone(48*time.Hour)), want: []string{"control.bogus"}, set: func(n *network) {
 			absent(n)
 			n.Zones["team.test."].Until = now.Add(-time.Second)

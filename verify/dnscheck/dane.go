@@ -2,6 +2,7 @@ package dnscheck
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -40,13 +41,25 @@ func daneCheck(cfg Config) verify.Check {
 	})
 }
 
-// tlsa looks at one mail server's records.
+// tlsa looks at one mail server's records. Those that a resolver names are only
+// the reason to ask for proof: what is judged is what was proven.
 func (r *run) tlsa(host string) error {
 	owner, f, err := r.tlsaOf(host)
 	if err != nil || len(f.rrs) == 0 && !f.bogus {
 		return err
 	}
-	return r.usableTLSA(owner, host, f.rrs)
+	p, err := r.proofDANE(owner)
+	if err != nil {
+		return err
+	}
+	if len(p.tlsa.RRs) > 0 {
+		r.fact("tlsa", owner)
+	}
+	if err := r.proveDANE(p, host); err != nil {
+		return err
+	}
+	r.usableTLSA(owner, host, p.records(host))
+	return nil
 }
 
 // tlsaLabels are in front of the name that TLSA records of a mail server are for
@@ -68,7 +81,7 @@ func (r *run) tlsaOf(host string) (owner string, f found, err error) {
 			return "", f, err
 		}
 		if len(f.rrs) > 0 || f.bogus {
-			if followed, err := r.provenAliases(host); err != nil || followed {
+			if followed, err := r.provenAliases(host, addr.owner); err != nil || followed {
 				return owner, f, err
 			}
 		}
@@ -79,8 +92,8 @@ func (r *run) tlsaOf(host string) (owner string, f found, err error) {
 }
 
 // provenAliases reports whether the way from a mail server's name to its addresses
-// is signed.
-func (r *run) provenAliases(host string) (bool, error) {
+// is signed, and leads to the name end.
+func (r *run) provenAliases(host, end string) (bool, error) {
 	v, err := r.validator()
 	if err != nil {
 		return false, err
@@ -89,20 +102,13 @@ func (r *run) provenAliases(host string) (bool, error) {
 	if err != nil {
 		return false, asTrouble(err)
 	}
-	return a.Status == dnssec.Secure, nil
+	return a.Status == dnssec.Secure && a.Owner == end, nil
 }
 
-func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {
-	if len(rrs) > 0 {
-		r.fact("tlsa", owner)
-	}
-	secure, err := r.proveDANE(owner)
-	if err != nil || !secure || len(rrs) == 0 {
-		return err
-	}
+// usableTLSA judges proven records.
+func (r *run) usableTLSA(owner, host string, list []*dns.TLSA) {
 	good := 0
-	for _, rr := range rrs {
-		t := rr.(*dns.TLSA)
+	for _, t := range list {
 		text := fmt.Sprintf("%s %d %d %d", owner, t.Usage, t.Selector, t.MatchingType)
 		switch {
 		case !usable(t):
@@ -113,10 +119,9 @@ func (r *run) usableTLSA(owner, host string, rrs []dns.RR) error {
 		}
 		good++
 	}
-	if good == 0 {
+	if good == 0 && len(list) > 0 {
 		r.find(daneNone, host)
 	}
-	return nil
 }
 
 // usable reports whether senders can go by a record (RFC 7672 section 3.1.3).
@@ -128,9 +133,26 @@ func usable(t *dns.TLSA) bool {
 // daneProof is what could be proven of MX records and of TLSA records.
 type daneProof struct{ mx, tlsa dnssec.Answer }
 
-// usable: DANE counts only where both are secure (RFC 7672 section 2.2).
-func (p *daneProof) usable() bool {
-	return p.mx.Status == dnssec.Secure && p.tlsa.Status == dnssec.Secure
+// records are the TLSA records of a mail server that were proven. DANE counts only
+// where the MX records are secure as well (RFC 7672 section 2.2), and name it.
+func (p *daneProof) records(host string) (list []*dns.TLSA) {
+	if p.mx.Status != dnssec.Secure || p.tlsa.Status != dnssec.Secure || !p.names(host) {
+		return nil
+	}
+	for _, rr := range p.tlsa.RRs {
+		list = append(list, rr.(*dns.TLSA))
+	}
+	return list
+}
+
+// names reports whether the MX records name a mail server. Where there are none,
+// it is the domain itself (RFC 5321 section 5.1).
+func (p *daneProof) names(host string) bool {
+	host = dns.CanonicalName(host)
+	if len(p.mx.RRs) == 0 {
+		return host == p.mx.Owner
+	}
+	return slices.ContainsFunc(p.mx.RRs, func(rr dns.RR) bool { return dns.CanonicalName(rr.(*dns.MX).Mx) == host })
 }
 
 // proofDANE proves both, the MX records once a run.
@@ -153,19 +175,16 @@ func (r *run) proofDANE(owner string) (*daneProof, error) {
 	return &daneProof{*r.mx, tlsa}, nil
 }
 
-// proveDANE reports whether DANE counts, and finds why not. That the domain is
-// not signed and its provider's TLSA records are is nothing to correct about
-// these; the check dnssec tells of the domain.
-func (r *run) proveDANE(owner string) (bool, error) {
-	p, err := r.proofDANE(owner)
-	if err != nil {
-		return false, err
-	}
+// proveDANE finds why DANE does not count. That the domain is not signed and its
+// provider's TLSA records are is nothing to correct about these; the check dnssec
+// tells of the domain.
+func (r *run) proveDANE(p *daneProof, host string) error {
 	switch mx, tlsa := &p.mx, &p.tlsa; {
 	case mx.Status == dnssec.Bogus && len(tlsa.RRs) == 0: // of which the check dnssec tells
-		return false, &verify.Trouble{Code: verify.DNSBogus, Detail: mx.Reason}
+		return &verify.Trouble{Code: verify.DNSBogus, Detail: mx.Reason}
 	case mx.Status == dnssec.Bogus:
 		r.find(daneBogus, mx.Reason)
+	case mx.Status == dnssec.Secure && !p.names(host): // no mail goes there
 	case tlsa.Status == dnssec.Bogus: // even that there are none has to be proven (RFC 7672 section 2.1.1)
 		r.find(daneBogus, tlsa.Reason)
 	case tlsa.Status != dnssec.Secure && len(tlsa.RRs) > 0:
@@ -173,5 +192,5 @@ func (r *run) proveDANE(owner string) (bool, error) {
 	case tlsa.Status == dnssec.Secure && mx.Status != dnssec.Secure:
 		r.fact("dane", "not used: "+mx.Reason)
 	}
-	return p.usable(), nil
+	return nil
 }

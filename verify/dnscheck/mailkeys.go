@@ -119,7 +119,8 @@ func smimeaCheck(cfg Config) verify.Check {
 }
 
 // prove asks for records and proves them by itself: for what stands in the DNS
-// about a single address, the word of a resolver is not enough.
+// about a single address, the word of a resolver is not enough. It is only the
+// reason to ask.
 func (r *run) prove(owner string, qtype uint16, insecure, bogus verify.Problem) (dnssec.Answer, error) {
 	f, err := r.unproven(owner, qtype)
 	if err == nil && f.bogus && len(f.rrs) == 0 { // whether something stands there, nobody can tell
@@ -136,9 +137,12 @@ func (r *run) prove(owner string, qtype uint16, insecure, bogus verify.Problem) 
 	if err != nil {
 		return a, asTrouble(err)
 	}
-	switch a.Status {
-	case dnssec.Secure:
-	case dnssec.Bogus:
+	switch {
+	case a.Status == dnssec.Secure:
+	case len(a.RRs) == 0 && a.Status == dnssec.Bogus:
+		return a, &verify.Trouble{Code: verify.DNSBogus, Detail: a.Reason}
+	case len(a.RRs) == 0: // what was seen before is not in the answer that counts
+	case a.Status == dnssec.Bogus:
 		r.find(bogus, a.Reason)
 	default:
 		r.find(insecure, a.Reason)

@@ -255,7 +255,8 @@ func authoritative(m reply, zone string) (serial uint32, ok bool) {
 	return 0, false
 }
 
-// compareParent asks one server of the zone above what it delegates.
+// compareParent asks one server of the zone above what it delegates. That none of
+// them is heard is trouble: what was found there before has not gone away.
 func (r *run) compareParent(zone string, names []string) error {
 	parent, err := r.apex(above(zone))
 	if err != nil {
@@ -265,14 +266,22 @@ func (r *run) compareParent(zone string, names []string) error {
 	if err != nil {
 		return err
 	}
+	var silent error
+	heard := false
 	servers := serverNames(f.rrs)
 	for _, name := range servers[:min(len(servers), maxServers)] {
-		addrs, _, err := r.addresses(name)
-		if err != nil || len(addrs) == 0 || !r.cfg.Public(addrs[0]) {
+		m, err := r.askParent(name, zone)
+		var t *verify.Trouble
+		switch {
+		case errors.As(err, &t) && !t.Ours, isDenied(err):
+			silent = err
 			continue
-		}
-		m, err := r.put(verify.Question{Name: zone, Type: "NS", Server: netip.AddrPortFrom(addrs[0], 53)})
-		if err != nil || m.Authoritative && len(m.Answer) > 0 { // a server of both zones answers for the lower one
+		case err != nil:
+			return err
+		case m.Msg == nil:
+			continue
+		case m.Authoritative && len(m.Answer) > 0: // a server of both zones answers for the lower one
+			heard = true
 			continue
 		}
 		if listed := serverNames(delegation(m, zone)); len(listed) > 0 && !slices.Equal(listed, names) {
@@ -280,7 +289,33 @@ func (r *run) compareParent(zone string, names []string) error {
 		}
 		return r.glue(m, zone, names)
 	}
-	return nil
+	if heard {
+		return nil
+	}
+	return silent
+}
+
+// askParent asks a server of the zone above for the delegation, at its first
+// public address to which there is a way from here. No message: it has none.
+func (r *run) askParent(name, zone string) (m reply, err error) {
+	addrs, _, err := r.addresses(name)
+	if err != nil {
+		return reply{}, err
+	}
+	for _, a := range addrs {
+		if !r.cfg.Public(a) {
+			continue
+		}
+		m, err = r.put(verify.Question{Name: zone, Type: "NS", Server: netip.AddrPortFrom(a, 53)})
+		var t *verify.Trouble
+		switch {
+		case isDenied(err):
+			return reply{}, denied(server{name, a})
+		case !errors.As(err, &t) || t.Code != verify.DNSNoRoute:
+			return m, err
+		}
+	}
+	return reply{}, err
 }
 
 // glue looks at the addresses that the parent gives for servers whose names lie

@@ -16,7 +16,7 @@ import (
 )
 
 // provenTLSA returns the TLSA records of a mail server that senders go by: proven
-// ones that can be used, of a domain whose MX records are proven too. base is the
+// ones that can be used, of a domain whose MX records are proven too and name it. base is the
 // name that they are for: the host's, or that which its aliases lead to. What is
 // wrong with others is for the check dane to say.
 func (r *run) provenTLSA(host string) (base string, list []*dns.TLSA, err error) {
@@ -25,14 +25,10 @@ func (r *run) provenTLSA(host string) (base string, list []*dns.TLSA, err error)
 		return "", nil, err
 	}
 	p, err := r.proofDANE(owner)
-	if err != nil || !p.usable() {
+	if err != nil {
 		return "", nil, err
 	}
-	for _, rr := range f.rrs {
-		if t := rr.(*dns.TLSA); usable(t) {
-			list = append(list, t)
-		}
-	}
+	list = slices.DeleteFunc(p.records(host), func(t *dns.TLSA) bool { return !usable(t) })
 	return strings.TrimSuffix(strings.TrimPrefix(owner, tlsaLabels), "."), list, nil
 }
 

@@ -13,9 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
@@ -140,6 +143,10 @@ func smtpCases(t *testing.T) []a {
 			at(visit(shows("unknown-authority", leaf, m.ca)))(n)
 		}
 	}
+	lied := func(line string, f func() *verify.Visit) func(*network) {
+		return func(n *network) { at(f)(n); lies(line)(n) }
+	}
+	fits, other := "3 1 1 "+digest(leaf.RawSubjectPublicKeyInfo), "3 1 1 "+strings.Repeat("ab", 32)
 	return []a{
 		{check: "smtp", name: "good", zone: good, set: at(fine)},
 		{check: "smtp", name: "no mail at all", zone: "@ 300 MX 0 .\n", set: none},
@@ -183,6 +190,14 @@ func smtpCases(t *testing.T) []a {
 		}},
 		{check: "smtp", name: "DANE, another key", zone: tlsa("3 1 1 " + strings.Repeat("ab", 32)), set: at(fine), want: []string{"smtp.dane-mismatch"}, worst: verify.Error},
 		{check: "smtp", name: "DANE, another key and the right one", zone: tlsa("3 1 1 "+strings.Repeat("ab", 32)) + "_25._tcp.mail 300 TLSA 3 1 1 " + digest(leaf.RawSubjectPublicKeyInfo) + "\n", set: at(fine)},
+		{check: "smtp", name: "DANE, another key, and the right one without proof", zone: tlsa(other), set: lied("_25._tcp.mail.team.test. 300 TLSA "+fits, fine), want: []string{"smtp.dane-mismatch"}},
+		{check: "smtp", name: "DANE, the key, and another without proof", zone: tlsa(fits), set: lied("_25._tcp.mail.team.test. 300 TLSA "+other, fine)},
+		{check: "smtp", name: "DANE, of a mail server that is named without proof", zone: tlsa(other) + "@ 300 MX 20 x\n", set: func(n *network) {
+			lied("team.test. 300 MX 10 mail.team.test.", fine)(n)
+			z := n.Zones["team.test."]
+			z.Records = slices.DeleteFunc(z.Records, func(r dns.RR) bool { mx, ok := r.(*dns.MX); return ok && mx.Preference == 10 })
+		}},
+		{check: "smtp", name: "DANE, of the domain itself", zone: "@ 300 A 192.0.2.1\n_25._tcp 300 TLSA " + other + "\n", set: func(n *network) { n.mail["team.test 192.0.2.1"] = fine }, want: []string{"smtp.dane-mismatch"}},
 		{check: "smtp", name: "TLSA records that are not signed", zone: "none", set: func(n *network) { n.domain(tlsa("3 1 1 "+strings.Repeat("ab", 32)), plain); at(fine)(n) }},
 		{check: "smtp", name: "no service", zone: good, set: at(visit(says(0, 554, "No SMTP service here"))), want: []string{"smtp.refused"}, worst: verify.Warning},
 		{check: "smtp", name: "never", zone: good, set: at(visit(says(0, 521, "No mail here"))), want: []string{"smtp.refused"}, worst: verify.Warning},

@@ -59,6 +59,7 @@ type place struct {
 	trouble *verify.Trouble // of stateUnreachable
 	meant   bool            // its very name says that keys are to be found there
 	old     bool            // what the last conclusion found, now out of reach
+	file    bool            // a security.txt, which names places
 }
 
 // found is a key of a place. Of a key that is only named there is no report.

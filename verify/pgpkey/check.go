@@ -148,20 +148,43 @@ func (s *search) seen(c Channel) bool {
 }
 
 // remember lets a place of others that is out of reach keep what the last conclusion
-// had found there. Otherwise an outage would make a disagreement go away.
+// had found there, and a security.txt that is, what it had named. Otherwise an outage
+// would make a disagreement go away.
 func (s *search) remember() {
-	for _, p := range s.places {
-		if p.state != stateUnreachable || p.channel == ChannelWKD || p.channel == ChannelOPENPGPKEY {
+	for _, p := range slices.Clone(s.places) {
+		switch {
+		case p.state != stateUnreachable || p.channel == ChannelWKD || p.channel == ChannelOPENPGPKEY:
+		case p.file:
+			s.rememberNamed()
+		default:
+			s.rememberPlace(p)
+		}
+	}
+}
+
+// rememberPlace gives a place the keys that the last conclusion had found there.
+func (s *search) rememberPlace(p *place) {
+	for _, f := range s.Previous {
+		fields := strings.Fields(f.Value)
+		if f.Name != "channel."+string(p.channel) || len(fields) < 3 || fields[0] != p.where || fields[1] != string(stateFound) {
 			continue
 		}
-		for _, f := range s.Previous {
-			fields := strings.Fields(f.Value)
-			if f.Name != "channel."+string(p.channel) || len(fields) < 3 || fields[0] != p.where || fields[1] != string(stateFound) {
-				continue
-			}
-			p.state, p.old = stateFound, true
-			for _, print := range fields[2:] {
-				p.keys = append(p.keys, found{fingerprint: directory.Fingerprint(print)})
+		p.state, p.old = stateFound, true
+		for _, print := range fields[2:] {
+			p.keys = append(p.keys, found{fingerprint: directory.Fingerprint(print)})
+		}
+	}
+}
+
+// rememberNamed adds the places that a security.txt had named, records among them.
+func (s *search) rememberNamed() {
+	for _, f := range s.Previous {
+		where, _, _ := strings.Cut(f.Value, " ")
+		channel := Channel(strings.TrimPrefix(f.Name, "channel."))
+		if (channel == ChannelSecurityTxt || channel == ChannelOPENPGPKEY) && !s.asked(where) {
+			p := &place{channel: channel, where: where}
+			if s.rememberPlace(p); p.old {
+				s.places = append(s.places, p)
 			}
 		}
 	}

@@ -1,11 +1,13 @@
 package pgpkey_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	"github.com/miekg/dns"
 
 	"github.com/rollcall-csirt/rollcall/directory"
 	"github.com/rollcall-csirt/rollcall/verify"
@@ -325,6 +327,33 @@ func contactScenes(k *kit) []scene {
 		s.before = []verify.Fact{{Name: "channel.vks", Value: at + " found " + print(k.key("other", d))}}
 		s.codes, s.keys = "channel-mismatch not-in-wkd", "other vks"
 	})
+	add(15, "nor does one of the security.txt", func(d string, s *scene) {
+		s.sites = []lab.Site{advanced(d, public(k, k.key("one", d))), {Host: d, NoIPv6: true, Refuse: true}}
+		s.before = []verify.Fact{
+			{Name: "channel.securitytxt", Value: "https://" + d + "/.well-known/security.txt absent"},
+			{Name: "channel.securitytxt", Value: "https://" + d + "/key.asc found " + print(k.key("two", d))},
+			{Name: "channel.securitytxt", Value: "https://" + d + "/gone.asc broken"},
+			{Name: "channel.vks", Value: "https://vks." + d + "/ found " + print(k.key("three", d))},
+		}
+		s.codes, s.keys = "channels-disagree", "one wkd; two securitytxt"
+	})
+	add(15, "nor one of a record that the security.txt named", func(d string, s *scene) {
+		s.sites = []lab.Site{advanced(d, public(k, k.key("one", d))), {Host: d, NoIPv6: true, Refuse: true}}
+		s.before = []verify.Fact{{Name: "channel.openpgpkey", Value: pgpkey.OPENPGPKEYName(email(k, "psirt@"+d)) + " found " + print(k.key("two", d))}}
+		s.codes, s.keys = "channels-disagree", "one wkd; two openpgpkey"
+	})
+	add(15, "a security.txt that is there and names nothing is believed", func(d string, s *scene) {
+		s.sites = []lab.Site{advanced(d, public(k, k.key("one", d))), text(d)}
+		s.before = []verify.Fact{{Name: "channel.securitytxt", Value: "https://" + d + "/key.asc found " + print(k.key("two", d))}}
+		s.keys = "one wkd"
+	})
+	add(14, "a key that has to be proven, on one channel and where a security.txt that is out of reach had it", func(d string, s *scene) {
+		old, next := k.key("old", d), k.key("new", d)
+		s.sites, s.claims = []lab.Site{advanced(d, public(k, next)), {Host: d, NoIPv6: true, Refuse: true}}, k.team(d, old, next)
+		s.before = []verify.Fact{{Name: "channel.securitytxt", Value: "https://" + d + "/key.asc found " + print(next)}}
+		s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
+		s.keys, s.sighted = "new wkd,securitytxt,profile", "new wkd"
+	})
 	add(14, "a new key, certified by the old", func(d string, s *scene) {
 		old, next := k.key("old", d), k.key("new", d)
 		must(k, next.SignIdentity("Example <csirt@"+d+">", old, at(made.Add(time.Hour))))
@@ -387,5 +416,58 @@ func TestContact(t *testing.T) {
 	n := world(t, scenes)
 	for _, s := range scenes {
 		t.Run(fmt.Sprintf("%d/%s", s.point, s.name), func(t *testing.T) { k.play(t, n, s) })
+	}
+}
+
+// forger is a network whose resolver says something else of OPENPGPKEY records
+// while nobody asks it for proof.
+type forger struct {
+	verify.Network
+	key []byte
+}
+
+func (n forger) Query(ctx context.Context, q verify.Question) (*verify.Answer, error) {
+	if q.Type != "OPENPGPKEY" || q.NoCheck {
+		return n.Network.Query(ctx, q)
+	}
+	m := new(dns.Msg).SetQuestion(dns.Fqdn(q.Name), dns.TypeOPENPGPKEY)
+	rr, err := dns.NewRR(dns.Fqdn(q.Name) + " OPENPGPKEY " + encoded(n.key))
+	if err != nil {
+		return nil, err
+	}
+	m.Response, m.Answer = true, []dns.RR{rr}
+	wire, err := m.Pack()
+	return &verify.Answer{Question: q, At: today, Rcode: "NOERROR", Wire: wire}, err
+}
+
+// TestForgedRecord: the keys are those of the answer that was proven (RFC 7929
+// section 5), not of one before it.
+func TestForgedRecord(t *testing.T) {
+	k := &kit{TB: t, named: map[string]string{}}
+	for i, tt := range []struct {
+		name  string
+		sign  lab.Signing
+		there string // whose key the record has
+		keys  string
+	}{
+		{"beside the record", lab.SignNSEC, "one", "one openpgpkey,profile"},
+		{"where there is proven to be none", lab.SignNSEC, "", ""},
+		{"in a zone that is not signed", lab.Unsigned, "other", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := fmt.Sprintf("f%d.example", i)
+			key, other, evil := k.key("one", d), k.key("other", d), k.key("evil", d)
+			s := scene{domain: d, zone: record(d, tt.sign), claims: k.team(d, key, evil), codes: "not-in-wkd", keys: tt.keys}
+			switch tt.there {
+			case "one":
+				s.zone = record(d, tt.sign, public(k, key))
+			case "other":
+				s.zone = record(d, tt.sign, public(k, other))
+			}
+			s.claims.Keys[1].Continuity, s.claims.Keys[1].Since = directory.ContinuityUnproven, today.AddDate(0, 0, -1)
+			scenes := []scene{s}
+			n := world(t, scenes)
+			k.play(t, forger{n, public(k, evil)}, scenes[0])
+		})
 	}
 }

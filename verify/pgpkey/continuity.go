@@ -147,6 +147,9 @@ func (s Succession) certified(p *Proposal, old, next *openpgp.Entity) {
 			}
 		}
 		for _, c := range id.OtherCertifications {
+			if !c.Packet.CheckKeyIdOrFingerprint(old.PrimaryKey) { // anybody's, and as many as anybody likes
+				continue
+			}
 			if tries++; tries > maxCertifications {
 				return
 			}

@@ -65,6 +65,13 @@ func TestSucceeds(t *testing.T) {
 			revoked(old, packet.KeyCompromised, later.Add(year))
 		}, "", false},
 		{"certified by a stranger", func(_, next *openpgp.Entity, _ *pgpkey.Succession) { certifiedBy(t, next, key(), later) }, "", false},
+		{"certified by the old key after 70 strangers", func(old, next *openpgp.Entity, _ *pgpkey.Succession) {
+			stranger := key()
+			for range 70 {
+				certifiedBy(t, next, stranger, later)
+			}
+			certifiedBy(t, next, old, later)
+		}, "certified", true},
 		{"certified in the future", func(old, next *openpgp.Entity, _ *pgpkey.Succession) {
 			certifiedBy(t, next, old, today.Add(time.Hour))
 		}, "", false},

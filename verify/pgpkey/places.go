@@ -37,38 +37,48 @@ func (s *search) openpgpkey(ctx context.Context, name string, own bool, keep fun
 	if len(recordedKeys(records)) == 0 {
 		return nil
 	}
-	proven, trouble, err := s.prove(ctx, name)
+	proof, trouble, err := s.prove(ctx, name)
 	if err != nil || trouble != nil {
 		p.state, p.trouble = stateUnreachable, trouble
 		return err
 	}
+	s.recorded(p, proof, own, keep)
+	return nil
+}
+
+// recorded takes the keys of the answer that was proven. What the resolver said
+// before it may be another.
+func (s *search) recorded(p *place, proof dnssec.Answer, own bool, keep func(Report) bool) {
+	keys := recordedKeys(proof.RRs)
+	if len(keys) == 0 {
+		return
+	}
 	others := 0
-	for _, data := range recordedKeys(records) {
+	for _, data := range keys {
 		refused, n := s.take(p, data, keep)
 		others += n
 		for _, f := range refused {
 			if f.Code == "pgpkey.private" {
-				s.say(f.On(name))
+				s.say(f.On(p.where))
 			}
 		}
 	}
 	switch {
-	case p.state == stateFound && !proven:
+	case p.state == stateFound && proof.Status != dnssec.Secure:
 		p.state = stateInsecure
 	case p.state == stateFound || others == 0:
 	case own:
-		s.say(find("pgpkey.wrong-user-id", "keys: "+itoa(others)).On(name))
+		s.say(find("pgpkey.wrong-user-id", "keys: "+itoa(others)).On(p.where))
 	default:
 		p.state = stateAbsent
 	}
-	return nil
 }
 
 // prove asks for the record again and proves it up to the trust anchor (RFC
 // 7929 section 5): the word of a resolver is not enough, and is in no transcript.
-func (s *search) prove(ctx context.Context, name string) (proven bool, trouble *verify.Trouble, err error) {
+func (s *search) prove(ctx context.Context, name string) (a dnssec.Answer, trouble *verify.Trouble, err error) {
 	if err := dnssec.InForce(s.cfg.Anchors, s.Now); err != nil { // by them every record would look unsigned
-		return false, nil, &verify.Trouble{Code: verify.CodeInternal, Detail: "verify_anchor", Ours: true, Err: err}
+		return a, nil, &verify.Trouble{Code: verify.CodeInternal, Detail: "verify_anchor", Ours: true, Err: err}
 	}
 	var ours error
 	v, err := dnssec.New(dnssec.Config{Now: s.Now, Anchors: s.cfg.Anchors, Memory: s.cfg.Memory, Queries: maxProof, Exchange: func(ctx context.Context, name string, qtype uint16) (*dns.Msg, error) {
@@ -84,18 +94,20 @@ func (s *search) prove(ctx context.Context, name string) (proven bool, trouble *
 		return m, m.Unpack(a.Wire)
 	}})
 	if err != nil {
-		return false, nil, err
+		return a, nil, err
 	}
-	a, err := v.Query(ctx, name, dns.TypeOPENPGPKEY)
+	a, err = v.Query(ctx, name, dns.TypeOPENPGPKEY)
 	switch {
 	case ours != nil:
-		return false, nil, ours
+		return a, nil, ours
 	case errors.As(err, &trouble):
-		return false, trouble, nil
+		return a, trouble, nil
 	case err != nil: // too much work, or no message
-		return false, &verify.Trouble{Code: verify.DNSWork, Detail: name, Err: err}, nil
+		return a, &verify.Trouble{Code: verify.DNSWork, Detail: name, Err: err}, nil
+	case len(a.RRs) == 0 && a.Status == dnssec.Bogus: // whether something stands there, nobody can tell
+		return a, &verify.Trouble{Code: verify.DNSBogus, Detail: name + ": " + a.Reason}, nil
 	}
-	return a.Status == dnssec.Secure && len(a.RRs) > 0, nil, nil
+	return a, nil, nil
 }
 
 // recordedKeys returns the keys of OPENPGPKEY records (RFC 7929 section 2.1).
@@ -121,6 +133,7 @@ func (s *search) securityTxt(ctx context.Context, d directory.Domain, keep func(
 // securityTxtAt is [search.securityTxt], and returns the text; nil where there is none.
 func (s *search) securityTxtAt(ctx context.Context, d directory.Domain, keep func(Report) bool) ([]byte, error) {
 	file := s.add(ChannelSecurityTxt, "https://"+string(d)+"/.well-known/security.txt")
+	file.file = true
 	x, err := s.fetch(ctx, file, 32<<10) // RFC 9116 section 5.4
 	if err != nil || x == nil {
 		return nil, err

@@ -191,15 +191,17 @@ func (db *DB) ListCases(ctx context.Context, f challenge.CaseFilter) (list []cha
 		after = *f.After
 	}
 	err = db.glance(ctx, op, func(v *view) error {
-		list, err = collect(v, func(rows *sql.Rows) (c challenge.OpenCase, err error) {
-			var opened, ended int64
-			err = rows.Scan(&c.Challenge, &c.Team, &c.Kind, &opened, &ended, &c.ClosedBy, &c.Note)
-			c.Opened, c.Closed = timeOf(opened), timeOf(ended)
-			return c, err
-		}, caseList, flag(f.Closed), micros(after.Opened), string(after.Challenge), string(after.Kind), max(1, f.Limit))
+		list, err = collect(v, scanCase, caseList, flag(f.Closed), micros(after.Opened), string(after.Challenge), string(after.Kind), max(1, f.Limit))
 		return db.fail(op, "", err)
 	})
 	return list, err
+}
+
+func scanCase(rows *sql.Rows) (c challenge.OpenCase, err error) {
+	var opened, ended int64
+	err = rows.Scan(&c.Challenge, &c.Team, &c.Kind, &opened, &ended, &c.ClosedBy, &c.Note)
+	c.Opened, c.Closed = timeOf(opened), timeOf(ended)
+	return c, err
 }
 
 // ClaimMails implements [challenge.Store].

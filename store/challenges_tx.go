@@ -18,6 +18,7 @@ const (
 	mailKept  = `UPDATE outbox SET due_at = $1 WHERE key = $2 AND attempt = $3 AND due_at <> 0`
 	noteCase  = `UPDATE challenge_case SET note = $1 WHERE challenge = $2 AND kind = $3`
 	closeCase = `UPDATE challenge_case SET closed = $1, closed_by = $2 WHERE challenge = $3 AND kind = $4 AND closed = 0`
+	oneCase   = `SELECT k.challenge, c.team_id, k.kind, k.opened, k.closed, k.closed_by, k.note FROM challenge_case k JOIN challenge c ON c.id = k.challenge WHERE k.challenge = $1 AND k.kind = $2`
 	heldMails = `SELECT DISTINCT challenge FROM outbox WHERE address = $1 AND due_at = $2 ORDER BY challenge`
 	holdMails = `UPDATE outbox SET due_at = $1 WHERE challenge = $2 AND due_at <> 0 AND owner = ''`
 	openCase  = `SELECT closed, note FROM challenge_case WHERE challenge = $1 AND kind = $2`
@@ -146,6 +147,15 @@ func noteWith(note, more string) string {
 		return note
 	}
 	return note + "; " + more
+}
+
+// Case implements [challenge.Tx].
+func (t *tx) Case(id challenge.ID, kind challenge.CaseKind) (challenge.OpenCase, bool, error) {
+	list, err := collect(&t.view, scanCase, oneCase, string(id), string(kind))
+	if err != nil || len(list) == 0 {
+		return challenge.OpenCase{}, false, t.db.fail("read case", string(id), err)
+	}
+	return list[0], true, nil
 }
 
 // CloseCase implements [challenge.Tx].

@@ -102,6 +102,11 @@ since the last question. A contact is asked one thing at a time.`,
 				if err != nil {
 					return err
 				}
+				if out, err := d.OptedOut(c.ctx, c.operator(), &q); err != nil {
+					return err
+				} else if out {
+					fmt.Fprintf(c.stderr, "it waits: %s has opted out; \"rollcall challenge close --allow\" lets it be asked\n", plain(q.Address))
+				}
 				_, err = fmt.Fprintln(c.stdout, q.ID)
 				return err
 			})

@@ -164,7 +164,7 @@ func challengeCloseCommand(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "close QUESTION KIND", Short: "Close a case",
 		Long: "Close closes the case of a kind that a question has: " + strings.Join(kinds[:2], ", ") + ",\n" + strings.Join(kinds[2:7], ", ") + ",\n" + strings.Join(kinds[7:], ", ") + ".\n" +
-			"An address that asked for no more mail gets none unless --allow says that it agreed\nto be mailed again. A contact that ended as unreachable fails in public once\n--confirm says that nobody answers there, until somebody does.",
+			"An address that asked for no more mail gets none unless --allow says that it agreed\nto be mailed again, which can be said of a closed case too. A contact that ended as\nunreachable fails in public once --confirm says that nobody answers there, until\nsomebody does.",
 		Example: "  rollcall challenge close --db teams.db --mail-dir mail --note \"they agreed\" --allow 4b0a1f5e-93a7-4f0c-8d3a-1c6f0d2b7e11 opt-out",
 		Args:    exactArgs("QUESTION", "KIND"), RunE: w.action(func(c *call) error {
 			if !slices.Contains(kinds, c.args[1]) {
@@ -174,7 +174,10 @@ func challengeCloseCommand(w world) *cobra.Command {
 				return err
 			}
 			return c.withDesk(func(d *challenge.Desk) error {
-				return d.Close(c.ctx, c.operator(), challenge.ID(c.args[0]), challenge.CaseKind(c.args[1]), how)
+				if err := d.Close(c.ctx, c.operator(), challenge.ID(c.args[0]), challenge.CaseKind(c.args[1]), how); err != nil {
+					return err
+				}
+				return c.printClosed(d, challenge.CaseKind(c.args[1]))
 			})
 		}),
 	}
@@ -183,6 +186,27 @@ func challengeCloseCommand(w world) *cobra.Command {
 	cmd.Flags().BoolVar(&how.Allowed, "allow", false, "of an opt-out: the address may be mailed again")
 	cmd.Flags().BoolVar(&how.Confirmed, "confirm", false, "of an unreachable contact: nobody answers there")
 	return cmd
+}
+
+// printClosed says what came of closing a case: whether a contact that opted out is mailed again.
+func (c *call) printClosed(d *challenge.Desk, kind challenge.CaseKind) error {
+	said := "closed"
+	if kind == challenge.CaseOptOut {
+		q, _, err := d.See(c.ctx, c.operator(), challenge.ID(c.args[0]))
+		if err != nil {
+			return err
+		}
+		out, err := d.OptedOut(c.ctx, c.operator(), &q)
+		if err != nil {
+			return err
+		}
+		said = "closed; mails may go to the contact again"
+		if out {
+			said = "closed; the contact stays unmailed, --allow lets mails go to it again"
+		}
+	}
+	_, err := fmt.Fprintln(c.stdout, said)
+	return err
 }
 
 func challengeResultCommand(w world) *cobra.Command {

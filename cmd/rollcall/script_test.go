@@ -22,7 +22,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/rollcall-csirt/rollcall/store"
 	"github.com/rollcall-csirt/rollcall/store/storetest"
+	"github.com/rollcall-csirt/rollcall/verify/challenge"
 )
 
 // TestMain lets this binary be rollcall itself, rollcall by a clock that tests move, a
@@ -85,7 +87,7 @@ func runScripts(t *testing.T, e storetest.Engine, dir string, vars ...string) {
 					env.Vars = append(append(env.Vars, "DB="+db, "ROLLCALL_VERIFY=off", "GORACE="+os.Getenv("GORACE")), vars...)
 					return copyFixtures(env.WorkDir)
 				},
-				Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serveCmd, "stop": stopCmd, "status": statusCmd, "await": awaitCmd, "keep": keepCmd, "receiver": receiverCmd},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serveCmd, "stop": stopCmd, "status": statusCmd, "await": awaitCmd, "keep": keepCmd, "receiver": receiverCmd, "optout": optOutCmd},
 			})
 		})
 	}
@@ -132,6 +134,24 @@ func statusCmd(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(got) != args[0] {
 		ts.Fatalf("exit status %d, want %s", got, args[0])
 	}
+}
+
+// optOutCmd implements "optout QUESTION-FILE": the contact of a question opts out, with its case.
+func optOutCmd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: optout QUESTION-FILE")
+	}
+	c := &call{ctx: context.Background(), cfg: &config{DB: ts.Getenv("DB")}, world: world{now: time.Now, stderr: io.Discard}}
+	db, err := c.openStore(store.MustExist)
+	ts.Check(err)
+	defer db.Close() //nolint:errcheck // a test's database
+	ts.Check(db.Challenges(context.Background(), func(tx challenge.Tx) error {
+		c, err := tx.Challenge(challenge.ID(strings.TrimSpace(ts.ReadFile(args[0]))))
+		if err != nil {
+			return err
+		}
+		return errors.Join(tx.MarkContact(&c, challenge.FlagOptOut, time.Now()), tx.OpenCase(c.ID, challenge.Case{Kind: challenge.CaseOptOut}, time.Now()))
+	}))
 }
 
 // awaitCmd implements "await TIME PATTERN COMMAND...": the command's output

@@ -19,6 +19,8 @@ const (
 	CodeCampaignState  directory.Code = "campaign.state"
 	CodeCampaignWindow directory.Code = "campaign.window"
 	CodeCall           directory.Code = "challenge.call"
+	CodeCaseClosed     directory.Code = "challenge.case-closed"
+	CodeNotOptedOut    directory.Code = "challenge.not-opted-out"
 	CodeNoPolicy       directory.Code = "challenge.no-policy"
 	CodeNoWay          directory.Code = "challenge.no-way"
 	CodeOpen           directory.Code = "challenge.open"
@@ -54,6 +56,8 @@ func Codes() []directory.CodeInfo {
 		{Code: CodeCampaignState, Title: "A campaign is started once, halted while it runs, resumed while it stands, and aborted before it is over", Advice: "Look at its state."},
 		{Code: CodeCampaignWindow, Title: "The window of a campaign is in the future, and a year at most", Advice: "Give from and to, with a zone."},
 		{Code: CodeCall, Title: "A call has a number and an operator, and waits for a second one", Advice: "Give the number as it was dialled, and log the call once."},
+		{Code: CodeCaseClosed, Title: "A case is closed once", Advice: "Look at the closed cases. To let mails go again to who opted out, close the opt-out once more and say that it is allowed."},
+		{Code: CodeNotOptedOut, Title: "Mails are allowed again to who opted out", Advice: "Close the case without allowing anything."},
 		{Code: CodeNoPolicy, Title: "A rule says by which policy a contact is asked", Advice: "Add a rule for it, or name the policy."},
 		{Code: CodeNoWay, Title: "A contact is asked by what it has", Advice: "Ask a mailbox by code, one with a usable key by nonce or signed, and a telephone by phone."},
 		{Code: CodeOpen, Title: "A contact is asked one thing at a time", Advice: "Wait for the answer, or have the open question stopped."},

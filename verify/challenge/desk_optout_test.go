@@ -200,3 +200,39 @@ func TestCasesOpenAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestOptOutAllowedLater: mails are let go to who opted out also once its case is closed, and a case is closed once
+// otherwise.
+func TestOptOutAllowedLater(t *testing.T) {
+	offices(t, func(t *testing.T, o *office) {
+		ctx := context.Background()
+		c := o.ask(0, challenge.KindCode)
+		out := func() bool { o.t.Helper(); return must[bool](t)(o.OptedOut(ctx, deskOperator, &c)) }
+		must[challenge.Challenge](t)(o.Apply(ctx, c.ID, challenge.Event{Kind: challenge.EventOptOut}))
+		allowed := challenge.Closing{Allowed: true}
+		for _, step := range []struct {
+			name string
+			how  challenge.Closing
+			kind challenge.CaseKind
+			want directory.Code // "" is closed
+			out  bool
+		}{
+			{"allowing a call", allowed, challenge.CaseCall, challenge.CodeNotOptedOut, true},
+			{"without a word", challenge.Closing{}, challenge.CaseOptOut, "", true},
+			{"without a word again", challenge.Closing{}, challenge.CaseOptOut, challenge.CodeCaseClosed, true},
+			{"allowed later", allowed, challenge.CaseOptOut, "", false},
+			{"allowed again", allowed, challenge.CaseOptOut, challenge.CodeCaseClosed, false},
+		} {
+			err := o.Close(ctx, deskOperator, c.ID, step.kind, step.how)
+			if refusal(err) != step.want || (err == nil) != (step.want == "") || out() != step.out {
+				t.Errorf("%s: %v, opted out %t", step.name, err, out())
+			}
+			if step.want == challenge.CodeCaseClosed && !strings.Contains(err.Error(), "closed already, by "+deskOperator.Name+" at 20") {
+				t.Errorf("%s: %v", step.name, err)
+			}
+		}
+		if c = o.see(c.ID); o.mark(c.Contact) != "" || !c.Paused.IsZero() {
+			t.Errorf("allowed: mark %q, paused %v", o.mark(c.Contact), c.Paused)
+		}
+	})
+}

@@ -180,7 +180,7 @@ type Closing struct {
 	Confirmed bool // of an unreachable contact: nobody answers there, which becomes evidence
 }
 
-// Close closes a case of a question.
+// Close closes a case of a question. An opt-out that was closed without Allowed may be closed once more with it.
 func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind CaseKind, how Closing) error {
 	if err := directory.MayWorkDesk(p); err != nil {
 		return err
@@ -188,6 +188,10 @@ func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind Cas
 	if how.Confirmed && kind != CaseUnreachable {
 		return &directory.Error{Kind: directory.Invalid, Op: "close case", Problems: []directory.Problem{{
 			Code: CodeUnconfirmed, Field: "/confirmed", Value: string(kind), Reason: "only that a contact is unreachable is confirmed", Want: "the case " + string(CaseUnreachable)}}}
+	}
+	if how.Allowed && kind != CaseOptOut {
+		return &directory.Error{Kind: directory.Invalid, Op: "close case", Problems: []directory.Problem{{
+			Code: CodeNotOptedOut, Field: "/allowed", Value: string(kind), Reason: "only who opted out is allowed to be mailed again", Want: "the case " + string(CaseOptOut)}}}
 	}
 	return d.cfg.Store.Challenges(ctx, func(tx Tx) error {
 		c, err := tx.Challenge(id)
@@ -199,7 +203,9 @@ func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind Cas
 			return err
 		}
 		if !found {
-			return &directory.Error{Kind: directory.NotFound, Op: "close case", Subject: string(id) + "/" + string(kind)}
+			if err := d.closedBefore(tx, &c, kind, how); err != nil {
+				return err
+			}
 		}
 		if how.Confirmed {
 			if err := d.confirm(tx, &c, p); err != nil {
@@ -213,6 +219,33 @@ func (d *Desk) Close(ctx context.Context, p directory.Principal, id ID, kind Cas
 		}
 		return tx.Note(d.entry(p, "close case", &c, string(kind)+": "+how.Note))
 	})
+}
+
+// closedBefore refuses to close a case that is not open, unless a closed opt-out is to be allowed that still holds.
+func (d *Desk) closedBefore(tx Tx, c *Challenge, kind CaseKind, how Closing) error {
+	one, found, err := tx.Case(c.ID, kind)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return &directory.Error{Kind: directory.NotFound, Op: "close case", Subject: string(c.ID) + "/" + string(kind)}
+	}
+	if how.Allowed {
+		if history, err := tx.Sent(c, Caps{}, d.now()); err != nil || history.OptedOut {
+			return err
+		}
+	}
+	return &directory.Error{Kind: directory.Conflict, Op: "close case", Subject: string(c.ID) + "/" + string(kind), Problems: []directory.Problem{{
+		Code: CodeCaseClosed, Value: string(kind), Reason: "closed already, by " + one.ClosedBy + " at " + one.Closed.Format(time.RFC3339), Want: "a case that is open"}}}
+}
+
+// OptedOut reports whether the contact of a question, or its address, gets nothing because it opted out.
+func (d *Desk) OptedOut(ctx context.Context, p directory.Principal, c *Challenge) (bool, error) {
+	if err := directory.MayReadCases(p); err != nil {
+		return false, err
+	}
+	out, err := d.optedOut(ctx, c.Team)
+	return out.of(c), err
 }
 
 // confirm writes down that nobody answers at the contact, unless somebody did since.

@@ -88,6 +88,9 @@ type Tx interface {
 	// OpenCase opens a case of a kind for a challenge, or opens it again. To the note of one
 	// that is open it adds what is new.
 	OpenCase(id ID, c Case, at time.Time) error
+	// Case returns one, open or closed, false for none.
+	Case(id ID, kind CaseKind) (OpenCase, bool, error)
+	// CloseCase closes one, and reports whether it was open.
 	CloseCase(id ID, kind CaseKind, by string, at time.Time) (bool, error)
 	// MarkContact marks a contact, or takes the mark off. A mark of an opt-out stays: it is
 	// taken off by AllowContact alone.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -465,11 +466,11 @@ func TestTroubleIsTried(t *testing.T) {
 	s := newScene(t)
 	s.once()
 	s.change(1)
-	tries := 0
+	var tries atomic.Int32 // a connection that was cut is served beside the next
 	ctx, stop := context.WithCancel(t.Context())
 	head := s.follow.Index().Seq()
 	s.spoiled(func(w http.ResponseWriter, r *http.Request) bool {
-		switch tries++; tries {
+		switch tries.Add(1) {
 		case 1:
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
@@ -490,8 +491,8 @@ func TestTroubleIsTried(t *testing.T) {
 	}
 	s.spoiled(nil)
 	s.same()
-	if tries < 4 {
-		t.Errorf("%d tries, want two in vain and two more", tries)
+	if n := tries.Load(); n < 4 {
+		t.Errorf("%d tries, want two in vain and two more", n)
 	}
 }
 

@@ -20,9 +20,9 @@ const (
 	CodeCampaignWindow directory.Code = "campaign.window"
 	CodeCall           directory.Code = "challenge.call"
 	CodeCaseClosed     directory.Code = "challenge.case-closed"
-	CodeNotOptedOut    directory.Code = "challenge.not-opted-out"
 	CodeNoPolicy       directory.Code = "challenge.no-policy"
 	CodeNoWay          directory.Code = "challenge.no-way"
+	CodeNotOptedOut    directory.Code = "challenge.not-opted-out"
 	CodeOpen           directory.Code = "challenge.open"
 	CodeOver           directory.Code = "challenge.over"
 	CodeResult         directory.Code = "challenge.result"
@@ -57,15 +57,15 @@ func Codes() []directory.CodeInfo {
 		{Code: CodeCampaignWindow, Title: "The window of a campaign is in the future, and a year at most", Advice: "Give from and to, with a zone."},
 		{Code: CodeCall, Title: "A call has a number and an operator, and waits for a second one", Advice: "Give the number as it was dialled, and log the call once."},
 		{Code: CodeCaseClosed, Title: "A case is closed once", Advice: "Look at the closed cases. To let mails go again to who opted out, close the opt-out once more and say that it is allowed."},
-		{Code: CodeNotOptedOut, Title: "Mails are allowed again to who opted out", Advice: "Close the case without allowing anything."},
 		{Code: CodeNoPolicy, Title: "A rule says by which policy a contact is asked", Advice: "Add a rule for it, or name the policy."},
 		{Code: CodeNoWay, Title: "A contact is asked by what it has", Advice: "Ask a mailbox by code, one with a usable key by nonce or signed, and a telephone by phone."},
+		{Code: CodeNotOptedOut, Title: "Mails are allowed again to who opted out", Advice: "Close the case without allowing anything."},
 		{Code: CodeOpen, Title: "A contact is asked one thing at a time", Advice: "Wait for the answer, or have the open question stopped."},
 		{Code: CodeOver, Title: "A question that is over changes no more", Advice: "Ask anew."},
-		{Code: CodeUnconfirmed, Title: "That nobody answers is confirmed of a contact that was asked, stayed silent and is still the same", Advice: "Close the case without confirming it, and ask anew."},
 		{Code: CodeResult, Title: "What another registrar found has its name, a level from 1 to 4 and a date that has passed", Advice: "Name the registrar as people know it."},
 		{Code: CodeSecondOperator, Title: "Another operator than the one who called approves a call", Advice: "Ask a colleague."},
 		{Code: CodeSelftest, Title: "The self-test of our own mails passes before a campaign begins or goes on", Advice: "Run rollcall mail selftest, and mend what it names."},
+		{Code: CodeUnconfirmed, Title: "That nobody answers is confirmed of a contact that was asked, stayed silent and is still the same", Advice: "Close the case without confirming it, and ask anew."},
 		{Code: CodeUnvouched, Title: "Mails go to an address that an operator, a secretariat or a source stands for", Advice: "Prove control of its domain, or have an operator record as evidence how the team was asked."},
 		{Code: CodePolicyMissing, Title: "A policy says what it must", Advice: "Name the field."},
 		{Code: CodePolicyOrder, Title: "The times of a policy follow each other", Advice: "Reminders come within the window, the ladder after it, the close last, and the next question after that."},

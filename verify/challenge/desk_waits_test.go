@@ -81,34 +81,26 @@ func TestWaitingMail(t *testing.T) {
 
 // TestOneClock: page, signed replies and encrypted ones go by the same end, and what was paused is given back once.
 func TestOneClock(t *testing.T) {
-	offices(t, func(t *testing.T, o *office) {
-		c := o.askedUntil(0, challenge.KindSigned, o.clock().Add(5*wholeDay))
-		o.run()
-		token, _ := o.said()
-		_, text := o.last()
-		o.still(c.ID, 6*wholeDay)
-		o.pass(4 * wholeDay)
-		if got := o.page(token); got != challenge.Right {
-			t.Errorf("the page says %s within the time that was left", got)
-		}
-		if got := o.answers("csirt@alpha.example", replyInMail.FindString(text), "Re: x", o.signed(o.nonce()+"\n")); got.Event != challenge.EventProof {
-			t.Errorf("a signed reply within the time that was left is %+v", got)
-		}
-	})
-	offices(t, func(t *testing.T, o *office) {
-		c := o.askedUntil(0, challenge.KindSigned, o.clock().Add(5*wholeDay))
-		o.run()
-		token, _ := o.said()
-		_, text := o.last()
-		o.still(c.ID, 6*wholeDay)
-		o.pass(6 * wholeDay)
-		if got := o.page(token); got != challenge.Expired {
-			t.Errorf("the page says %s after the end", got)
-		}
-		if got := o.answers("csirt@alpha.example", replyInMail.FindString(text), "Re: x", o.signed(o.nonce()+"\n")); got.Refused != string(mail.OutOfTime) {
-			t.Errorf("a signed reply after the end is %+v", got)
-		}
-	})
+	for left, want := range map[time.Duration]struct {
+		page    challenge.Result
+		event   challenge.EventKind
+		refused mail.Refusal
+	}{4 * wholeDay: {challenge.Right, challenge.EventProof, ""}, 6 * wholeDay: {challenge.Expired, challenge.EventPlainReply, mail.OutOfTime}} {
+		offices(t, func(t *testing.T, o *office) {
+			c := o.askedUntil(0, challenge.KindSigned, o.clock().Add(5*wholeDay))
+			o.run()
+			token, _ := o.said()
+			_, text := o.last()
+			o.still(c.ID, 6*wholeDay)
+			o.pass(left)
+			if got := o.page(token); got != want.page {
+				t.Errorf("the page says %s after %s of five days, want %s", got, left, want.page)
+			}
+			if got := o.answers("csirt@alpha.example", replyInMail.FindString(text), "Re: x", o.signed(o.nonce()+"\n")); got.Event != want.event || got.Refused != string(want.refused) {
+				t.Errorf("a signed reply after %s of five days is %+v", left, got)
+			}
+		})
+	}
 	offices(t, func(t *testing.T, o *office) {
 		o.askedUntil(0, challenge.KindNonce, o.clock().Add(wholeDay))
 		o.run()
